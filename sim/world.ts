@@ -1,0 +1,165 @@
+import { assert } from '../lb/result.ts';
+import type { JournalEntry, Micros, Timer } from '../lb/ports.ts';
+import { withPoisonedGlobals } from './poison.ts';
+import { Prng } from './prng.ts';
+import { EventQueue, orderOf, type Band, type SimEvent } from './queue.ts';
+import { hashText, Trace } from './trace.ts';
+
+/** How events of one instant are ordered: as they came, or by a priority drawn per event. */
+export type OrderMode = 'fifo' | 'uniform';
+
+export interface WorldOptions {
+  /** Unsigned 64-bit. */
+  readonly seed: bigint;
+  readonly order?: OrderMode;
+  /** Wall clock at time 0, microseconds since the Unix epoch; default 2026-01-01T00:00:00Z. */
+  readonly epoch?: Micros;
+}
+
+export interface ScheduleOptions {
+  readonly band?: Band;
+  /** Events of one ordered channel never overtake one another, whatever the order mode. */
+  readonly channel?: string;
+  /** Digest of the payload, for the trace. */
+  readonly digest?: number;
+}
+
+/** What happened that a person may want to read, or an oracle to judge. */
+export interface WorldNote extends JournalEntry {
+  readonly time: Micros;
+  /** The process or entity that noted it: `agent/node-2`, `controller`, `router`. */
+  readonly entity: string;
+}
+
+/**
+ * Virtual time, chance, order and trace of one simulated world. Everything that a world counts or
+ * remembers hangs off an instance, so run N of a process equals run 1.
+ */
+export class World {
+  readonly seed: bigint;
+  readonly epoch: Micros;
+  readonly trace = new Trace();
+  readonly notes: WorldNote[] = [];
+  /** Hits of each mark: a journal code that a run must or must not reach. */
+  readonly marks = new Map<string, number>();
+  #now: Micros = 0;
+  #count = 0;
+  #counter = { draws: 0 };
+  #queue = new EventQueue();
+  #streams = new Map<string, Prng>();
+  #order: OrderMode;
+  #noteListeners: ((note: WorldNote) => void)[] = [];
+  #afterEvent: (() => void)[] = [];
+  #dirty = false;
+
+  constructor(options: WorldOptions) {
+    this.seed = options.seed;
+    this.#order = options.order ?? 'fifo';
+    this.epoch = options.epoch ?? 1_767_225_600_000_000;
+  }
+
+  get now(): Micros {
+    return this.#now;
+  }
+
+  /** Wall clock of the world, for API timestamps. */
+  get wall(): Micros {
+    return this.epoch + this.#now;
+  }
+
+  get pendingEvents(): number {
+    return this.#queue.size;
+  }
+
+  /** The stream of that name; a new draw in one leaves every other unchanged. */
+  stream(name: string): Prng {
+    let stream = this.#streams.get(name);
+    if (stream === undefined) {
+      stream = new Prng(this.seed, name, this.#counter);
+      this.#streams.set(name, stream);
+    }
+    return stream;
+  }
+
+  /** Runs `callback` after `delay`; `kind` and `entity` name it in the trace. */
+  schedule(delay: Micros, what: { kind: string; entity: string }, callback: () => void, options?: ScheduleOptions): Timer {
+    assert(Number.isSafeInteger(delay) && delay >= 0, `delay ${delay} of ${what.kind} is a whole number of µs`);
+    this.#count += 1;
+    const priority = this.#priorityOf(options);
+    const event: SimEvent = {
+      time: this.#now + delay,
+      order: orderOf(options?.band ?? 1, priority, this.#count),
+      kind: what.kind,
+      entity: what.entity,
+      digest: options?.digest ?? 0,
+      run: callback,
+    };
+    this.#queue.push(event);
+    return { cancel: () => { event.run = undefined; } };
+  }
+
+  /** Tells that an input of the event-wise oracles changed in the present event. */
+  touch(): void {
+    this.#dirty = true;
+  }
+
+  /** Runs after every event that touched something. */
+  afterTouched(look: () => void): void {
+    this.#afterEvent.push(look);
+  }
+
+  note(entity: string, entry: JournalEntry): void {
+    const note = { time: this.#now, entity, ...entry };
+    this.notes.push(note);
+    this.marks.set(entry.code, (this.marks.get(entry.code) ?? 0) + 1);
+    for (const listener of this.#noteListeners) listener(note);
+  }
+
+  onNote(listener: (note: WorldNote) => void): void {
+    this.#noteListeners.push(listener);
+  }
+
+  /**
+   * Runs events up to and including time `until`, or until `stop` says so after an event. The
+   * banned globals are poisoned meanwhile. Returns false when the queue ran empty before.
+   */
+  run(until: Micros, stop?: () => boolean): boolean {
+    return withPoisonedGlobals(() => this.#drain(until, stop));
+  }
+
+  /** One last draw of every stream, hashed together: two equal runs end with equal unseeds. */
+  unseed(): string {
+    const names = [...this.#streams.keys()].sort();
+    return hashText(names.map((name) => `${name}=${this.stream(name).next()}`).join()).toString(16).padStart(8, '0');
+  }
+
+  #drain(until: Micros, stop: (() => boolean) | undefined): boolean {
+    for (;;) {
+      const event = this.#queue.peek();
+      if (event === undefined) return false;
+      if (event.time > until) break;
+      this.#queue.pop();
+      if (event.run === undefined) continue;
+      this.#now = event.time;
+      this.#step(event, event.run);
+      if (stop?.() === true) return true;
+    }
+    this.#now = Math.max(this.#now, until);
+    return true;
+  }
+
+  #step(event: SimEvent, run: () => void): void {
+    this.trace.record(event, this.#counter.draws);
+    run();
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    for (const look of this.#afterEvent) look();
+  }
+
+  #priorityOf(options: ScheduleOptions | undefined): number {
+    if (this.#order === 'fifo' || (options?.band ?? 1) !== 1) return 0;
+    // A channel keeps one priority for the whole run, so its events stay in the order they came.
+    if (options?.channel !== undefined) return hashText(`${this.seed}${options.channel}`) & 0xffff;
+    return this.stream('order').below(2 ** 16);
+  }
+}
