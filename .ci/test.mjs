@@ -1,0 +1,27 @@
+// Runs every test, or those that the arguments name, and closes with one line to read:
+// `N passed, N failed`. Run by `npm test` under the project's Node.
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { countTests } from './count.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const colour = process.stdout.isTTY && !process.env.NO_COLOR;
+const ava = fileURLToPath(new URL('../node_modules/ava/entrypoints/cli.js', import.meta.url));
+
+const child = spawn(process.execPath, [ava, ...process.argv.slice(2)], {
+  cwd: root,
+  env: { ...process.env, ...(colour ? { FORCE_COLOR: '1' } : {}) },
+  stdio: ['inherit', 'pipe', 'inherit'],
+});
+
+const pieces = [];
+child.stdout.on('data', (piece) => {
+  pieces.push(piece);
+  process.stdout.write(piece);
+});
+child.on('close', (code, signal) => {
+  const exitCode = signal === null ? code : 1;
+  const { passed, failed } = countTests(Buffer.concat(pieces).toString('utf8'), exitCode);
+  process.stdout.write(`${passed} passed, ${failed} failed\n`);
+  process.exitCode = failed === 0 ? 0 : 1;
+});
