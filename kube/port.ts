@@ -52,7 +52,11 @@ export type KubeRequest = { readonly timeout?: Micros } & (
   | { readonly verb: 'patch'; readonly ref: ObjectRef; readonly subresource?: 'status'; readonly body: Json }
   /** Server-side apply by `manager`, forced. */
   | { readonly verb: 'apply'; readonly ref: ObjectRef; readonly subresource?: 'status'; readonly manager: string; readonly body: KubeObject }
-  | { readonly verb: 'delete'; readonly ref: ObjectRef; readonly preconditions?: Preconditions }
+  /** `gracePeriodSeconds` is for pods: absent is the pod's own; 0 removes at once (a kubelet's last word). */
+  | {
+    readonly verb: 'delete'; readonly ref: ObjectRef; readonly preconditions?: Preconditions;
+    readonly gracePeriodSeconds?: number;
+  }
 );
 
 /** Every way a request can fail, closed; `message` is the server's sentence or the transport's. */
