@@ -1,0 +1,145 @@
+import type { KubeObject } from '../../kube/port.ts';
+import { parseDuration } from './quantity.ts';
+import { Reader } from './reader.ts';
+import type { Action, CheckSpec, Expectation, Lookup, Step, Trigger, When } from './spec.ts';
+
+const second = 1_000_000;
+const actions = ['fault', 'heal', 'apply', 'delete', 'patch', 'waitFor', 'mark', 'check'] as const;
+
+/** The steps of a scenario: each has one trigger and one action (simulator.md 7.1). */
+export function readSteps(steps: readonly Reader[]): Step[] {
+  return steps.flatMap((step) => {
+    const trigger = readTrigger(step);
+    const action = readAction(step);
+    step.finish();
+    return action === undefined ? [] : [{ trigger, action, path: step.path }];
+  });
+}
+
+function readTrigger(step: Reader): Trigger {
+  if (step.has('when')) return { kind: 'when', when: readWhen(step.child('when')) };
+  if (step.has('every')) return { kind: 'every', period: step.duration('every') ?? second };
+  const at = step.raw('at');
+  if (at === undefined) return { kind: 'after', delay: 0 };
+  const text = String(at);
+  const relative = text.startsWith('+');
+  const time = parseDuration(relative ? text.slice(1) : text) ?? (text === '0' ? 0 : undefined);
+  if (time === undefined) step.fault('at', 'expected a time such as 10s, or +10s after the step before');
+  return relative ? { kind: 'after', delay: time ?? 0 } : { kind: 'at', time: time ?? 0 };
+}
+
+function readWhen(when: Reader): When {
+  const count = when.count('count') ?? 1;
+  for (const kind of ['sequence', 'all', 'any'] as const) {
+    if (!when.has(kind)) continue;
+    const of = when.readers(kind).map(readWhen);
+    when.finish();
+    return { kind, of };
+  }
+  if (when.has('mark')) {
+    const mark = when.text('mark') ?? '';
+    when.finish();
+    return { kind: 'mark', mark, count };
+  }
+  const pattern = { object: when.text('object') ?? '', change: when.text('change') ?? '', value: when.raw('value') };
+  if (pattern.object === '') when.fault('', 'expected one of object, mark, sequence, all, any');
+  when.finish();
+  return { kind: 'object', pattern, count };
+}
+
+function readAction(step: Reader): Action | undefined {
+  const present = actions.filter((name) => step.has(name));
+  const kind = present[0];
+  if (kind === undefined || present.length > 1) {
+    step.fault('', `expected exactly one of ${actions.join(', ')}`);
+    return undefined;
+  }
+  switch (kind) {
+    case 'fault':
+      return {
+        kind,
+        fault: {
+          name: step.text('fault') ?? '', with: mapping(step, 'with'), for: step.duration('for'), path: step.path,
+        },
+      };
+    case 'heal': {
+      const narrowed = step.has('with') ? mapping(step, 'with') : undefined;
+      return { kind, name: step.text('heal') ?? '', with: narrowed };
+    }
+    case 'apply':
+      return readApply(step);
+    case 'delete':
+      return { kind, objects: textOrTexts(step, 'delete') };
+    case 'patch':
+      return { kind, object: step.text('patch') ?? '', patch: mapping(step, 'with') };
+    case 'waitFor': {
+      const state = step.oneOf('waitFor', ['quiescent', 'converged']) ?? 'quiescent';
+      return { kind, state, timeout: step.duration('timeout') ?? 120 * second };
+    }
+    case 'mark':
+      return { kind, mark: step.text('mark') ?? '' };
+    case 'check':
+      return { kind, checks: step.readers('check').flatMap(readCheck) };
+  }
+}
+
+function mapping(step: Reader, field: string): Readonly<Record<string, unknown>> {
+  const child = step.child(field);
+  return Object.fromEntries(child.names().map((name) => [name, child.raw(name)]));
+}
+
+function textOrTexts(step: Reader, field: string): string[] {
+  return Array.isArray(step.raw(field)) ? step.texts(field) : [step.text(field) ?? ''];
+}
+
+function readApply(step: Reader): Action {
+  const items = step.list('apply', (value, path) => ({ value, path }));
+  const objects: KubeObject[] = [];
+  const files: string[] = [];
+  for (const { value, path } of items) {
+    if (typeof value === 'string') files.push(value);
+    else if (typeof value === 'object' && value !== null) objects.push(value as KubeObject);
+    else step.faults.push({ path, message: 'expected an object or the name of a file' });
+  }
+  return { kind: 'apply', objects, files };
+}
+
+function readCheck(check: Reader): CheckSpec[] {
+  const lookup = readLookup(check);
+  const expectation = readExpectation(check);
+  check.finish();
+  return lookup === undefined || expectation === undefined ? [] : [{ lookup, expectation, path: check.path }];
+}
+
+function readLookup(check: Reader): Lookup | undefined {
+  if (check.has('object')) {
+    return { kind: 'object', object: check.text('object') ?? '', path: check.text('path') ?? '' };
+  }
+  // `lookup` may hold the derived thing, or the derived thing may stand in the check itself.
+  const place = check.has('lookup') ? check.child('lookup') : check;
+  let lookup: Lookup | undefined;
+  if (place.has('owner-of')) lookup = { kind: 'owner-of', address: place.text('owner-of') ?? '' };
+  else if (place.has('neighbour')) {
+    const entry = place.child('neighbour');
+    lookup = { kind: 'neighbour', host: entry.text('host') ?? '', address: entry.text('address') ?? '' };
+    entry.finish();
+  } else if (place.has('frontends')) {
+    const entry = place.child('frontends');
+    lookup = { kind: 'frontends', node: entry.text('node') ?? '' };
+    entry.finish();
+  } else place.fault('', 'expected object, owner-of, neighbour or frontends');
+  if (place !== check) place.finish();
+  return lookup;
+}
+
+function readExpectation(check: Reader): Expectation | undefined {
+  if (check.has('equals')) return { kind: 'equals', value: check.raw('equals') };
+  if (check.has('contains')) return { kind: 'contains', value: check.raw('contains') };
+  if (check.has('matches')) return { kind: 'matches', pattern: check.text('matches') ?? '' };
+  if (check.has('absent')) {
+    if (check.flag('absent') !== true) check.fault('absent', 'expected true');
+    return { kind: 'absent' };
+  }
+  check.fault('', 'expected one of equals, contains, matches, absent');
+  return undefined;
+}
