@@ -10,36 +10,58 @@ export interface Resource {
   readonly namespaced: boolean;
 }
 
-function resource(group: string, version: string, names: string, namespaced = true): Resource {
+function resource(groupVersion: string, names: string, namespaced = true): Resource {
+  const [group, version] = groupVersion.split('/');
   const [plural, kind] = names.split(' ');
+  assert(group !== undefined && version !== undefined, `'${groupVersion}' is group/version`);
   assert(plural !== undefined && kind !== undefined, `'${names}' is plural and kind`);
   return { group, version, plural, kind, namespaced };
 }
 
 /** The kinds that fairlead reads or writes, and those that its simulator keeps. */
 export const resources = {
-  services: resource('', 'v1', 'services Service'),
-  nodes: resource('', 'v1', 'nodes Node', false),
-  pods: resource('', 'v1', 'pods Pod'),
-  namespaces: resource('', 'v1', 'namespaces Namespace', false),
-  secrets: resource('', 'v1', 'secrets Secret'),
-  configMaps: resource('', 'v1', 'configmaps ConfigMap'),
-  serviceAccounts: resource('', 'v1', 'serviceaccounts ServiceAccount'),
-  events: resource('', 'v1', 'events Event'),
-  endpointSlices: resource('discovery.k8s.io', 'v1', 'endpointslices EndpointSlice'),
-  leases: resource('coordination.k8s.io', 'v1', 'leases Lease'),
-  deployments: resource('apps', 'v1', 'deployments Deployment'),
-  replicaSets: resource('apps', 'v1', 'replicasets ReplicaSet'),
-  daemonSets: resource('apps', 'v1', 'daemonsets DaemonSet'),
-  statefulSets: resource('apps', 'v1', 'statefulsets StatefulSet'),
-  pools: resource('cilium.io', 'v2', 'ciliumloadbalancerippools CiliumLoadBalancerIPPool', false),
-  l2Policies: resource('cilium.io', 'v2alpha1', 'ciliuml2announcementpolicies CiliumL2AnnouncementPolicy', false),
-  bgpClusterConfigs: resource('cilium.io', 'v2', 'ciliumbgpclusterconfigs CiliumBGPClusterConfig', false),
-  bgpPeerConfigs: resource('cilium.io', 'v2', 'ciliumbgppeerconfigs CiliumBGPPeerConfig', false),
-  bgpAdvertisements: resource('cilium.io', 'v2', 'ciliumbgpadvertisements CiliumBGPAdvertisement', false),
-  bgpNodeConfigs: resource('cilium.io', 'v2', 'ciliumbgpnodeconfigs CiliumBGPNodeConfig', false),
-  bgpNodeConfigOverrides: resource('cilium.io', 'v2', 'ciliumbgpnodeconfigoverrides CiliumBGPNodeConfigOverride', false),
-  bgpPeeringPolicies: resource('cilium.io', 'v2alpha1', 'ciliumbgppeeringpolicies CiliumBGPPeeringPolicy', false),
+  services: resource('/v1', 'services Service'),
+  nodes: resource('/v1', 'nodes Node', false),
+  pods: resource('/v1', 'pods Pod'),
+  namespaces: resource('/v1', 'namespaces Namespace', false),
+  secrets: resource('/v1', 'secrets Secret'),
+  configMaps: resource('/v1', 'configmaps ConfigMap'),
+  serviceAccounts: resource('/v1', 'serviceaccounts ServiceAccount'),
+  events: resource('/v1', 'events Event'),
+  endpointSlices: resource('discovery.k8s.io/v1', 'endpointslices EndpointSlice'),
+  leases: resource('coordination.k8s.io/v1', 'leases Lease'),
+  deployments: resource('apps/v1', 'deployments Deployment'),
+  replicaSets: resource('apps/v1', 'replicasets ReplicaSet'),
+  daemonSets: resource('apps/v1', 'daemonsets DaemonSet'),
+  statefulSets: resource('apps/v1', 'statefulsets StatefulSet'),
+  pools: resource('cilium.io/v2', 'ciliumloadbalancerippools CiliumLoadBalancerIPPool', false),
+  l2Policies: resource(
+    'cilium.io/v2alpha1',
+    'ciliuml2announcementpolicies CiliumL2AnnouncementPolicy',
+    false,
+  ),
+  bgpClusterConfigs: resource(
+    'cilium.io/v2',
+    'ciliumbgpclusterconfigs CiliumBGPClusterConfig',
+    false,
+  ),
+  bgpPeerConfigs: resource('cilium.io/v2', 'ciliumbgppeerconfigs CiliumBGPPeerConfig', false),
+  bgpAdvertisements: resource(
+    'cilium.io/v2',
+    'ciliumbgpadvertisements CiliumBGPAdvertisement',
+    false,
+  ),
+  bgpNodeConfigs: resource('cilium.io/v2', 'ciliumbgpnodeconfigs CiliumBGPNodeConfig', false),
+  bgpNodeConfigOverrides: resource(
+    'cilium.io/v2',
+    'ciliumbgpnodeconfigoverrides CiliumBGPNodeConfigOverride',
+    false,
+  ),
+  bgpPeeringPolicies: resource(
+    'cilium.io/v2alpha1',
+    'ciliumbgppeeringpolicies CiliumBGPPeeringPolicy',
+    false,
+  ),
 } as const satisfies Record<string, Resource>;
 
 /** `cilium.io/v2`, or `v1` for the core group. */

@@ -102,15 +102,15 @@ export class Table<V> {
   cursor(): Cursor<V> {
     const place = { seen: 0 };
     this.#cursors.push(place);
-    const table = this;
+    const behind = (): boolean => place.seen < this.#revision;
     return {
-      take(): Change<V>[] {
-        const changes = table.#changesSince(place.seen);
-        place.seen = table.#revision;
+      take: (): Change<V>[] => {
+        const changes = this.#changesSince(place.seen);
+        place.seen = this.#revision;
         return changes;
       },
       get behind(): boolean {
-        return place.seen < table.#revision;
+        return behind();
       },
     };
   }

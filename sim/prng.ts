@@ -5,6 +5,9 @@ export interface DrawCounter {
   draws: number;
 }
 
+/** A raw draw has 32 bits. */
+const drawSpan = 0x1_0000_0000;
+
 /** Integer quantiles of the exponential distribution with mean 1,024, at (i + 0.5) / 1,024. */
 const exponentialQuantiles = buildQuantiles();
 
@@ -45,8 +48,8 @@ export class Prng {
 
   /** Uniform in [0, bound), bound from 1 to 2^32; rejection sampling, so without bias. */
   below(bound: number): number {
-    assert(Number.isInteger(bound) && bound >= 1 && bound <= 2 ** 32, `${bound} bounds a draw`);
-    const unbiased = 2 ** 32 - (2 ** 32 % bound);
+    assert(Number.isInteger(bound) && bound >= 1 && bound <= drawSpan, `${bound} bounds a draw`);
+    const unbiased = drawSpan - (drawSpan % bound);
     for (;;) {
       const draw = this.next();
       if (draw < unbiased) return draw % bound;
@@ -117,7 +120,7 @@ function buildQuantiles(): readonly number[] {
 }
 
 function seedBytes(seed: bigint, stream: string): Uint8Array {
-  const name = [...stream].map((letter) => letter.charCodeAt(0) & 0xff);
+  const name = Array.from(stream, (letter) => letter.charCodeAt(0) & 0xff);
   const bytes = new Uint8Array(8 + name.length + 1);
   new DataView(bytes.buffer).setBigUint64(0, BigInt.asUintN(64, seed), true);
   bytes.set(name, 8);

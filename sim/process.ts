@@ -138,9 +138,11 @@ export class Process {
   }
 
   /** Schedules in world time; delivered through `enter`. */
+  // oxlint-disable-next-line max-params -- when, what, work and channel are one act everywhere
   later(delay: Micros, kind: string, callback: () => void, channel?: string): Timer {
     const what = { kind, entity: this.name };
-    return this.world.schedule(delay, what, () => this.enter(callback), channel === undefined ? undefined : { channel });
+    const options = channel === undefined ? undefined : { channel };
+    return this.world.schedule(delay, what, () => this.enter(callback), options);
   }
 
   #end(): void {

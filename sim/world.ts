@@ -1,5 +1,6 @@
 import { assert } from '../lb/result.ts';
 import type { JournalEntry, Micros, Timer } from '../lb/ports.ts';
+import { compareText } from '../lb/table.ts';
 import { withPoisonedGlobals } from './poison.ts';
 import { Prng } from './prng.ts';
 import { EventQueue, orderOf, type Band, type SimEvent } from './queue.ts';
@@ -82,8 +83,14 @@ export class World {
   }
 
   /** Runs `callback` after `delay`; `kind` and `entity` name it in the trace. */
-  schedule(delay: Micros, what: { kind: string; entity: string }, callback: () => void, options?: ScheduleOptions): Timer {
-    assert(Number.isSafeInteger(delay) && delay >= 0, `delay ${delay} of ${what.kind} is a whole number of µs`);
+  // oxlint-disable-next-line max-params -- when, what, work and queueing are one act everywhere
+  schedule(
+    delay: Micros,
+    what: { kind: string; entity: string },
+    callback: () => void,
+    options?: ScheduleOptions,
+  ): Timer {
+    assert(Number.isSafeInteger(delay) && delay >= 0, `${what.kind} is due in ${delay} whole µs`);
     this.#count += 1;
     const priority = this.#priorityOf(options);
     const event: SimEvent = {
@@ -129,8 +136,9 @@ export class World {
 
   /** One last draw of every stream, hashed together: two equal runs end with equal unseeds. */
   unseed(): string {
-    const names = [...this.#streams.keys()].sort();
-    return hashText(names.map((name) => `${name}=${this.stream(name).next()}`).join()).toString(16).padStart(8, '0');
+    const names = [...this.#streams.keys()].sort(compareText);
+    const last = names.map((name) => `${name}=${this.stream(name).next()}`);
+    return hashText(last.join()).toString(16).padStart(8, '0');
   }
 
   #drain(until: Micros, stop: (() => boolean) | undefined): boolean {
@@ -160,6 +168,6 @@ export class World {
     if (this.#order === 'fifo' || (options?.band ?? 1) !== 1) return 0;
     // A channel keeps one priority for the whole run, so its events stay in the order they came.
     if (options?.channel !== undefined) return hashText(`${this.seed}${options.channel}`) & 0xffff;
-    return this.stream('order').below(2 ** 16);
+    return this.stream('order').below(0x1_0000);
   }
 }

@@ -1,0 +1,51 @@
+// The rules of the deterministic core that no ready-made lint rule states (simulator.md 3.2).
+// Loaded by oxlint as a plugin; .oxlintrc.json says for which folders.
+
+/** Syntax that brings promises, insertion order of foreign objects or inexact powers. */
+const syntax = {
+  create(context) {
+    const refuse = (message) => (node) => context.report({ node, message });
+    const asynchronous = refuse('The core is synchronous: a completion is an event (P3).');
+    return {
+      ':function[async=true]': asynchronous,
+      AwaitExpression: asynchronous,
+      'ForOfStatement[await=true]': asynchronous,
+      ForInStatement: refuse('for…in also walks inherited keys; iterate over sorted keys.'),
+      'BinaryExpression[operator="**"]': refuse('** differs between Node versions (D5).'),
+      'AssignmentExpression[operator="**="]': refuse('** differs between Node versions (D5).'),
+    };
+  },
+};
+
+/** State that outlives a world: run N must not differ from run 1 (D10). */
+const moduleState = {
+  create(context) {
+    const top = (selector) => `:matches(Program, Program > ExportNamedDeclaration) > ${selector}`;
+    const mutable = (node) => context.report({
+      node,
+      message: 'Module-level state makes run N differ from run 1 (D10); hang it off its owner.',
+    });
+    return {
+      [top('VariableDeclaration[kind!="const"]')]: mutable,
+      [`${top('VariableDeclaration')} > VariableDeclarator`](node) {
+        if (isMutableCollection(node)) mutable(node);
+      },
+      'PropertyDefinition[static=true][readonly!=true]': mutable,
+    };
+  },
+};
+
+const readonlyTypes = new Set(['ReadonlyMap', 'ReadonlySet']);
+const collections = new Set(['Map', 'Set', 'WeakMap', 'WeakSet']);
+
+function isMutableCollection({ id, init }) {
+  if (init?.type === 'ArrayExpression') return init.elements.length === 0;
+  if (init?.type === 'ObjectExpression') return init.properties.length === 0;
+  if (init?.type !== 'NewExpression' || !collections.has(init.callee.name)) return false;
+  return !readonlyTypes.has(id.typeAnnotation?.typeAnnotation?.typeName?.name);
+}
+
+export default {
+  meta: { name: 'core' },
+  rules: { syntax, 'module-state': moduleState },
+};
