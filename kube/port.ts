@@ -3,7 +3,10 @@ import type { Result } from '../lb/result.ts';
 import type { Resource } from './resource.ts';
 
 /** JSON as the API server speaks it. Objects from a port are shared and must never be modified. */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+export type Json =
+  | string | number | boolean | null
+  | readonly Json[]
+  | { readonly [key: string]: Json };
 
 /** A Kubernetes object as received: nothing about it is trusted until decoded. */
 export interface KubeObject {

@@ -1,0 +1,48 @@
+import type { EndpointSlice, L2Policy, Lease, Node, Pool, Service } from '../lb/model.ts';
+import { decodeLease, decodeNode, decodeSlice } from './decode-cluster.ts';
+import type { Decoded } from './decode-meta.ts';
+import { decodeL2Policy, decodePool } from './decode-policy.ts';
+import { decodeService } from './decode-service.ts';
+import type { KubeObject } from './port.ts';
+
+export type { Decoded } from './decode-meta.ts';
+
+/** Reads an object as one kind: a row, whose faults count as unset fields, or why there is none. */
+export type Decode<T> = (object: KubeObject) => Decoded<T>;
+
+export interface Decoder {
+  readonly service: Decode<Service>;
+  readonly slice: Decode<EndpointSlice>;
+  readonly node: Decode<Node>;
+  readonly pool: Decode<Pool>;
+  readonly l2Policy: Decode<L2Policy>;
+  readonly lease: Decode<Lease>;
+}
+
+/**
+ * Decoders that remember what they made of each object, by identity: objects from a port are shared
+ * and never modified, so one decoder may serve every process of a simulated world, and two reads of
+ * one object give the same row. Never throws, whatever the JSON.
+ */
+export function createDecoder(): Decoder {
+  return {
+    service: memo(decodeService),
+    slice: memo(decodeSlice),
+    node: memo(decodeNode),
+    pool: memo(decodePool),
+    l2Policy: memo(decodeL2Policy),
+    lease: memo(decodeLease),
+  };
+}
+
+function memo<T>(decode: Decode<T>): Decode<T> {
+  const known = new WeakMap<KubeObject, Decoded<T>>();
+  return (object) => {
+    const before = known.get(object);
+    if (before !== undefined) return before;
+    const decoded = decode(object);
+    // Junk in the place of an object cannot be a key, and need not be remembered.
+    if (typeof object === 'object' && object !== null) known.set(object, decoded);
+    return decoded;
+  };
+}
