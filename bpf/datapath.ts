@@ -1,0 +1,324 @@
+import type { DatapathOptions } from '../lb/datapathoptions.ts';
+import type { Ip } from '../lb/ip.ts';
+import type { EndpointSlice, Node, Service, ServiceKey } from '../lb/model.ts';
+import { nodeFacts, placeOf } from '../lb/nodefacts.ts';
+import type { Clock, Journal, KernelError, KernelPort, MapEntry } from '../lb/ports.ts';
+import { Reconciler, retryDelaysDefault, type ReconcileTarget } from '../lb/reconciler.ts';
+import { deriveServicePorts, ServicePortMemo, type DatapathRecord } from '../lb/serviceport.ts';
+import { compareText, type Cursor, type Table } from '../lb/table.ts';
+import { asciiBytes, asciiText, decodeRow, encodeRow, nodeKey, nodeMap, viewMap } from './codec.ts';
+
+export type { DatapathOptions } from '../lb/datapathoptions.ts';
+export { datapathDefaults } from '../lb/datapathoptions.ts';
+export { ServicePortMemo } from '../lb/serviceport.ts';
+
+export interface DatapathPorts {
+  readonly clock: Clock;
+  readonly kernel: KernelPort;
+  readonly journal: Journal;
+}
+
+export interface DatapathTables {
+  readonly services: Table<Service>;
+  readonly slices: Table<EndpointSlice>;
+  readonly nodes: Table<Node>;
+}
+
+export interface DatapathSettings {
+  readonly nodeName: string;
+  readonly options: DatapathOptions;
+}
+
+/** A row that the kernel refuses at present. */
+export interface DatapathFault {
+  readonly servicePort: string;
+  readonly error: KernelError;
+}
+
+/** The reconciler that keeps one node's kernel tables equal to what the cluster wants there. */
+export interface Datapath {
+  start(): void;
+  /** Stops writing; the kernel keeps forwarding by the rows it has. */
+  stop(): void;
+  /** True once every listing was complete and each row was written or tried. */
+  ready(): boolean;
+  /** Whether the kernel's rows serve the address, so that announcing it makes sense. */
+  hasFront(address: Ip): boolean;
+  /** Called after rounds that changed `ready` or the answer of `hasFront` for any address. */
+  onChange(listener: () => void): void;
+  pending(): readonly string[];
+  readonly faults: readonly DatapathFault[];
+}
+
+interface Row {
+  readonly bytes: Uint8Array;
+  /** Addresses that this row serves. */
+  readonly fronts: readonly Ip[];
+}
+
+const roundRowsMax = 1_000;
+
+/**
+ * One row per service port in `fl_view`, its write being the commit; the node's own facts in
+ * `fl_node`. Nothing is written before all listings are complete; rows of an earlier process are
+ * adopted, and rewritten only where their bytes differ (datapath.md 10, 11).
+ */
+export function createDatapath(
+  ports: DatapathPorts, tables: DatapathTables, settings: DatapathSettings, memo: ServicePortMemo = new ServicePortMemo(),
+): Datapath {
+  return new RowDatapath(ports, tables, { ...settings, memo });
+}
+
+class RowDatapath implements Datapath {
+  #ports: DatapathPorts;
+  #tables: DatapathTables;
+  #settings: DatapathSettings & { readonly memo: ServicePortMemo };
+  #services: Cursor<Service>;
+  #slices: Cursor<EndpointSlice>;
+  #nodes: Cursor<Node>;
+  #rows: Reconciler<Row, KernelError>;
+  #facts: Reconciler<Row, KernelError>;
+  #slicesOf = new Map<ServiceKey, Map<string, EndpointSlice>>();
+  #serviceOf = new Map<string, ServiceKey>();
+  #programmed = new Map<ServiceKey, readonly DatapathRecord[]>();
+  #frontCounts = new Map<Ip, number>();
+  #listeners: (() => void)[] = [];
+  #phase: 'idle' | 'listing' | 'programming' | 'ready' | 'stopped' = 'idle';
+  #armed = false;
+  #changed = false;
+
+  constructor(ports: DatapathPorts, tables: DatapathTables, settings: DatapathSettings & { memo: ServicePortMemo }) {
+    this.#ports = ports;
+    this.#tables = tables;
+    this.#settings = settings;
+    this.#services = tables.services.cursor();
+    this.#slices = tables.slices.cursor();
+    this.#nodes = tables.nodes.cursor();
+    const shared = { equal: sameBytes, roundRowsMax, retryDelays: retryDelaysDefault };
+    this.#facts = new Reconciler(ports.clock, this.#target(nodeMap), shared);
+    this.#rows = new Reconciler(ports.clock, this.#target(viewMap), {
+      ...shared,
+      round: () => this.#afterRound(),
+      failed: (key, error) => this.#noteRefusal(key, error),
+      recovered: (key, error) => this.#noteRecovery(key, error),
+    });
+    for (const table of [tables.services, tables.slices, tables.nodes]) table.onChange(() => this.#arm());
+  }
+
+  start(): void {
+    if (this.#phase !== 'idle') return;
+    this.#phase = 'listing';
+    this.#arm();
+  }
+
+  stop(): void {
+    this.#phase = 'stopped';
+    this.#rows.stop();
+    this.#facts.stop();
+  }
+
+  ready(): boolean {
+    return this.#phase === 'ready';
+  }
+
+  hasFront(address: Ip): boolean {
+    return this.#frontCounts.has(address);
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  pending(): readonly string[] {
+    if (this.#phase === 'listing') {
+      const missing = Object.values(this.#tables).filter((table) => !table.complete);
+      return missing.map((table) => `datapath waits for the listing of ${table.name}`);
+    }
+    const rows = [...this.#facts.pending(), ...this.#rows.pending()];
+    const behind = this.#armed ? ['datapath has changes to derive'] : [];
+    return [...behind, ...rows.map((key) => `datapath row ${key} is not written`)];
+  }
+
+  get faults(): readonly DatapathFault[] {
+    const faults: DatapathFault[] = [];
+    for (const key of this.#rows.pending()) {
+      const status = this.#rows.status(key);
+      if (status.kind === 'failed') faults.push({ servicePort: key, error: status.error });
+    }
+    return faults;
+  }
+
+  // All changes of one instant are one derivation, whatever order they came in.
+  #arm(): void {
+    if (this.#armed || this.#phase === 'idle' || this.#phase === 'stopped') return;
+    this.#armed = true;
+    this.#ports.clock.after(0, () => {
+      this.#armed = false;
+      if (this.#phase !== 'stopped') this.#derive();
+    });
+  }
+
+  #derive(): void {
+    const { services, slices, nodes } = this.#tables;
+    if (this.#phase === 'listing') {
+      if (!services.complete || !slices.complete || !nodes.complete) return;
+      this.#adopt();
+    }
+    const moved = this.#deriveNode();
+    const dirty = new Set<ServiceKey>(moved ? [...this.#programmed.keys()] : []);
+    this.#takeSlices(dirty);
+    for (const { key } of this.#services.take()) dirty.add(key as ServiceKey);
+    for (const key of [...dirty].sort(compareText)) this.#deriveService(key);
+    if (this.#phase === 'listing') this.#prune();
+    if (!this.#facts.idle) this.#facts.round();
+    if (this.#phase === 'programming' || this.#rows.unattempted) this.#rows.round();
+  }
+
+  #adopt(): void {
+    const { kernel } = this.#ports;
+    for (const { key, value } of kernel.dump(nodeMap)) this.#facts.adopt(asciiText(key), { bytes: value, fronts: [] });
+    for (const { key, value } of kernel.dump(viewMap)) {
+      const row = { bytes: value, fronts: storedFronts(value) };
+      this.#rows.adopt(asciiText(key), row);
+      this.#countFronts(row, 1);
+    }
+  }
+
+  #prune(): void {
+    this.#phase = 'programming';
+    const pruned = this.#rows.prune() + this.#facts.prune();
+    if (pruned === 0) return;
+    const text = `${pruned} rows of an earlier process name nothing that is wanted now and go`;
+    this.#ports.journal.note({ level: 'info', component: 'datapath', code: 'kernel.restorePruned', text });
+  }
+
+  /** Writes the node's facts; true when the node moved, so that every Service looks different. */
+  #deriveNode(): boolean {
+    const changes = this.#nodes.take();
+    const { nodeName, options } = this.#settings;
+    const everyNode = options.externalIps === 'nodeOwned';
+    const first = this.#phase === 'listing';
+    const own = changes.some((change) => change.key === nodeName);
+    if (!first && !own && (!everyNode || changes.length === 0)) return false;
+    const nodes = everyNode ? this.#tables.nodes.values() : [this.#tables.nodes.get(nodeName)];
+    const facts = nodeFacts(nodeName, nodes.filter((node) => node !== undefined), options);
+    this.#facts.set(nodeKey, { bytes: encodeRow(facts), fronts: [] });
+    return own && !first;
+  }
+
+  #takeSlices(dirty: Set<ServiceKey>): void {
+    for (const { key, value } of this.#slices.take()) {
+      const before = this.#serviceOf.get(key);
+      if (before !== undefined) {
+        this.#slicesOf.get(before)?.delete(key);
+        dirty.add(before);
+        this.#serviceOf.delete(key);
+      }
+      if (value?.service === undefined) continue;
+      const slices = this.#slicesOf.get(value.service) ?? new Map<string, EndpointSlice>();
+      this.#slicesOf.set(value.service, slices.set(key, value));
+      this.#serviceOf.set(key, value.service);
+      dirty.add(value.service);
+    }
+  }
+
+  #deriveService(key: ServiceKey): void {
+    const { nodeName, options, memo } = this.#settings;
+    const service = this.#tables.services.get(key);
+    const slices = [...(this.#slicesOf.get(key)?.values() ?? [])];
+    if (slices.length === 0) this.#slicesOf.delete(key);
+    const place = placeOf(nodeName, this.#tables.nodes.get(nodeName));
+    const context = { place, algorithm: options.algorithm, memo };
+    const records = service === undefined ? [] : deriveServicePorts(service, slices, context);
+    const before = this.#programmed.get(key) ?? [];
+    if (records === before) return;
+    const kept = new Set(records.map((record) => record.id));
+    for (const record of before) if (!kept.has(record.id)) this.#rows.remove(record.id);
+    for (const record of records) this.#rows.set(record.id, rowOf(record, memo));
+    if (service === undefined) this.#programmed.delete(key);
+    else this.#programmed.set(key, records);
+  }
+
+  #target(map: string): ReconcileTarget<Row, KernelError> {
+    const { kernel } = this.#ports;
+    return {
+      update: (key, row) => {
+        const entry: MapEntry = { key: asciiBytes(key), value: row.bytes };
+        const result = kernel.update(map, entry, 'any');
+        if (result.ok && map === viewMap) this.#replaceFronts(key, row);
+        return result;
+      },
+      delete: (key) => {
+        const result = kernel.remove(map, asciiBytes(key));
+        if (result.ok && map === viewMap) this.#replaceFronts(key, undefined);
+        return result;
+      },
+    };
+  }
+
+  #replaceFronts(key: string, row: Row | undefined): void {
+    const before = this.#rows.actual(key);
+    if (row !== undefined) this.#countFronts(row, 1);
+    if (before !== undefined) this.#countFronts(before, -1);
+  }
+
+  #countFronts(row: Row, by: 1 | -1): void {
+    for (const address of row.fronts) {
+      const before = this.#frontCounts.get(address) ?? 0;
+      if (before + by === 0) this.#frontCounts.delete(address);
+      else this.#frontCounts.set(address, before + by);
+      if ((before === 0) !== (before + by === 0)) this.#changed = true;
+    }
+  }
+
+  #afterRound(): void {
+    if (this.#phase === 'programming' && !this.#rows.unattempted) {
+      this.#phase = 'ready';
+      this.#changed = true;
+    }
+    if (!this.#changed) return;
+    this.#changed = false;
+    for (const listener of this.#listeners) listener();
+  }
+
+  #noteRefusal(key: string, error: KernelError): void {
+    const status = this.#rows.status(key);
+    if (status.kind !== 'failed' || status.failures > 1) return;
+    const full = error.kind === 'ENOSPC' || error.kind === 'E2BIG';
+    this.#ports.journal.note({
+      level: 'warn', component: 'datapath', code: full ? 'kernel.mapFull' : 'kernel.mapError', object: `service port ${key}`,
+      text: full ? `map ${viewMap} is full; the service port keeps its old row` : `map ${viewMap} refused the row: ${error.kind}`,
+    });
+  }
+
+  #noteRecovery(key: string, error: KernelError): void {
+    const full = error.kind === 'ENOSPC' || error.kind === 'E2BIG';
+    this.#ports.journal.note({
+      level: 'info', component: 'datapath', code: full ? 'kernel.mapFullRecovered' : 'kernel.mapErrorRecovered',
+      object: `service port ${key}`, text: `map ${viewMap} accepts the row after ${error.kind}`,
+    });
+  }
+}
+
+function rowOf(record: DatapathRecord, memo: ServicePortMemo): Row {
+  return { bytes: memo.encoded(record, encodeRow), fronts: frontsOf(record) };
+}
+
+function frontsOf(record: DatapathRecord): readonly Ip[] {
+  if (record.kind === 'foreign') return [];
+  return [...record.clusterIps, ...record.vips, ...record.externalIps];
+}
+
+// Rows of another layout serve nothing that this build knows of, and are replaced or pruned.
+function storedFronts(bytes: Uint8Array): readonly Ip[] {
+  const stored = decodeRow(bytes);
+  const lists = [stored?.['clusterIps'], stored?.['vips'], stored?.['externalIps']];
+  if (stored?.['kind'] !== 'service-port') return [];
+  return lists.flatMap((list) => (Array.isArray(list) ? (list as Ip[]) : []));
+}
+
+function sameBytes(left: Row, right: Row): boolean {
+  if (left.bytes === right.bytes) return true;
+  if (left.bytes.length !== right.bytes.length) return false;
+  return left.bytes.every((byte, index) => byte === right.bytes[index]);
+}

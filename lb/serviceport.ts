@@ -1,0 +1,219 @@
+import type { Algorithm } from './datapathoptions.ts';
+import { backendSet, joinEndpoints, type BackendRow, type EndpointCopy } from './endpoints.ts';
+import { familyOf, type Family, type Ip, type Prefix } from './ip.ts';
+import type { EndpointSlice, Protocol, Service, ServiceKey, ServicePort } from './model.ts';
+import type { Brand } from './result.ts';
+import { effectiveRanges } from './sourceranges.ts';
+import { parseSpeltIp } from './spelling.ts';
+import { compareText } from './table.ts';
+import type { Place } from './topology.ts';
+
+/** `namespace/name:port/protocol/family`: the identity of a service port (datapath.md 10). */
+export type ServicePortId = Brand<string, 'ServicePortId'>;
+
+/** One port of one Service in one family, as the datapath of one node needs it. */
+export interface ServicePortRecord {
+  readonly kind: 'service-port';
+  readonly id: ServicePortId;
+  readonly service: ServiceKey;
+  readonly portName: string;
+  readonly family: Family;
+  readonly protocol: Protocol;
+  readonly port: number;
+  /** 0: no NodePort front. */
+  readonly nodePort: number;
+  readonly clusterIps: readonly Ip[];
+  readonly vips: readonly Ip[];
+  readonly externalIps: readonly Ip[];
+  /** Milliseconds since the Unix epoch; of two that claim one front the older wins. 0: unknown, last. */
+  readonly createdAtMs: number;
+  readonly internalLocal: boolean;
+  readonly externalLocal: boolean;
+  /** Seconds, 0: no affinity. */
+  readonly affinitySeconds: number;
+  /** Who may reach the VIPs; empty: everybody. */
+  readonly ranges: readonly Prefix[];
+  readonly algorithm: Algorithm;
+  /** Local-only, both, cluster-only, then those that are not selectable now. */
+  readonly backends: readonly BackendRow[];
+  readonly usable: boolean;
+}
+
+/** ClusterIPs of a Service that another proxy serves: known, and left alone (datapath.md C2). */
+export interface ForeignRecord {
+  readonly kind: 'foreign';
+  readonly id: ServicePortId;
+  readonly service: ServiceKey;
+  readonly clusterIps: readonly Ip[];
+}
+
+export type DatapathRecord = ServicePortRecord | ForeignRecord;
+
+/** Where the derivation happens and what the cluster defaults to. */
+export interface DeriveContext {
+  readonly place: Place;
+  readonly algorithm: Algorithm;
+  readonly memo: ServicePortMemo;
+}
+
+/** What all nodes of a cluster have in common of one Service. */
+interface SharedService {
+  readonly algorithm: Algorithm;
+  readonly slices: readonly EndpointSlice[];
+  readonly ports: readonly SharedPort[];
+  readonly foreign: readonly ForeignRecord[];
+  /** Records by what distinguishes a node: most nodes run none of the endpoints and share one. */
+  readonly byPlace: Map<string, readonly DatapathRecord[]>;
+}
+
+interface SharedPort {
+  readonly record: Omit<ServicePortRecord, 'backends' | 'usable'>;
+  readonly copies: readonly EndpointCopy[];
+}
+
+const proxyNameLabel = 'service.kubernetes.io/service-proxy-name';
+const headlessLabel = 'service.kubernetes.io/headless';
+const algorithmAnnotation = 'fairlead.dev/lb-algorithm';
+const variantsMax = 4;
+
+/**
+ * Derivations of one world, by identity of the objects they were made of, so that a hundred
+ * simulated nodes derive a Service once. A memo never changes an answer, only its price.
+ */
+export class ServicePortMemo {
+  #shared = new WeakMap<Service, SharedService[]>();
+  #encoded = new WeakMap<DatapathRecord, Uint8Array>();
+
+  /** The node-independent part; `slices` in any order, each time the same objects for a hit. */
+  shared(service: Service, slices: readonly EndpointSlice[], algorithm: Algorithm): SharedService {
+    const known = this.#shared.get(service) ?? [];
+    const hit = known.find((variant) => variant.algorithm === algorithm && sameObjects(variant.slices, slices));
+    if (hit !== undefined) return hit;
+    const made = shareService(service, slices, algorithm);
+    this.#shared.set(service, [made, ...known.slice(0, variantsMax - 1)]);
+    return made;
+  }
+
+  /** The bytes of a record, made once; `encode` must be the same function in every call. */
+  encoded(record: DatapathRecord, encode: (record: DatapathRecord) => Uint8Array): Uint8Array {
+    const known = this.#encoded.get(record);
+    if (known !== undefined) return known;
+    const made = encode(record);
+    this.#encoded.set(record, made);
+    return made;
+  }
+}
+
+/**
+ * The service ports of one Service for one node, ordered by family and port; a foreign record where
+ * another proxy owns it; nothing for Services without fronts (datapath.md C1, C2). `slices` are the
+ * Service's own. Equal inputs give the identical array for all nodes that cannot tell the difference.
+ */
+export function deriveServicePorts(
+  service: Service, slices: readonly EndpointSlice[], context: DeriveContext,
+): readonly DatapathRecord[] {
+  const sorted = [...slices].sort((left, right) => compareText(left.meta.name, right.meta.name));
+  const shared = context.memo.shared(service, sorted, context.algorithm);
+  const signature = placeSignature(shared, context.place);
+  const known = shared.byPlace.get(signature);
+  if (known !== undefined) return known;
+  const records: DatapathRecord[] = [...shared.foreign];
+  for (const { record, copies } of shared.ports) {
+    records.push({ ...record, ...backendSet(copies, context.place) });
+  }
+  shared.byPlace.set(signature, records);
+  return records;
+}
+
+function sameObjects(left: readonly EndpointSlice[], right: readonly EndpointSlice[]): boolean {
+  return left.length === right.length && left.every((slice, index) => slice === right[index]);
+}
+
+function shareService(service: Service, slices: readonly EndpointSlice[], algorithm: Algorithm): SharedService {
+  const base = { algorithm, slices, byPlace: new Map<string, readonly DatapathRecord[]>() };
+  const clusterIps = service.clusterIps.map((text) => parseSpeltIp(text)).filter((parsed) => parsed.ok);
+  const addresses = service.type === 'ExternalName' ? [] : clusterIps.map((parsed) => parsed.value);
+  if (addresses.length === 0) return { ...base, ports: [], foreign: [] };
+  if (isForeign(service.meta.labels)) {
+    const id = `${service.key}:foreign` as ServicePortId;
+    const foreign = [{ kind: 'foreign', id, service: service.key, clusterIps: addresses }] as const;
+    return { ...base, ports: [], foreign };
+  }
+  const own = slices.filter((slice) => !isForeign(slice.meta.labels));
+  const families = (['IPv4', 'IPv6'] as const).filter((family) => addresses.some((of) => familyOf(of) === family));
+  const ports: SharedPort[] = [];
+  for (const family of families) {
+    for (const port of service.ports) {
+      const record = recordOf({ service, port, family, clusterIps: addresses, algorithm });
+      ports.push({ record, copies: joinEndpoints(own, port, family) });
+    }
+  }
+  return { ...base, ports, foreign: [] };
+}
+
+function isForeign(labels: Readonly<Record<string, string>>): boolean {
+  return proxyNameLabel in labels || headlessLabel in labels;
+}
+
+interface PortFacts {
+  readonly service: Service;
+  readonly port: ServicePort;
+  readonly family: Family;
+  readonly clusterIps: readonly Ip[];
+  readonly algorithm: Algorithm;
+}
+
+function recordOf({ service, port, family, clusterIps, algorithm }: PortFacts): SharedPort['record'] {
+  const annotated = service.meta.annotations[algorithmAnnotation];
+  return {
+    kind: 'service-port',
+    id: `${service.key}:${port.name}/${port.protocol}/${family}` as ServicePortId,
+    service: service.key,
+    portName: port.name,
+    family,
+    protocol: port.protocol,
+    port: port.port,
+    nodePort: port.nodePort,
+    clusterIps: clusterIps.filter((address) => familyOf(address) === family),
+    vips: readAddresses(vipTexts(service), family),
+    externalIps: readAddresses(service.externalIps, family),
+    createdAtMs: service.meta.createdAtMs ?? 0,
+    internalLocal: service.internalTrafficPolicy === 'Local',
+    externalLocal: service.externalTrafficPolicy === 'Local',
+    affinitySeconds: service.affinitySeconds ?? 0,
+    ranges: effectiveRanges(service.sourceRanges, family),
+    algorithm: annotated === 'maglev' || annotated === 'random' ? annotated : algorithm,
+  };
+}
+
+// `Proxy` entries and hostnames lead elsewhere and are no fronts here (datapath.md C7).
+function vipTexts(service: Service): string[] {
+  if (service.type !== 'LoadBalancer') return [];
+  const texts: string[] = [];
+  for (const entry of service.ingress) {
+    if (entry.ip !== undefined && entry.ipMode !== 'Proxy') texts.push(entry.ip);
+  }
+  return texts;
+}
+
+function readAddresses(texts: readonly string[], family: Family): readonly Ip[] {
+  const addresses: Ip[] = [];
+  for (const text of texts) {
+    const parsed = parseSpeltIp(text);
+    if (parsed.ok && familyOf(parsed.value) === family) addresses.push(parsed.value);
+  }
+  return addresses;
+}
+
+// Two places with one signature get equal records: a name counts only where an endpoint names it.
+function placeSignature(shared: SharedService, place: Place): string {
+  let named = false;
+  let zoned = false;
+  for (const { copies } of shared.ports) {
+    for (const copy of copies) {
+      named ||= copy.nodeName === place.nodeName || copy.hintNodes.includes(place.nodeName);
+      zoned ||= copy.hintZones.length > 0;
+    }
+  }
+  return `${named ? place.nodeName : ''}|${zoned ? (place.zone ?? '') : ''}`;
+}
