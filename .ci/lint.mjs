@@ -35,14 +35,19 @@ const moduleState = {
   },
 };
 
-const readonlyTypes = new Set(['ReadonlyMap', 'ReadonlySet']);
+const readonlyTypes = new Set(['ReadonlyMap', 'ReadonlySet', 'ReadonlyArray', 'Readonly']);
 const collections = new Set(['Map', 'Set', 'WeakMap', 'WeakSet']);
 
+// A constant table says so: it has elements from the start, or a type that refuses more.
 function isMutableCollection({ id, init }) {
+  if (isReadonly(id.typeAnnotation?.typeAnnotation)) return false;
   if (init?.type === 'ArrayExpression') return init.elements.length === 0;
   if (init?.type === 'ObjectExpression') return init.properties.length === 0;
-  if (init?.type !== 'NewExpression' || !collections.has(init.callee.name)) return false;
-  return !readonlyTypes.has(id.typeAnnotation?.typeAnnotation?.typeName?.name);
+  return init?.type === 'NewExpression' && collections.has(init.callee.name);
+}
+
+function isReadonly(type) {
+  return type?.operator === 'readonly' || readonlyTypes.has(type?.typeName?.name);
 }
 
 export default {

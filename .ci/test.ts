@@ -2,10 +2,10 @@
 // `N passed, N failed`. Run by `npm test` under the project's Node.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { countTests } from './count.mjs';
+import { countTests } from './count.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const colour = process.stdout.isTTY && !process.env.NO_COLOR;
+const colour = process.stdout.isTTY && !process.env['NO_COLOR'];
 const ava = fileURLToPath(new URL('../node_modules/ava/entrypoints/cli.js', import.meta.url));
 
 const child = spawn(process.execPath, [ava, ...process.argv.slice(2)], {
@@ -14,14 +14,14 @@ const child = spawn(process.execPath, [ava, ...process.argv.slice(2)], {
   stdio: ['inherit', 'pipe', 'inherit'],
 });
 
-const pieces = [];
-child.stdout.on('data', (piece) => {
+const pieces: Buffer[] = [];
+child.stdout.on('data', (piece: Buffer) => {
   pieces.push(piece);
   process.stdout.write(piece);
 });
-child.on('close', (code, signal) => {
-  const exitCode = signal === null ? code : 1;
-  const { passed, failed } = countTests(Buffer.concat(pieces).toString('utf8'), exitCode);
+child.on('close', (code) => {
+  const output = Buffer.concat(pieces).toString('utf8');
+  const { passed, failed } = countTests(output, code ?? 1);
   process.stdout.write(`${passed} passed, ${failed} failed\n`);
   process.exitCode = failed === 0 ? 0 : 1;
 });

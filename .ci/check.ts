@@ -5,16 +5,16 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const steps = [
-  { name: 'types', command: ['tsc', '-p', 'tsconfig.json'] },
-  { name: 'types of the core', command: ['tsc', '-p', 'tsconfig.core.json'] },
-  { name: 'lint', command: ['oxlint', '--type-aware', '--quiet'] },
-  { name: 'dead code', command: ['knip', '--no-progress'] },
+  { name: 'types', tool: 'tsc', flags: ['-p', 'tsconfig.json'] },
+  { name: 'types of the core', tool: 'tsc', flags: ['-p', 'tsconfig.core.json'] },
+  { name: 'lint', tool: 'oxlint', flags: ['--type-aware', '--quiet'] },
+  { name: 'dead code', tool: 'knip', flags: ['--no-progress'] },
 ];
 
 let failed = 0;
-for (const { name, command: [tool, ...toolArguments] } of steps) {
+for (const { name, tool, flags } of steps) {
   const startedAt = performance.now();
-  const { status, stdout, stderr, error } = spawnSync(tool, toolArguments, {
+  const { status, stdout, stderr, error } = spawnSync(tool, flags, {
     cwd: root,
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
