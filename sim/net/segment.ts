@@ -1,0 +1,292 @@
+import type { Micros } from '../../lb/ports.ts';
+import { assert } from '../../lb/result.ts';
+import { compareText } from '../../lb/table.ts';
+import type { World } from '../world.ts';
+import { isGroupMac } from './address.ts';
+import type { Cut } from './cut.ts';
+import type { Frame } from './frame.ts';
+import { Link } from './link.ts';
+import type { Nic, NicPort } from './nic.ts';
+import { LearningSwitch, type SwitchOptions } from './switch.ts';
+import type { DropReason, PacketTap } from './tap.ts';
+
+/**
+ * Up to this delay a frame crosses both links and the switch in one event. A slower link gets its
+ * own, so that a switch never learns long before the frame is there.
+ */
+const fusedDelayMax: Micros = 1_000;
+
+/** One NIC in one port of the switch, with the cable between. */
+export class SwitchPort implements NicPort {
+  readonly nic: Nic;
+  readonly link: Link;
+  /** Names the arrival of a frame here in the trace. */
+  readonly arrival: { readonly kind: string; readonly entity: string };
+  /** The same for a frame on a slow link that reaches the switch. */
+  readonly departure: { readonly kind: string; readonly entity: string };
+  /** Latest arrival at each port of a frame that was sent here; keeps order on varied links. */
+  readonly lastArrivals = new Map<SwitchPort, Micros>();
+  #segment: Segment;
+
+  constructor(segment: Segment, nic: Nic, link: Link) {
+    this.#segment = segment;
+    this.nic = nic;
+    this.link = link;
+    this.arrival = { kind: 'frame', entity: nic.label };
+    this.departure = { kind: 'frame-out', entity: nic.label };
+  }
+
+  get carrier(): boolean {
+    return this.link.carrier && this.#segment.learning.powered;
+  }
+
+  transmit(frame: Frame): void {
+    this.#segment.transmit(this, frame);
+  }
+
+  adminChanged(): void {
+    if (!this.nic.adminUp) this.#segment.learning.forgetPort(this);
+  }
+}
+
+interface Sent {
+  readonly from: SwitchPort;
+  readonly frame: Frame;
+}
+
+interface Passage extends Sent {
+  /** Time the frame still needs to reach the switch. */
+  readonly before: Micros;
+  /** Extra delay of an overtaken frame, which gives up its place in the order. */
+  readonly overtaken: Micros;
+}
+
+/**
+ * One broadcast domain: a learning switch and a link to every NIC (simulator.md 5.3). A frame costs
+ * one event from sender to receivers; what may change meanwhile is looked at again on arrival.
+ */
+export class Segment {
+  readonly name: string;
+  readonly world: World;
+  readonly tap: PacketTap;
+  readonly learning: LearningSwitch;
+  readonly ports: SwitchPort[] = [];
+  #cuts: Cut[] = [];
+
+  constructor(tap: PacketTap, name: string, options: SwitchOptions = {}) {
+    this.name = name;
+    this.tap = tap;
+    this.world = tap.world;
+    this.learning = new LearningSwitch(this, options);
+  }
+
+  /** Plugs a NIC in. The link is named `segment/owner:nic`. */
+  attach(nic: Nic): SwitchPort {
+    const link = new Link(this.world, `${this.name}/${nic.label}`, {
+      onChange: () => this.#linkChanged(port),
+      release: (proceed) => this.#later(proceed),
+    });
+    const port = new SwitchPort(this, nic, link);
+    nic.plug(port);
+    this.ports.push(port);
+    this.ports.sort((left, right) => compareText(left.nic.label, right.nic.label));
+    return port;
+  }
+
+  /** The link of a machine on this segment. */
+  linkOf(owner: string): Link | undefined {
+    return this.ports.find((port) => port.nic.owner === owner)?.link;
+  }
+
+  /** Applies a cut until the returned function heals it. */
+  cut(cut: Cut): () => void {
+    this.#cuts.push(cut);
+    return () => {
+      this.#cuts = this.#cuts.filter((other) => other !== cut);
+      for (const proceed of cut.release()) this.#later(proceed);
+    };
+  }
+
+  /** An outage of the switch: all ports lose carrier, the MAC table is empty afterwards. */
+  setPower(powered: boolean): void {
+    if (this.learning.powered === powered) return;
+    this.learning.setPower(powered);
+    for (const port of this.ports) port.nic.onCarrier();
+  }
+
+  /** `switch.reboot`: power off now and on after `duration`. */
+  reboot(duration: Micros): void {
+    this.setPower(false);
+    const what = { kind: 'switch-on', entity: this.name };
+    this.world.schedule(duration, what, () => this.setPower(true), { band: 0 });
+  }
+
+  /** The first half of the way: the sender's link. */
+  transmit(from: SwitchPort, frame: Frame): void {
+    if (from.nic.isolated.out) return this.#drop(from.nic.label, 'isolated', frame);
+    const out = from.link.toSwitch;
+    const refusal = out.refusal(frame);
+    if (refusal !== undefined) return this.#drop(out.name, refusal, frame);
+    out.queued += 1;
+    if (out.hold(() => this.#cross(from, frame))) return;
+    this.#cross(from, frame);
+  }
+
+  #cross(from: SwitchPort, frame: Frame): void {
+    const out = from.link.toSwitch;
+    out.queued -= 1;
+    const carried = out.carried(frame);
+    const before = out.delay();
+    const overtaken = out.overtaken();
+    for (let copies = out.copies(); copies > 0; copies -= 1) {
+      if (before <= fusedDelayMax) {
+        this.#switchFrame({ from, frame: carried, before, overtaken });
+        continue;
+      }
+      const wait = this.#inOrder(from, from, { travel: before + overtaken, overtaken });
+      out.queued += 1;
+      this.world.schedule(wait, from.departure, () => {
+        out.queued -= 1;
+        this.#switchFrame({ from, frame: carried, before: 0, overtaken: 0 });
+      }, { channel: out.name, digest: carried.digest });
+    }
+  }
+
+  /** The second half: learn, choose ports, and one event for all that receive at the same time. */
+  #switchFrame(passage: Passage): void {
+    const { from, frame } = passage;
+    const refusal = this.learning.admit(from, frame);
+    if (refusal !== undefined) return this.#drop(`switch ${this.name}`, refusal, frame);
+    const group = isGroupMac(frame.ethTarget);
+    const answer = group ? this.learning.answer(frame) : undefined;
+    if (answer !== undefined) {
+      const wait = passage.before + from.link.fromSwitch.delay();
+      return this.#deliver(wait, [from], { from, frame: answer });
+    }
+    const known = group ? undefined : this.learning.portOf(frame.ethTarget);
+    if (known === undefined) return this.#flood(passage);
+    if (known === from) return;
+    const due = this.#leave(passage, known);
+    if (due >= 0) this.#deliver(due, [known], passage);
+  }
+
+  #flood(passage: Passage): void {
+    const { from, frame } = passage;
+    const takers = this.learning.flood(frame).filter((port) => port !== from && port.nic.accepts(frame));
+    const group = isGroupMac(frame.ethTarget);
+    if (takers.length === 0 && !group) {
+      return this.#drop(`switch ${this.name}`, 'unknown-mac', frame, frame.ethTarget);
+    }
+    let wait: Micros = -1;
+    let together: SwitchPort[] = [];
+    for (const port of takers) {
+      const due = port.nic.adminUp || !group ? this.#leave(passage, port) : -1;
+      if (due < 0) continue;
+      if (due !== wait && together.length > 0) {
+        this.#deliver(wait, together, passage);
+        together = [];
+      }
+      wait = due;
+      together.push(port);
+    }
+    if (together.length > 0) this.#deliver(wait, together, passage);
+  }
+
+  /** When the frame will reach the NIC; -1 when it will not, or was sent there on its own. */
+  #leave(passage: Passage, port: SwitchPort): Micros {
+    const { from, frame } = passage;
+    const into = port.link.fromSwitch;
+    const refusal = port.nic.adminUp ? into.refusal(frame) : 'interface-down';
+    if (refusal !== undefined) {
+      this.#drop(into.name, refusal, frame, port.nic.label);
+      return -1;
+    }
+    const overtaken = passage.overtaken + into.overtaken();
+    const travel = passage.before + into.delay() + overtaken;
+    const due = this.#inOrder(from, port, { travel, overtaken });
+    const carried = into.carried(frame);
+    if (into.copies() > 1) this.#deliver(due, [port], { from, frame: carried });
+    if (carried === frame) return due;
+    this.#deliver(due, [port], { from, frame: carried });
+    return -1;
+  }
+
+  #inOrder(from: SwitchPort, to: SwitchPort, way: { travel: Micros; overtaken: Micros }): Micros {
+    if (!from.link.toSwitch.varied && !to.link.fromSwitch.varied) return way.travel;
+    if (way.overtaken > 0) return way.travel;
+    const due = Math.max(this.world.now + way.travel, from.lastArrivals.get(to) ?? 0);
+    from.lastArrivals.set(to, due);
+    return due - this.world.now;
+  }
+
+  #deliver(wait: Micros, ports: readonly SwitchPort[], sent: Sent): void {
+    const [first] = ports;
+    assert(first !== undefined, 'a frame goes to at least one port');
+    for (const port of ports) port.link.fromSwitch.queued += 1;
+    const options = { channel: first.link.fromSwitch.name, digest: sent.frame.digest };
+    this.world.schedule(wait, first.arrival, () => {
+      for (const port of ports) this.#arrive(port, sent);
+    }, options);
+  }
+
+  #arrive(port: SwitchPort, sent: Sent): void {
+    const into = port.link.fromSwitch;
+    into.queued -= 1;
+    if (!into.up) return this.#drop(into.name, 'link-down', sent.frame);
+    if (!into.clogged) return this.#enter(port, sent);
+    if (into.queued >= into.queueFrames) return this.#drop(into.name, 'queue-full', sent.frame);
+    into.queued += 1;
+    into.hold(() => {
+      into.queued -= 1;
+      this.#enter(port, sent);
+    });
+  }
+
+  #enter(port: SwitchPort, sent: Sent): void {
+    const { frame } = sent;
+    if (!port.nic.accepts(frame)) {
+      // The table still led here, but the machine with that address is elsewhere or gone.
+      if (!isGroupMac(frame.ethTarget)) this.#drop(into(port), 'unknown-mac', frame, frame.ethTarget);
+      return;
+    }
+    if (this.#cuts.length > 0 && this.#parted(port, sent)) return;
+    this.#finish(port, frame);
+  }
+
+  #finish(port: SwitchPort, frame: Frame): void {
+    if (port.nic.isolated.in) this.#drop(port.nic.label, 'isolated', frame);
+    else port.nic.receive(frame);
+  }
+
+  /** True when a cut took the frame. */
+  #parted(port: SwitchPort, sent: Sent): boolean {
+    const source = sent.from.nic.owner;
+    const target = port.nic.owner;
+    const cut = this.#cuts.find((one) => one.parts(source, target));
+    if (cut === undefined) return false;
+    const finish = (): void => this.#finish(port, sent.frame);
+    if (cut.form.kind === 'slow') {
+      this.world.schedule(cut.form.delay, port.arrival, finish, { digest: sent.frame.digest });
+    } else if (cut.form.kind === 'drop' || !cut.hold(finish)) {
+      this.#drop(`segment ${this.name}`, 'partition', sent.frame, `${source} → ${target}`);
+    }
+    return true;
+  }
+
+  #linkChanged(port: SwitchPort): void {
+    if (!port.link.carrier) this.learning.forgetPort(port);
+    port.nic.onCarrier();
+  }
+
+  #later(proceed: () => void): void {
+    this.world.schedule(0, { kind: 'frame-held', entity: this.name }, proceed, { channel: this.name });
+  }
+
+  #drop(place: string, why: DropReason, frame: Frame, detail?: string): void {
+    this.tap.drop({ place, why, frame, detail });
+  }
+}
+
+function into(port: SwitchPort): string {
+  return port.link.fromSwitch.name;
+}
