@@ -193,6 +193,11 @@ export interface HeldAddress {
   readonly service: ServiceKey;
 }
 
+/** `namespace/name`, or the name alone where there is no namespace: the key of a row in a table. */
+export function objectKey(meta: Meta): string {
+  return meta.namespace === '' ? meta.name : `${meta.namespace}/${meta.name}`;
+}
+
 export function serviceKey(namespace: string, name: string): ServiceKey {
   return `${namespace}/${name}` as ServiceKey;
 }

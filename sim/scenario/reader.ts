@@ -78,7 +78,12 @@ export class Reader {
     const value = this.raw(field);
     if (value === undefined) return undefined;
     if (value === 0) return 0;
-    const parsed = typeof value === 'string' ? parseDuration(value) : undefined;
+    return this.durationOf(typeof value === 'string' ? value : '', field);
+  }
+
+  /** A duration that stands inside the text of `field`. */
+  durationOf(text: string, field: string): Micros | undefined {
+    const parsed = parseDuration(text);
     if (parsed === undefined) this.fault(field, 'expected a duration with a unit, such as 10s');
     return parsed;
   }

@@ -1,0 +1,116 @@
+import { createEventRecorder, type EventRecorder } from './kube/events.ts';
+import { createLeader, type LeaderTiming } from './kube/leader.ts';
+import { createStatusPort } from './kube/status.ts';
+import type { Decoder } from './kube/decode.ts';
+import type { KubePort } from './kube/port.ts';
+import type { Reflector } from './kube/reflector.ts';
+import { resources } from './kube/resource.ts';
+import { feedRows } from './kube/rows.ts';
+import { createL2Controller, type L2Controller } from './l2/controller.ts';
+import { createIpam, type Ipam } from './lb/ipam/ipam.ts';
+import type { IpamSettings } from './lb/ipam/settings.ts';
+import type { EndpointSlice, L2Policy, Node, Pool, Service } from './lb/model.ts';
+import type { Clock, Journal, Random } from './lb/ports.ts';
+import { Table } from './lb/table.ts';
+
+export interface ControllerPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly journal: Journal;
+  readonly kube: KubePort;
+  /** A pure cache; see `AgentCaches`. */
+  readonly decoder: Decoder;
+}
+
+export interface ControllerConfig {
+  /** Unique per replica: the holder of the leadership Lease. */
+  readonly identity: string;
+  readonly namespace: string;
+  readonly leader: LeaderTiming;
+  readonly ipam: IpamSettings;
+  readonly l2Enabled: boolean;
+}
+
+export interface Controller {
+  start(): void;
+  /** Gives up leadership at once, so that another replica need not wait. */
+  stop(): void;
+  pending(): readonly string[];
+  /** The allocator while this replica leads. */
+  readonly ipam: Ipam | undefined;
+}
+
+/** What one leadership owns: it ends with the Lease, and the next one starts from the API alone. */
+interface Term {
+  readonly feeds: readonly Reflector[];
+  readonly ipam: Ipam;
+  readonly l2: L2Controller | undefined;
+  readonly events: EventRecorder;
+}
+
+/**
+ * What the cluster runs once: address allocation, policy conditions and Lease clean-up, under
+ * leader election. Losing the Lease stops all writes at once and drops every memory of the term.
+ */
+export function createController(ports: ControllerPorts, config: ControllerConfig): Controller {
+  let term: Term | undefined;
+  const end = (): void => {
+    term?.ipam.stop();
+    term?.l2?.stop();
+    for (const feed of term?.feeds ?? []) feed.stop();
+    term = undefined;
+  };
+  const leader = createLeader(
+    ports,
+    { namespace: config.namespace, name: 'fairlead-controller', identity: config.identity, timing: config.leader },
+    {
+      onStart: () => {
+        term = beginTerm(ports, config);
+      },
+      onStop: end,
+    },
+  );
+  return {
+    start: () => leader.start(),
+    stop() {
+      end();
+      leader.stop();
+    },
+    pending() {
+      if (term === undefined) return leader.pending();
+      const parts = [...term.feeds, term.ipam, ...(term.l2 === undefined ? [] : [term.l2]), term.events];
+      return parts.flatMap((part) => part.pending());
+    },
+    get ipam() {
+      return term?.ipam;
+    },
+  };
+}
+
+function beginTerm(ports: ControllerPorts, config: ControllerConfig): Term {
+  const { clock, kube, journal, decoder } = ports;
+  const tables = {
+    pools: new Table<Pool>('ciliumloadbalancerippools'),
+    services: new Table<Service>('services'),
+    nodes: new Table<Node>('nodes'),
+    slices: new Table<EndpointSlice>('endpointslices'),
+    policies: new Table<L2Policy>('ciliuml2announcementpolicies'),
+  };
+  const events = createEventRecorder(ports, { component: 'fairlead-controller', instance: config.identity });
+  const feeds = [
+    feedRows(ports, { resource: resources.pools, table: tables.pools, decode: decoder.pool, events }),
+    feedRows(ports, { resource: resources.services, table: tables.services, decode: decoder.service, events }),
+    feedRows(ports, { resource: resources.nodes, table: tables.nodes, decode: decoder.node, events }),
+    feedRows(ports, { resource: resources.endpointSlices, table: tables.slices, decode: decoder.slice, events }),
+    feedRows(ports, { resource: resources.l2Policies, table: tables.policies, decode: decoder.l2Policy, events }),
+  ];
+  const status = createStatusPort({ kube });
+  const ipam = createIpam({ clock, status, events, journal }, tables, config.ipam);
+  const l2 = config.l2Enabled
+    ? createL2Controller({ clock, kube, status, events, journal, decode: decoder.lease }, tables, config)
+    : undefined;
+  ipam.start();
+  l2?.start();
+  for (const feed of feeds) feed.start();
+  return { feeds, ipam, l2, events };
+}

@@ -1,0 +1,55 @@
+import { objectKey, type Meta } from '../lb/model.ts';
+import type { EventSink } from '../lb/ports.ts';
+import type { Table } from '../lb/table.ts';
+import type { Decode } from './decode.ts';
+import { feedTable, type FaultyObject } from './feed.ts';
+import type { Reflector, ReflectorPorts } from './reflector.ts';
+import { apiVersion, type Resource } from './resource.ts';
+
+export interface Rows<T> {
+  readonly resource: Resource;
+  readonly table: Table<T>;
+  readonly decode: Decode<T>;
+  /** Where bad input is told; one process of a cluster tells it, or every node would. */
+  readonly events?: EventSink;
+}
+
+/**
+ * Feeds a table of rows that carry their metadata, keyed by `namespace/name`. An object with faults
+ * gets the Event `InvalidObject`, which names the first fields; its last good row stays in force.
+ */
+export function feedRows<T extends { readonly meta: Meta }>(ports: ReflectorPorts, rows: Rows<T>): Reflector {
+  const { events, resource } = rows;
+  return feedTable(ports, {
+    resource,
+    table: rows.table,
+    decode: rows.decode,
+    key: (row) => objectKey(row.meta),
+    ...(events === undefined ? {} : { onFault: (faulty) => tell(events, resource, faulty) }),
+  });
+}
+
+const faultsShown = 3;
+
+function tell(events: EventSink, resource: Resource, faulty: FaultyObject): void {
+  const { metadata } = faulty.object;
+  const shown = faulty.faults.slice(0, faultsShown).map((fault) => `${fault.path}: ${fault.message}`);
+  const more = faulty.faults.length - shown.length;
+  const outcome = faulty.refused ? 'the last good version stays in force' : 'these fields count as unset';
+  events.emit({
+    object: {
+      apiVersion: apiVersion(resource),
+      kind: resource.kind,
+      namespace: textOf(metadata?.namespace),
+      name: textOf(metadata?.name),
+      uid: textOf(metadata?.uid),
+    },
+    type: 'Warning',
+    reason: 'InvalidObject',
+    message: `${shown.join('; ')}${more > 0 ? `; and ${more} more` : ''}; ${outcome}`,
+  });
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,37 @@
+import { readNodeTarget } from './target.ts';
+import type { FaultKind } from './fault.ts';
+
+/** Faults of a node's kernel tables (simulator.md 8). */
+export const kernelFaults: Readonly<Record<string, FaultKind>> = {
+  /** A share of the writes to `map` fails with `errno`. */
+  'kernel.mapError': {
+    prepare(parameters) {
+      const target = readNodeTarget(parameters);
+      const map = parameters.text('map') ?? 'fl_view';
+      const ratioPpm = parameters.ratio('ratio') ?? 1_000_000;
+      const errno = parameters.oneOf('errno', ['ENOSPC', 'EIO', 'EINVAL']) ?? 'EIO';
+      return (cluster) => {
+        const kernels = target(cluster).map((node) => cluster.kernel(node));
+        for (const kernel of kernels) kernel.setMapError(map, { ratioPpm, errno });
+        return () => {
+          for (const kernel of kernels) kernel.setMapError(map, undefined);
+        };
+      };
+    },
+  },
+  /** `map` takes no more than `limit` entries. */
+  'kernel.mapFull': {
+    prepare(parameters) {
+      const target = readNodeTarget(parameters);
+      const map = parameters.text('map') ?? 'fl_view';
+      const limit = parameters.count('limit') ?? 0;
+      return (cluster) => {
+        const kernels = target(cluster).map((node) => cluster.kernel(node));
+        for (const kernel of kernels) kernel.setMapLimit(map, limit);
+        return () => {
+          for (const kernel of kernels) kernel.setMapLimit(map, undefined);
+        };
+      };
+    },
+  },
+};

@@ -1,0 +1,72 @@
+import { readProcessTarget } from './target.ts';
+import type { FaultKind } from './fault.ts';
+
+/** Faults of one process; its kernel state stays (simulator.md 5.1, 8). */
+export const processFaults: Readonly<Record<string, FaultKind>> = {
+  /** Ends it; `restartAfter` starts a new one, and so does healing. */
+  'process.crash': {
+    prepare(parameters) {
+      const target = readProcessTarget(parameters);
+      const restartAfter = parameters.duration('restartAfter');
+      return (cluster) => {
+        const names = target(cluster);
+        for (const name of names) cluster.crashProcess(name);
+        const restart = (): void => {
+          for (const name of names) cluster.startProcess(name);
+        };
+        if (restartAfter === undefined) return restart;
+        cluster.world.schedule(restartAfter, { kind: 'restart', entity: 'process' }, restart, { band: 0 });
+        return () => undefined;
+      };
+    },
+  },
+  /** Ends it at its n-th next port operation, in the middle of whatever it does then. */
+  'process.crashAt': {
+    prepare(parameters) {
+      const target = readProcessTarget(parameters);
+      const operation = parameters.count('operation') ?? 0;
+      const restartAfter = parameters.duration('restartAfter') ?? 1_000_000;
+      return (cluster) => {
+        for (const name of target(cluster)) cluster.crashProcessAt(name, { operation, restartAfter });
+        return () => undefined;
+      };
+    },
+  },
+  /** Stops taking events; they arrive late, in order, once it resumes. */
+  'process.pause': {
+    prepare(parameters) {
+      const target = readProcessTarget(parameters);
+      return (cluster) => {
+        const names = target(cluster);
+        for (const name of names) cluster.process(name)?.pause();
+        return () => {
+          for (const name of names) cluster.process(name)?.resume();
+        };
+      };
+    },
+  },
+  /** Orderly stop, then start of the same build after `after` (500 ms). */
+  'process.restart': {
+    prepare(parameters) {
+      const target = readProcessTarget(parameters);
+      const after = parameters.duration('after') ?? 500_000;
+      return (cluster) => {
+        for (const name of target(cluster)) cluster.restartProcess(name, after);
+        return () => undefined;
+      };
+    },
+  },
+  /** Orderly stop without a new start; healing starts it. */
+  'process.stop': {
+    prepare(parameters) {
+      const target = readProcessTarget(parameters);
+      return (cluster) => {
+        const names = target(cluster);
+        for (const name of names) cluster.stopProcess(name);
+        return () => {
+          for (const name of names) cluster.startProcess(name);
+        };
+      };
+    },
+  },
+};

@@ -1,0 +1,61 @@
+import { parseIpUnmapped } from '../../lb/ip.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { unmet } from '../check/expectation.ts';
+import { queryPath } from '../check/jsonpath.ts';
+import type { CheckSpec, Lookup } from './spec.ts';
+import type { CheckVerdict } from './verdict.ts';
+
+/** Looks there and then, and says for each check whether it holds (simulator.md 7.1). */
+export function evaluateChecks(cluster: Cluster, checks: readonly CheckSpec[]): CheckVerdict[] {
+  return checks.map((check) => {
+    const values = lookUp(cluster, check.lookup);
+    const message = values.ok ? unmet(check.expectation, values.found) : values.message;
+    return {
+      path: check.path,
+      what: describe(check.lookup),
+      at: cluster.world.now,
+      passed: message === undefined,
+      message: message ?? '',
+    };
+  });
+}
+
+type Found = { readonly ok: true; readonly found: readonly unknown[] } | { readonly ok: false; readonly message: string };
+
+function lookUp(cluster: Cluster, lookup: Lookup): Found {
+  switch (lookup.kind) {
+    case 'object': {
+      const object = cluster.object(lookup.object);
+      if (object === undefined) return { ok: true, found: [] };
+      if (lookup.path === '') return { ok: true, found: [object] };
+      const found = queryPath(object, lookup.path);
+      return found === undefined ? { ok: false, message: `${lookup.path} is not a JSONPath` } : { ok: true, found };
+    }
+    case 'owner-of': {
+      const address = parseIpUnmapped(lookup.address);
+      if (!address.ok) return { ok: false, message: `${lookup.address} is not an address` };
+      return { ok: true, found: cluster.ownersOf(address.value) };
+    }
+    case 'neighbour': {
+      const address = parseIpUnmapped(lookup.address);
+      if (!address.ok) return { ok: false, message: `${lookup.address} is not an address` };
+      const entry = cluster.neighbour(lookup.host, address.value);
+      return entry === undefined ? { ok: true, found: [] } : { ok: true, found: [entry] };
+    }
+    case 'frontends':
+      return { ok: true, found: [cluster.frontends(lookup.node)] };
+  }
+}
+
+function describe(lookup: Lookup): string {
+  switch (lookup.kind) {
+    case 'object':
+      return `${lookup.object} ${lookup.path}`.trim();
+    case 'owner-of':
+      return `owner of ${lookup.address}`;
+    case 'neighbour':
+      return `neighbour ${lookup.address} on ${lookup.host}`;
+    case 'frontends':
+      return `frontends of ${lookup.node}`;
+  }
+}
