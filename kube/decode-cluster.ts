@@ -13,7 +13,8 @@ const serviceNameLabel = 'kubernetes.io/service-name';
 const counts = { min: 0, max: 2_147_483_647 };
 
 /**
- * A discovery.k8s.io/v1 EndpointSlice. An unreadable address type reads as FQDN, which nothing uses.
+ * A discovery.k8s.io/v1 EndpointSlice. An unreadable address type reads as FQDN, which nobody
+ * uses.
  */
 export function decodeSlice(object: KubeObject): Decoded<EndpointSlice> {
   const parts = readObject(object, 'namespaced');

@@ -47,15 +47,30 @@ export interface Preconditions {
  */
 export type KubeRequest = { readonly timeout?: Micros } & (
   | { readonly verb: 'get'; readonly ref: ObjectRef }
-  | { readonly verb: 'list'; readonly resource: Resource; readonly namespace: string; readonly options: ListOptions }
-  | { readonly verb: 'create'; readonly resource: Resource; readonly namespace: string; readonly body: KubeObject }
+  | {
+    readonly verb: 'list'; readonly resource: Resource; readonly namespace: string;
+    readonly options: ListOptions;
+  }
+  | {
+    readonly verb: 'create'; readonly resource: Resource; readonly namespace: string;
+    readonly body: KubeObject;
+  }
   /** PUT: `metadata.resourceVersion` of the body is the precondition where it is set. */
-  | { readonly verb: 'update'; readonly ref: ObjectRef; readonly subresource?: 'status'; readonly body: KubeObject }
+  | {
+    readonly verb: 'update'; readonly ref: ObjectRef; readonly subresource?: 'status';
+    readonly body: KubeObject;
+  }
   /** JSON merge patch (RFC 7386); `metadata.resourceVersion` in it is a precondition. */
-  | { readonly verb: 'patch'; readonly ref: ObjectRef; readonly subresource?: 'status'; readonly body: Json }
+  | {
+    readonly verb: 'patch'; readonly ref: ObjectRef; readonly subresource?: 'status';
+    readonly body: Json;
+  }
   /** Server-side apply by `manager`, forced. */
-  | { readonly verb: 'apply'; readonly ref: ObjectRef; readonly subresource?: 'status'; readonly manager: string; readonly body: KubeObject }
-  /** `gracePeriodSeconds` is for pods: absent is the pod's own; 0 removes at once (a kubelet's last word). */
+  | {
+    readonly verb: 'apply'; readonly ref: ObjectRef; readonly subresource?: 'status';
+    readonly manager: string; readonly body: KubeObject;
+  }
+  /** `gracePeriodSeconds` is for pods: absent is the pod's own; 0 removes at once. */
   | {
     readonly verb: 'delete'; readonly ref: ObjectRef; readonly preconditions?: Preconditions;
     readonly gracePeriodSeconds?: number;
@@ -81,7 +96,10 @@ export interface KubeError {
 
 export type KubeAnswer =
   | { readonly kind: 'object'; readonly object: KubeObject }
-  | { readonly kind: 'list'; readonly items: readonly KubeObject[]; readonly resourceVersion: string };
+  | {
+    readonly kind: 'list'; readonly items: readonly KubeObject[];
+    readonly resourceVersion: string;
+  };
 
 export type KubeDone = (result: Result<KubeAnswer, KubeError>) => void;
 

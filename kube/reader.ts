@@ -9,8 +9,8 @@ export interface Bounds {
 }
 
 /**
- * One JSON object and where it stands, to read typed fields from. A field of the wrong type leaves a
- * fault with its path and counts as unset; absent and null are both unset and no fault.
+ * One JSON object and where it stands, to read typed fields from. A field of the wrong type leaves
+ * a fault with its path and counts as unset; absent and null are both unset and no fault.
  * Paths are spelled only when a fault needs one, so a good object costs no text.
  */
 export class Reader {

@@ -71,6 +71,6 @@ export function apiVersion(of: Resource): string {
 
 /** The resource of an object by its kind and group, whatever version the manifest names. */
 export function resourceOf(apiVersionText: string, kind: string): Resource | undefined {
-  const group = apiVersionText.includes('/') ? apiVersionText.slice(0, apiVersionText.indexOf('/')) : '';
+  const group = apiVersionText.slice(0, Math.max(0, apiVersionText.indexOf('/')));
   return Object.values(resources).find((of) => of.kind === kind && of.group === group);
 }
