@@ -2,11 +2,16 @@ import { objectKey, type Meta } from '../lb/model.ts';
 import type { EventSink } from '../lb/ports.ts';
 import type { Table } from '../lb/table.ts';
 import type { Decode } from './decode.ts';
-import { feedTable, type FaultyObject } from './feed.ts';
+import { feedTable, type FaultyObject, type Readable } from './feed.ts';
 import type { Reflector, ReflectorPorts } from './reflector.ts';
 import { apiVersion, type Resource } from './resource.ts';
 
-export interface Rows<T> {
+/** What every kind of the model has. */
+export interface Row extends Readable {
+  readonly meta: Meta;
+}
+
+export interface Rows<T extends Row> {
   readonly resource: Resource;
   readonly table: Table<T>;
   readonly decode: Decode<T>;
@@ -18,7 +23,7 @@ export interface Rows<T> {
  * Feeds a table of rows that carry their metadata, keyed by `namespace/name`. An object with faults
  * gets the Event `InvalidObject`, which names the first fields; its last good row stays in force.
  */
-export function feedRows<T extends { readonly meta: Meta }>(ports: ReflectorPorts, rows: Rows<T>): Reflector {
+export function feedRows<T extends Row>(ports: ReflectorPorts, rows: Rows<T>): Reflector {
   const { events, resource } = rows;
   return feedTable(ports, {
     resource,
