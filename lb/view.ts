@@ -61,6 +61,7 @@ export interface FrontConflict {
 
 const kindRank = { clusterIp: 0, vip: 1, externalIp: 2, nodePort: 3 } as const satisfies Record<FrontKind, number>;
 const protocolRank = { TCP: 0, UDP: 1, SCTP: 2 } as const satisfies Record<Protocol, number>;
+const rangeAnswersMax = 4_096;
 const noConflicts: readonly FrontConflict[] = [];
 
 /** Counts of how many service ports give an address each of its meanings. */
@@ -85,6 +86,8 @@ export class ViewIndex implements NodeView {
   #nodePortAddresses = new Set<Ip>();
   #nodeOwned = new Set<Ip>();
   #serviceRanges: readonly PrefixParts[] = [];
+  // Packets ask about the same few addresses over and over, and prefix arithmetic is dear.
+  #rangeAnswers = new Map<Ip, boolean>();
 
   constructor(facts: NodeFacts) {
     this.#facts = facts;
@@ -170,7 +173,12 @@ export class ViewIndex implements NodeView {
   }
 
   inServiceRange(address: Ip): boolean {
-    return this.#serviceRanges.some((prefix) => prefixContains(prefix, address));
+    const known = this.#rangeAnswers.get(address);
+    if (known !== undefined) return known;
+    const answer = this.#serviceRanges.some((prefix) => prefixContains(prefix, address));
+    if (this.#rangeAnswers.size >= rangeAnswersMax) this.#rangeAnswers.clear();
+    this.#rangeAnswers.set(address, answer);
+    return answer;
   }
 
   /** Losers of fronts that several service ports claim, in order of front. */
@@ -188,6 +196,7 @@ export class ViewIndex implements NodeView {
     this.#nodeAddresses = new Set(facts.addresses);
     this.#nodePortAddresses = new Set(facts.nodePortAddresses);
     this.#nodeOwned = new Set(facts.nodeOwned);
+    this.#rangeAnswers.clear();
     this.#serviceRanges = facts.options.serviceRanges.map((text) => parsePrefix(text))
       .filter((parsed) => parsed.ok).map((parsed) => parsed.value);
   }

@@ -1,0 +1,160 @@
+import { nodeMap, viewMap, viewRowsMax } from '../../bpf/codec.ts';
+import { responderEntriesMax, responderMap, responderStats } from '../../l2/responder-map.ts';
+import type { KernelError, KernelPort, MapEntry, MapFlag } from '../../lb/ports.ts';
+import { err, type Result } from '../../lb/result.ts';
+import type { Prng } from '../prng.ts';
+import type { Process } from '../process.ts';
+import type { World } from '../world.ts';
+import { BytesPool, SimMap, type MapFault, type MapShape } from './maps.ts';
+
+const shapes: readonly (readonly [string, MapShape])[] = [
+  [viewMap, { entriesMax: viewRowsMax }],
+  [nodeMap, { entriesMax: 16 }],
+  [responderMap, { entriesMax: responderEntriesMax, keySize: 20, valueSize: 16 }],
+  [responderStats, { entriesMax: responderEntriesMax, keySize: 20, valueSize: 8 }],
+];
+
+interface LockWaiter {
+  readonly process: Process | undefined;
+  readonly held: () => void;
+}
+
+/**
+ * The kernel of one simulated node as far as programs and tables go. Processes come and go and the
+ * maps stay; `reboot` alone empties them (simulator.md 5.1, 5.2).
+ */
+export class SimKernel implements KernelPort {
+  readonly world: World;
+  readonly node: string;
+  #maps: ReadonlyMap<string, SimMap>;
+  #bootId: string;
+  #locks = new Map<string, LockWaiter[]>();
+  #chance: Prng;
+
+  constructor(world: World, node: string, pool: BytesPool = new BytesPool()) {
+    this.world = world;
+    this.node = node;
+    this.#chance = world.stream(`kernel/${node}`);
+    this.#maps = new Map(shapes.map(([name, shape]) => [name, new SimMap(shape, pool)]));
+    this.#bootId = this.#drawBootId();
+  }
+
+  get bootId(): string {
+    return this.#bootId;
+  }
+
+  /** The draws that helpers of programs get, `get_prandom_u32` among them. */
+  get chance(): Prng {
+    return this.#chance;
+  }
+
+  /** A map by name, for the programs of this kernel; undefined for one that nobody declared. */
+  map(name: string): SimMap | undefined {
+    return this.#maps.get(name);
+  }
+
+  get mapNames(): readonly string[] {
+    return [...this.#maps.keys()];
+  }
+
+  /** Puts or ends a fault on one map; false where there is no such map. */
+  setFault(map: string, fault: MapFault | undefined): boolean {
+    const found = this.#maps.get(map);
+    found?.setFault(fault);
+    return found !== undefined;
+  }
+
+  update(map: string, entry: MapEntry, flag: MapFlag): Result<void, KernelError> {
+    const found = this.#maps.get(map);
+    if (found === undefined) return err({ kind: 'ENOENT' });
+    return found.update(entry, flag, (fault) => this.#strikes(fault));
+  }
+
+  remove(map: string, key: Uint8Array): Result<void, KernelError> {
+    const found = this.#maps.get(map);
+    if (found === undefined) return err({ kind: 'ENOENT' });
+    return found.remove(key, (fault) => this.#strikes(fault));
+  }
+
+  lookup(map: string, key: Uint8Array): Uint8Array | undefined {
+    return this.#maps.get(map)?.peek(key)?.slice();
+  }
+
+  /** All entries, in an order shuffled by the seed: nothing may rely on one. */
+  dump(map: string): readonly MapEntry[] {
+    const entries = this.#maps.get(map)?.entries() ?? [];
+    return this.#chance.shuffle(entries.map(({ key, value }) => ({ key: key.slice(), value: value.slice() })));
+  }
+
+  hostLock(name: string, held: () => void, process?: Process): void {
+    const waiters = this.#locks.get(name) ?? [];
+    this.#locks.set(name, waiters);
+    const waiter = { process, held };
+    waiters.push(waiter);
+    process?.onEnd(() => this.#release(name, waiter));
+    if (waiters[0] === waiter) this.#grant(name, waiter);
+  }
+
+  /** The kernel as one process sees it: each call may be the one in which that process dies. */
+  portOf(process: Process): KernelPort {
+    const kernel = this;
+    return {
+      get bootId(): string {
+        return kernel.bootId;
+      },
+      update(map, entry, flag) {
+        process.operation();
+        return kernel.update(map, entry, flag);
+      },
+      remove(map, key) {
+        process.operation();
+        return kernel.remove(map, key);
+      },
+      lookup(map, key) {
+        process.operation();
+        return kernel.lookup(map, key);
+      },
+      dump(map) {
+        process.operation();
+        return kernel.dump(map);
+      },
+      hostLock(name, held) {
+        process.operation();
+        kernel.hostLock(name, held, process);
+      },
+    };
+  }
+
+  /** Loss of power: maps and locks are gone, and the next boot has another id. */
+  reboot(): void {
+    for (const map of this.#maps.values()) map.clear();
+    this.#locks.clear();
+    this.#bootId = this.#drawBootId();
+  }
+
+  #strikes(fault: MapFault): boolean {
+    return fault.ratio !== undefined && this.#chance.ratio(fault.ratio.numerator, fault.ratio.denominator);
+  }
+
+  #grant(name: string, waiter: LockWaiter): void {
+    this.world.schedule(0, { kind: 'host-lock', entity: this.node }, () => {
+      if (this.#locks.get(name)?.[0] !== waiter) return;
+      if (waiter.process === undefined) waiter.held();
+      else waiter.process.enter(waiter.held);
+    });
+  }
+
+  #release(name: string, waiter: LockWaiter): void {
+    const waiters = this.#locks.get(name);
+    if (waiters === undefined) return;
+    const rest = waiters.filter((other) => other !== waiter);
+    this.#locks.set(name, rest);
+    const next = rest[0];
+    if (waiters[0] === waiter && next !== undefined) this.#grant(name, next);
+  }
+
+  #drawBootId(): string {
+    const words = Array.from({ length: 4 }, () => this.#chance.next().toString(16).padStart(8, '0')).join('');
+    return [8, 12, 16, 20, 32].map((end, index) => words.slice([0, 8, 12, 16, 20][index], end)).join('-');
+  }
+}
