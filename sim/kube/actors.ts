@@ -1,0 +1,248 @@
+import type { Micros, Timer } from '../../lb/ports.ts';
+import { compileSelector, type LabelSelector } from '../../lb/selector.ts';
+import { compareText } from '../../lb/table.ts';
+import { assert } from '../../lb/result.ts';
+import type { KubeObject } from '../../kube/port.ts';
+import { resources } from '../../kube/resource.ts';
+import type { World } from '../world.ts';
+import { applyWrites, defaultTimings, type ActorApi, type ActorContext, type ActorTimings } from './actor.ts';
+import { Catalog, type Step } from './catalog.ts';
+import { daemonSets } from './daemonset.ts';
+import { deployments } from './deployment.ts';
+import { fields } from './fields.ts';
+import { GarbageCollector } from './garbage.ts';
+import { Kubelet, type NodeRuntime } from './kubelet.ts';
+import { NodeLifecycle } from './lifecycle.ts';
+import type { NodeView } from './node.ts';
+import { OwnedSets } from './ownedsets.ts';
+import { podActive, type PodView } from './pod.ts';
+import { assignPodCidrs } from './podcidrs.ts';
+import { replicaSets } from './replicaset.ts';
+import { Scheduler } from './scheduler.ts';
+import { SliceController } from './slices.ts';
+import { statefulSets } from './statefulset.ts';
+import { WorkloadController } from './workload.ts';
+
+export interface ActorOptions {
+  /** The machines; a Node object without one never becomes ready. */
+  readonly runtimes: readonly NodeRuntime[];
+  /** True when the kubelet of that node can reach the API server now; always unless given. */
+  readonly reach?: (node: string) => boolean;
+  /** The same for the controllers of the control plane. */
+  readonly reachControl?: () => boolean;
+  readonly timings?: Partial<ActorTimings>;
+  /** Ranges from which Nodes without podCIDRs get a /24 or a /64 each at the start. */
+  readonly clusterCidrs?: readonly string[];
+}
+
+/** Which pods a fault strikes. */
+export interface PodChoice {
+  /** All namespaces where absent. */
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly labels?: LabelSelector;
+}
+
+/** Kubernetes' own controllers, in process (simulator.md 5.7). */
+export interface Actors {
+  start(): void;
+  /** Work that is due or under way, one line each; empty when they are at rest. */
+  pending(): readonly string[];
+  /** Long waits that are no work: evictions whose toleration has not ended. */
+  waiting(): readonly string[];
+  /** The machine's power, freeze or network changed: its kubelet looks now. */
+  wake(node: string): void;
+  cordon(node: string): void;
+  uncordon(node: string): void;
+  /** Cordons and evicts all but daemon pods; `done` when the last one is gone. */
+  drain(node: string, done?: () => void): void;
+  /** Ends the containers of all pods chosen; the number struck. */
+  crashPods(choice: PodChoice): number;
+  /** Readiness of the chosen pods toggles every `period`, until cancelled, which heals them. */
+  flap(choice: PodChoice, period: Micros): Timer;
+}
+
+/** Builds the controllers; nothing happens before `start`. */
+export function createActors(world: World, api: ActorApi, options: ActorOptions): Actors {
+  return new BuiltInActors(world, api, options);
+}
+
+class BuiltInActors implements Actors {
+  #context: ActorContext;
+  #options: ActorOptions;
+  #kubelets = new Map<string, Kubelet>();
+  #lifecycle: NodeLifecycle;
+  #scheduler: Scheduler;
+  #slices: SliceController;
+  #garbage: GarbageCollector;
+  #sets: OwnedSets;
+  #daemons: WorkloadController;
+  #workloads: readonly WorkloadController[];
+  #draining: { readonly node: string; readonly done: (() => void) | undefined }[] = [];
+
+  constructor(world: World, api: ActorApi, options: ActorOptions) {
+    this.#options = options;
+    const context: ActorContext = {
+      world, api, catalog: new Catalog(), timings: { ...defaultTimings, ...options.timings },
+      reachControl: options.reachControl ?? (() => true),
+    };
+    this.#context = context;
+    const reach = options.reach ?? (() => true);
+    for (const runtime of options.runtimes) {
+      assert(!this.#kubelets.has(runtime.name), `one machine is called ${runtime.name}`);
+      this.#kubelets.set(runtime.name, new Kubelet(context, runtime, () => reach(runtime.name)));
+    }
+    this.#lifecycle = new NodeLifecycle(context);
+    this.#scheduler = new Scheduler(context);
+    this.#slices = new SliceController(context);
+    this.#garbage = new GarbageCollector(context);
+    const deploymentController = new WorkloadController(context, deployments(context, (uid) => this.#sets.of(uid)));
+    this.#sets = new OwnedSets((key) => deploymentController.look(key));
+    this.#daemons = new WorkloadController(context, daemonSets(context));
+    this.#workloads = [
+      deploymentController, this.#daemons,
+      new WorkloadController(context, replicaSets(context)),
+      new WorkloadController(context, statefulSets(context)),
+    ];
+  }
+
+  start(): void {
+    const { api, catalog } = this.#context;
+    assignPodCidrs(api, this.#options.clusterCidrs ?? []);
+    catalog.onPod((step) => this.#podChanged(step));
+    catalog.onNode((step) => this.#nodeChanged(step));
+    catalog.start(api);
+    this.#sets.start(api);
+    this.#lifecycle.start();
+    for (const name of this.#names()) this.#kubelets.get(name)?.start();
+    this.#garbage.start();
+    for (const workload of this.#workloads) workload.start();
+    this.#slices.start();
+  }
+
+  pending(): readonly string[] {
+    return [
+      ...this.#workloads.flatMap((workload) => workload.pending()),
+      ...this.#scheduler.pending(),
+      ...this.#names().flatMap((name) => this.#kubelets.get(name)?.pending() ?? []),
+      ...this.#slices.pending(),
+      ...this.#lifecycle.pending(),
+      ...this.#garbage.pending(),
+      ...this.#draining.map(({ node }) => `drain of ${node}`),
+    ];
+  }
+
+  waiting(): readonly string[] {
+    return this.#lifecycle.waiting();
+  }
+
+  wake(node: string): void {
+    this.#kubelets.get(node)?.wake();
+  }
+
+  cordon(node: string): void {
+    this.#setUnschedulable(node, true);
+  }
+
+  uncordon(node: string): void {
+    this.#setUnschedulable(node, false);
+  }
+
+  drain(node: string, done?: () => void): void {
+    this.cordon(node);
+    this.#draining.push({ node, done });
+    const pods = this.#drained(node).filter((pod) => !pod.deleting);
+    applyWrites(this.#context.api, 'kubernetes-admin', pods.map((pod) => ({
+      verb: 'remove', resource: resources.pods, object: pod.object,
+    })));
+    this.#lookAtDrains();
+  }
+
+  crashPods(choice: PodChoice): number {
+    return this.#chosen(choice).filter((pod) =>
+      this.#kubelets.get(pod.spec.nodeName)?.crash(pod.uid) === true).length;
+  }
+
+  flap(choice: PodChoice, period: Micros): Timer {
+    assert(period > 0, 'a flap has a period');
+    const { world } = this.#context;
+    let passes = true;
+    let timer: Timer;
+    const turn = (): void => {
+      passes = !passes;
+      this.#probe(choice, passes);
+      timer = world.schedule(period, { kind: 'actor.flap', entity: 'kube/flap' }, turn);
+    };
+    turn();
+    return {
+      cancel: () => {
+        timer.cancel();
+        this.#probe(choice, true);
+      },
+    };
+  }
+
+  #probe(choice: PodChoice, passes: boolean): void {
+    for (const pod of this.#chosen(choice)) this.#kubelets.get(pod.spec.nodeName)?.probe(pod.uid, passes);
+  }
+
+  #chosen(choice: PodChoice): readonly PodView[] {
+    const compiled = compileSelector(choice.labels);
+    if (!compiled.ok) return [];
+    return this.#names().flatMap((name) => this.#context.catalog.podsOn(name)).filter((pod) => podActive(pod)
+      && (choice.namespace === undefined || choice.namespace === pod.namespace)
+      && (choice.name === undefined || choice.name === pod.name) && compiled.value(pod.labels));
+  }
+
+  #names(): string[] {
+    return [...this.#kubelets.keys()].sort(compareText);
+  }
+
+  #podChanged(step: Step<PodView>): void {
+    const { before, after } = step;
+    this.#scheduler.podChanged(step);
+    this.#slices.podChanged(step);
+    this.#lifecycle.podChanged(step);
+    for (const workload of this.#workloads) workload.podChanged(step);
+    const deployment = this.#sets.ownerOf(after?.owner?.uid ?? before?.owner?.uid ?? '');
+    if (deployment !== undefined) this.#workloads[0]?.look(deployment);
+    const node = after?.spec.nodeName ?? before?.spec.nodeName ?? '';
+    this.#kubelets.get(node)?.podChanged(step);
+    if (this.#draining.length > 0 && after === undefined) this.#lookAtDrains();
+  }
+
+  #nodeChanged(step: Step<NodeView>): void {
+    const { before, after } = step;
+    this.#scheduler.nodeChanged(step);
+    this.#slices.nodeChanged(step);
+    this.#lifecycle.nodeChanged(step);
+    this.#garbage.nodeChanged(step);
+    const heartbeatOnly = before !== undefined && after !== undefined && before.ready === after.ready
+      && before.object['spec'] === after.object['spec'] && before.labels === after.labels
+      && before.addresses.join() === after.addresses.join();
+    if (heartbeatOnly) return;
+    this.#daemons.lookAtAll();
+    if (after !== undefined) this.#kubelets.get(after.name)?.nodeChanged();
+  }
+
+  #setUnschedulable(node: string, unschedulable: boolean): void {
+    const object = this.#context.catalog.node(node)?.object;
+    if (object === undefined) return;
+    const body: KubeObject = { ...object, spec: { ...fields(object['spec']), unschedulable } };
+    applyWrites(this.#context.api, 'kubernetes-admin', [{ verb: 'replace', resource: resources.nodes, body }]);
+  }
+
+  #drained(node: string): readonly PodView[] {
+    return this.#context.catalog.podsOn(node).filter((pod) => pod.owner?.kind !== 'DaemonSet');
+  }
+
+  // Inside a commit nothing may be written, so `done` comes as an event of its own.
+  #lookAtDrains(): void {
+    for (const drain of [...this.#draining]) {
+      if (this.#drained(drain.node).length > 0) continue;
+      this.#draining = this.#draining.filter((other) => other !== drain);
+      const what = { kind: 'actor.drained', entity: `node/${drain.node}` };
+      this.#context.world.schedule(0, what, () => drain.done?.());
+    }
+  }
+}

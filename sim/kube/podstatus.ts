@@ -1,0 +1,73 @@
+import type { Ip } from '../../lb/ip.ts';
+import type { KubeObject } from '../../kube/port.ts';
+import { fields, items, text, type Fields } from './fields.ts';
+import type { PodPhase, PodView } from './pod.ts';
+
+/** What a kubelet knows of a pod that it runs. */
+export interface PodReport {
+  readonly phase: PodPhase;
+  readonly ready: boolean;
+  readonly ips: readonly Ip[];
+  readonly hostIps: readonly Ip[];
+  readonly restarts: number;
+  /** RFC 3339, of the write. */
+  readonly stamp: string;
+}
+
+/** The pod with its status as reported; transition times move only with their condition. */
+export function reportedPod(pod: PodView, report: PodReport): KubeObject {
+  const before = fields(pod.object['status']);
+  const running = report.phase === 'Running';
+  const status = {
+    ...before,
+    phase: report.phase,
+    conditions: withConditions(before, report.stamp, [
+      { type: 'PodScheduled', status: 'True' },
+      { type: 'Initialized', status: 'True' },
+      condition('ContainersReady', report.ready),
+      condition('Ready', report.ready),
+    ]),
+    startTime: text(before['startTime']) === '' ? report.stamp : before['startTime'],
+    ...(report.hostIps.length > 0 && { hostIP: report.hostIps[0], hostIPs: ipList(report.hostIps) }),
+    ...(report.ips.length > 0 && { podIP: report.ips[0], podIPs: ipList(report.ips) }),
+    containerStatuses: items(pod.spec.fields['containers']).map((container) => ({
+      name: container['name'],
+      image: container['image'] ?? '',
+      ready: report.ready,
+      started: running,
+      restartCount: report.restarts,
+    })),
+  };
+  return { ...pod.object, status };
+}
+
+/** The object with one condition set and the others kept. */
+export function withCondition(object: KubeObject, condition: Fields, stamp: string): KubeObject {
+  const status = fields(object['status']);
+  return { ...object, status: { ...status, conditions: withConditions(status, stamp, [condition]) } };
+}
+
+/** Container restarts so far. */
+export function restartsOf(pod: PodView): number {
+  const first = items(fields(pod.object['status'])['containerStatuses'])[0]?.['restartCount'];
+  return typeof first === 'number' ? first : 0;
+}
+
+function condition(type: string, holds: boolean): Fields {
+  if (holds) return { type, status: 'True' };
+  return { type, status: 'False', reason: 'ContainersNotReady', message: 'containers are not ready' };
+}
+
+function withConditions(status: Fields, stamp: string, wanted: readonly Fields[]): readonly Fields[] {
+  const before = items(status['conditions']);
+  const rest = before.filter((entry) => !wanted.some((own) => own['type'] === entry['type']));
+  const own = wanted.map((entry) => {
+    const same = before.find((other) => other['type'] === entry['type'] && other['status'] === entry['status']);
+    return { ...entry, lastTransitionTime: same?.['lastTransitionTime'] ?? stamp };
+  });
+  return [...own, ...rest];
+}
+
+function ipList(ips: readonly Ip[]): readonly Fields[] {
+  return ips.map((ip) => ({ ip }));
+}
