@@ -11,7 +11,7 @@ export const kernelFaults: Readonly<Record<string, FaultKind>> = {
       const ratioPpm = parameters.ratio('ratio') ?? 1_000_000;
       const errno = parameters.oneOf('errno', ['ENOSPC', 'EIO', 'EINVAL']) ?? 'EIO';
       return (cluster) => {
-        const kernels = target(cluster).map((node) => cluster.kernel(node));
+        const kernels = target(cluster).map((node) => cluster.machines.kernel(node));
         for (const kernel of kernels) kernel.setMapError(map, { ratioPpm, errno });
         return () => {
           for (const kernel of kernels) kernel.setMapError(map, undefined);
@@ -26,7 +26,7 @@ export const kernelFaults: Readonly<Record<string, FaultKind>> = {
       const map = parameters.text('map') ?? 'fl_view';
       const limit = parameters.count('limit') ?? 0;
       return (cluster) => {
-        const kernels = target(cluster).map((node) => cluster.kernel(node));
+        const kernels = target(cluster).map((node) => cluster.machines.kernel(node));
         for (const kernel of kernels) kernel.setMapLimit(map, limit);
         return () => {
           for (const kernel of kernels) kernel.setMapLimit(map, undefined);

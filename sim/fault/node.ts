@@ -9,9 +9,9 @@ export const nodeFaults: Readonly<Record<string, FaultKind>> = {
       const target = readNodeTarget(parameters);
       return (cluster) => {
         const nodes = target(cluster);
-        for (const node of nodes) cluster.powerOff(node);
+        for (const node of nodes) cluster.machines.powerOff(node);
         return () => {
-          for (const node of nodes) cluster.powerOn(node);
+          for (const node of nodes) cluster.machines.powerOn(node);
         };
       };
     },
@@ -23,8 +23,8 @@ export const nodeFaults: Readonly<Record<string, FaultKind>> = {
       const duration = parameters.duration('duration') ?? 60_000_000;
       return (cluster) => {
         for (const node of target(cluster)) {
-          cluster.powerOff(node);
-          cluster.world.schedule(duration, { kind: 'boot', entity: node }, () => cluster.powerOn(node), { band: 0 });
+          cluster.machines.powerOff(node);
+          cluster.world.schedule(duration, { kind: 'boot', entity: node }, () => cluster.machines.powerOn(node), { band: 0 });
         }
         return () => undefined;
       };
@@ -36,9 +36,9 @@ export const nodeFaults: Readonly<Record<string, FaultKind>> = {
       const target = readNodeTarget(parameters);
       return (cluster) => {
         const nodes = target(cluster);
-        for (const node of nodes) cluster.freeze(node);
+        for (const node of nodes) cluster.machines.freeze(node);
         return () => {
-          for (const node of nodes) cluster.thaw(node);
+          for (const node of nodes) cluster.machines.thaw(node);
         };
       };
     },
@@ -53,9 +53,9 @@ export const nodeFaults: Readonly<Record<string, FaultKind>> = {
       return (cluster) => {
         const offset = backward ? -size : size;
         const nodes = target(cluster);
-        for (const node of nodes) cluster.clockOf(node).stepWall(offset);
+        for (const node of nodes) cluster.machines.clockOf(node).stepWall(offset);
         return () => {
-          for (const node of nodes) cluster.clockOf(node).stepWall(-offset);
+          for (const node of nodes) cluster.machines.clockOf(node).stepWall(-offset);
         };
       };
     },
@@ -68,9 +68,9 @@ export const nodeFaults: Readonly<Record<string, FaultKind>> = {
       if (ppm > 10_000 || ppm < -10_000) parameters.fault('ppm', 'expected at most 10000 either way');
       return (cluster) => {
         const nodes = target(cluster);
-        for (const node of nodes) cluster.clockOf(node).setRate(ppm);
+        for (const node of nodes) cluster.machines.clockOf(node).setRate(ppm);
         return () => {
-          for (const node of nodes) cluster.clockOf(node).setRate(0);
+          for (const node of nodes) cluster.machines.clockOf(node).setRate(0);
         };
       };
     },

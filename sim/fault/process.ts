@@ -10,9 +10,9 @@ export const processFaults: Readonly<Record<string, FaultKind>> = {
       const restartAfter = parameters.duration('restartAfter');
       return (cluster) => {
         const names = target(cluster);
-        for (const name of names) cluster.crashProcess(name);
+        for (const name of names) cluster.machines.crashProcess(name);
         const restart = (): void => {
-          for (const name of names) cluster.startProcess(name);
+          for (const name of names) cluster.machines.startProcess(name);
         };
         if (restartAfter === undefined) return restart;
         cluster.world.schedule(restartAfter, { kind: 'restart', entity: 'process' }, restart, { band: 0 });
@@ -27,7 +27,7 @@ export const processFaults: Readonly<Record<string, FaultKind>> = {
       const operation = parameters.count('operation') ?? 0;
       const restartAfter = parameters.duration('restartAfter') ?? 1_000_000;
       return (cluster) => {
-        for (const name of target(cluster)) cluster.crashProcessAt(name, { operation, restartAfter });
+        for (const name of target(cluster)) cluster.machines.crashProcessAt(name, { operation, restartAfter });
         return () => undefined;
       };
     },
@@ -38,9 +38,9 @@ export const processFaults: Readonly<Record<string, FaultKind>> = {
       const target = readProcessTarget(parameters);
       return (cluster) => {
         const names = target(cluster);
-        for (const name of names) cluster.process(name)?.pause();
+        for (const name of names) cluster.machines.process(name)?.pause();
         return () => {
-          for (const name of names) cluster.process(name)?.resume();
+          for (const name of names) cluster.machines.process(name)?.resume();
         };
       };
     },
@@ -51,7 +51,7 @@ export const processFaults: Readonly<Record<string, FaultKind>> = {
       const target = readProcessTarget(parameters);
       const after = parameters.duration('after') ?? 500_000;
       return (cluster) => {
-        for (const name of target(cluster)) cluster.restartProcess(name, after);
+        for (const name of target(cluster)) cluster.machines.restartProcess(name, after);
         return () => undefined;
       };
     },
@@ -62,9 +62,9 @@ export const processFaults: Readonly<Record<string, FaultKind>> = {
       const target = readProcessTarget(parameters);
       return (cluster) => {
         const names = target(cluster);
-        for (const name of names) cluster.stopProcess(name);
+        for (const name of names) cluster.machines.stopProcess(name);
         return () => {
-          for (const name of names) cluster.startProcess(name);
+          for (const name of names) cluster.machines.startProcess(name);
         };
       };
     },

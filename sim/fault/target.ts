@@ -20,7 +20,7 @@ export function readNodeTarget(parameters: Reader): NodeTarget {
   }
   if (node === undefined) parameters.fault('node', 'is required: a name, any, all, or owner-of: ADDRESS');
   return (cluster) => {
-    const names = cluster.nodeNames();
+    const names = cluster.machines.names();
     if (node === 'all') return names;
     if (node === 'any') return [cluster.world.stream('faults').pick(names)];
     assert(node !== undefined && names.includes(node), `node ${node} of the scenario exists; there are ${names.join(', ')}`);

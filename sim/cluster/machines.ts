@@ -1,0 +1,169 @@
+import type { Ip } from '../../lb/ip.ts';
+import type { Micros } from '../../lb/ports.ts';
+import { assert } from '../../lb/result.ts';
+import type { SimKernel } from '../node/kernel.ts';
+import type { SimNode } from '../node/node.ts';
+import type { MachineClock, Process } from '../process.ts';
+import type { World } from '../world.ts';
+import type { NodeAgent } from './agents.ts';
+import type { ControllerReplica } from './controllers.ts';
+
+/** One machine of the cluster with the processes of ours that run on it. */
+export interface Machine {
+  readonly node: SimNode;
+  readonly agent: NodeAgent;
+  readonly controller: ControllerReplica | undefined;
+}
+
+/**
+ * The machines of a cluster and what may be done to them (simulator.md 5.1). Processes are named
+ * `agent/NODE` and `controller/NODE`; `controller` alone means the replica that leads.
+ */
+export class Machines {
+  #world: World;
+  #machines: ReadonlyMap<string, Machine>;
+  /** Processes that ended by a bug in an earlier life. */
+  #fallen: Process[] = [];
+
+  constructor(world: World, machines: readonly Machine[]) {
+    this.#world = world;
+    this.#machines = new Map(machines.map((machine) => [machine.node.name, machine]));
+  }
+
+  /** Node names, sorted. */
+  names(): string[] {
+    return [...this.#machines.keys()].sort();
+  }
+
+  all(): Machine[] {
+    return this.names().map((name) => this.get(name));
+  }
+
+  has(node: string): boolean {
+    return this.#machines.has(node);
+  }
+
+  get(node: string): Machine {
+    const machine = this.#machines.get(node);
+    assert(machine !== undefined, `node ${node} exists; there are ${this.names().join(', ')}`);
+    return machine;
+  }
+
+  kernel(node: string): SimKernel {
+    return this.get(node).node.kernel;
+  }
+
+  clockOf(node: string): MachineClock {
+    return this.get(node).node.clock;
+  }
+
+  /** Starts every process of ours. */
+  start(): void {
+    for (const { agent, controller } of this.all()) {
+      agent.start();
+      controller?.start();
+    }
+  }
+
+  powerOff(node: string): void {
+    const { node: machine, agent, controller } = this.get(node);
+    this.#bury();
+    agent.crash();
+    controller?.crash();
+    machine.powerOff();
+    this.#world.touch();
+  }
+
+  /** Boots: the kernel is empty, the processes start anew. */
+  powerOn(node: string): void {
+    const { node: machine, agent, controller } = this.get(node);
+    if (machine.running) return;
+    machine.powerOn();
+    agent.start();
+    controller?.start();
+  }
+
+  freeze(node: string): void {
+    const { node: machine, agent, controller } = this.get(node);
+    machine.freeze();
+    agent.process?.pause();
+    controller?.process?.pause();
+  }
+
+  thaw(node: string): void {
+    const { node: machine, agent, controller } = this.get(node);
+    machine.thaw();
+    agent.process?.resume();
+    controller?.process?.resume();
+  }
+
+  /** The present life of a process, or its last one. */
+  process(name: string): Process | undefined {
+    return this.#site(name).process;
+  }
+
+  /** Every process that runs, and every one that a bug ended. */
+  processes(): Process[] {
+    const present = this.all().flatMap(({ agent, controller }) => [agent.process, controller?.process]);
+    return [...this.#fallen, ...present.filter((process) => process !== undefined)];
+  }
+
+  startProcess(name: string): void {
+    this.#bury();
+    this.#site(name).start();
+  }
+
+  crashProcess(name: string): void {
+    this.#site(name).crash();
+  }
+
+  /** Ends it in the middle of a handler, at that port operation from now, and starts it again. */
+  crashProcessAt(name: string, when: { readonly operation: number; readonly restartAfter: Micros }): void {
+    const site = this.#site(name);
+    const { process } = site;
+    if (process?.alive !== true) return;
+    process.onEnd(() => {
+      this.#world.schedule(when.restartAfter, { kind: 'restart', entity: name }, () => this.startProcess(site.name));
+    });
+    process.crashAt(when.operation);
+  }
+
+  stopProcess(name: string): void {
+    this.#site(name).stop(() => undefined);
+  }
+
+  restartProcess(name: string, after: Micros): void {
+    const site = this.#site(name);
+    site.stop(() => {
+      this.#world.schedule(after, { kind: 'restart', entity: name }, () => this.startProcess(site.name));
+    });
+  }
+
+  /** Names of nodes whose responder would answer for `ip` now, sorted. */
+  ownersOf(ip: Ip): string[] {
+    return this.all().filter(({ node }) => node.wouldAnswer(ip)).map(({ node }) => node.name);
+  }
+
+  #site(name: string): NodeAgent | ControllerReplica {
+    const replicas = this.all().flatMap(({ controller }) => (controller === undefined ? [] : [controller]));
+    if (name === 'controller') {
+      const site = replicas.find((replica) => replica.leads) ?? replicas[0];
+      assert(site !== undefined, 'a cluster has a controller');
+      return site;
+    }
+    const [kind, node] = name.split('/');
+    if (kind === 'agent') return this.get(node ?? '').agent;
+    const site = replicas.find((replica) => replica.name === name);
+    assert(site !== undefined, `process ${name} exists; controllers are ${replicas.map((replica) => replica.name).join(', ')}`);
+    return site;
+  }
+
+  // A new life replaces the old one: what a bug ended must still be reported.
+  #bury(): void {
+    for (const { agent, controller } of this.all()) {
+      for (const process of [agent.process, controller?.process]) {
+        if (process?.fault !== undefined && !this.#fallen.includes(process)) this.#fallen.push(process);
+      }
+    }
+  }
+}

@@ -1,0 +1,121 @@
+import { familyOf, type Family, type Ip } from '../../lb/ip.ts';
+import { assert } from '../../lb/result.ts';
+import { Host } from '../net/host.ts';
+import type { Link } from '../net/link.ts';
+import type { NeighbourFacts } from '../net/neighbour.ts';
+import type { NeighbourSettings } from '../net/neighbour-rules.ts';
+import { Router } from '../net/router.ts';
+import { Segment } from '../net/segment.ts';
+import type { PacketTap } from '../net/tap.ts';
+import type { LinkSpec } from '../scenario/spec.ts';
+import type { MachinePlan, SegmentPlan, Topology } from './topology.ts';
+
+/** The wires of a cluster and the machines on them that are not nodes. */
+export class Network {
+  readonly topology: Topology;
+  readonly hosts = new Map<string, Host>();
+  readonly routers = new Map<string, Router>();
+  #segments: ReadonlyMap<string, Segment>;
+  #macs = 0;
+
+  constructor(tap: PacketTap, topology: Topology) {
+    this.topology = topology;
+    this.#segments = new Map(topology.segments.map((plan) => [plan.name, buildSegment(tap, plan)]));
+    for (const plan of topology.machines) {
+      if (plan.kind === 'router') this.#addRouter(tap, plan);
+    }
+    for (const plan of topology.machines) {
+      if (plan.kind === 'client' || plan.kind === 'host') this.#addHost(tap, plan);
+    }
+  }
+
+  /** A MAC of the locally administered range, a new one at each call. */
+  newMac(): string {
+    this.#macs += 1;
+    const tail = [16, 8, 0].map((shift) => ((this.#macs >> shift) & 0xff).toString(16).padStart(2, '0'));
+    return `02:00:00:${tail.join(':')}`;
+  }
+
+  segment(name: string): Segment {
+    const segment = this.#segments.get(name);
+    assert(segment !== undefined, `segment ${name} exists; there are ${[...this.#segments.keys()].sort().join(', ')}`);
+    return segment;
+  }
+
+  segments(): Segment[] {
+    return [...this.#segments.keys()].sort().map((name) => this.segment(name));
+  }
+
+  /** Links of a machine: all of them, or by `MACHINE@SEGMENT` one. */
+  links(name: string): Link[] {
+    const [owner, where] = name.split('@');
+    const segments = where === undefined ? this.segments() : [this.segment(where)];
+    const links = segments.flatMap((segment) => segment.linkOf(owner ?? '') ?? []);
+    assert(links.length > 0, `machine ${name} has a link`);
+    return links;
+  }
+
+  configureLinks(specs: readonly LinkSpec[]): void {
+    for (const spec of specs) {
+      for (const link of this.links(spec.name)) {
+        if (spec.delay !== undefined || spec.delayMean !== undefined) {
+          link.setDelay({ min: spec.delay ?? 50, mean: spec.delayMean ?? 0 });
+        }
+        if (spec.loss !== undefined) link.setRatio('lossPpm', spec.loss);
+      }
+    }
+  }
+
+  /** What a host or router knows about a neighbour; undefined when it has no entry. */
+  neighbour(machine: string, address: Ip): NeighbourFacts | undefined {
+    const found = this.hosts.get(machine) ?? this.routers.get(machine);
+    assert(found !== undefined, `host or router ${machine} exists`);
+    return found.neighbour(address);
+  }
+
+  /** Address of the router that `plan` uses, on a segment they share. */
+  gatewayOf(plan: MachinePlan, family: Family): Ip | undefined {
+    const router = this.topology.machines.find((machine) => machine.name === plan.gateway);
+    for (const nic of plan.nics) {
+      const shared = router?.nics.find((other) => other.segment === nic.segment);
+      const address = shared?.addresses.find((candidate) => familyOf(candidate.ip) === family);
+      if (address !== undefined) return address.ip;
+    }
+    return undefined;
+  }
+
+  #addRouter(tap: PacketTap, plan: MachinePlan): void {
+    const router = new Router(tap, { name: plan.name, neighbour: neighbourOf(plan) });
+    for (const nic of plan.nics) {
+      router.connect({
+        segment: this.segment(nic.segment),
+        mac: this.newMac(),
+        addresses: nic.addresses,
+        extraPrefixes: nic.onLink.map((prefix) => prefix.prefix),
+      });
+    }
+    this.routers.set(plan.name, router);
+  }
+
+  #addHost(tap: PacketTap, plan: MachinePlan): void {
+    const [nic] = plan.nics;
+    assert(nic !== undefined, `host ${plan.name} is attached to a segment`);
+    const gateways = (['IPv4', 'IPv6'] as const).flatMap((family) => this.gatewayOf(plan, family) ?? []);
+    this.hosts.set(plan.name, new Host(tap, {
+      name: plan.name,
+      mac: this.newMac(),
+      segment: this.segment(nic.segment),
+      addresses: nic.addresses,
+      gateways,
+      neighbour: neighbourOf(plan),
+    }));
+  }
+}
+
+function buildSegment(tap: PacketTap, plan: SegmentPlan): Segment {
+  return new Segment(tap, plan.name, plan.macAgeing === undefined ? {} : { macAgeing: plan.macAgeing });
+}
+
+function neighbourOf(plan: MachinePlan): Partial<NeighbourSettings> {
+  return { profile: plan.profile, ...(plan.timeout === undefined ? {} : { timeout: plan.timeout }) };
+}

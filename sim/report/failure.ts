@@ -1,0 +1,41 @@
+import type { Micros } from '../../lb/ports.ts';
+import type { FaultUse } from '../scenario/spec.ts';
+
+/** One thing that goes wrong, as asked on the command line. */
+export interface Failure {
+  /** `node-2 loses power`, for headings. */
+  readonly title: string;
+  /** The fault in the scenario vocabulary, so that it can be copied into a scenario. */
+  readonly fault: FaultUse;
+  /** The node that is lost or emptied, where it is one. */
+  readonly node: string | undefined;
+}
+
+function use(name: string, parameters: Readonly<Record<string, unknown>>, duration?: Micros): FaultUse {
+  return { name, with: parameters, for: duration, path: name };
+}
+
+export function nodeDown(node: string): Failure {
+  return { title: `${node} loses power`, fault: use('node.powerOff', { node }), node };
+}
+
+export function drain(node: string): Failure {
+  return { title: `${node} is drained`, fault: use('node.drain', { node }), node };
+}
+
+export function apiDown(duration: Micros, shown: string): Failure {
+  return { title: `API server down for ${shown}`, fault: use('api.outage', {}, duration), node: undefined };
+}
+
+export function isolate(node: string, direction: 'in' | 'out' | 'both'): Failure {
+  const how = { in: 'hears nothing', out: 'cannot send', both: 'is cut off' }[direction];
+  return { title: `${node} ${how} on every plane`, fault: use('net.isolate', { node, direction, plane: 'all' }), node };
+}
+
+export function agentCrash(node: string): Failure {
+  return {
+    title: `agent of ${node} is killed and restarts`,
+    fault: use('process.crash', { target: `agent/${node}`, restartAfter: '2s' }),
+    node: undefined,
+  };
+}
