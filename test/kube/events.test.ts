@@ -208,14 +208,15 @@ test('a count for an Event that the API has forgotten makes a new Event', (t) =>
   kube.answers.unshift(() => err({ kind: 'gone', message: 'not found' }));
   recorder.emit(about('shop', 'AddressAssigned'));
   world.run(3 * second);
-  t.deepEqual(writes.map(({ verb, body }) => [verb, body['count']]), [['create', 1], ['create', 2]]);
+  t.deepEqual(writes.map(({ verb }) => verb), ['create', 'create']);
+  t.is(writes[1]!.body['count'], 2);
 });
 
 test('an outage keeps at most 1,000 Events, Warnings before Normals, and then tells them', (t) => {
   const { world, kube, writes, recorder } = scene();
   const outage = () => err({ kind: 'unreachable', message: 'refused' } as const);
   kube.answers.unshift(...Array.from({ length: 40 }, () => outage));
-  for (let index = 0; index < 1500; index += 1) recorder.emit(about(`s${index}`, 'AddressAssigned'));
+  for (let index = 0; index < 1500; index += 1) recorder.emit(about(`s${index}`, 'Assigned'));
   world.run(second);
   for (let index = 0; index < 5; index += 1) {
     recorder.emit(about(`w${index}`, 'AllocationFailed', { type: 'Warning' }));
