@@ -1,0 +1,133 @@
+/**
+ * Structural schemas as constants: the one source from which admission, defaults, pruning,
+ * `fairlead validate` and the CRD files come (interface.md, CRDs; simulator.md A10).
+ */
+export type Schema = ObjectSchema | MapSchema | ListSchema | TextSchema | IntegerSchema | BooleanSchema;
+
+interface Common {
+  /** Rules across fields; each is CEL for a CRD and the same judgement as a function. */
+  readonly rules?: readonly Rule[];
+  /** Filled in on create, read and after a patch where the field is absent. */
+  readonly default?: unknown;
+  readonly deprecated?: boolean;
+}
+
+export interface ObjectSchema extends Common {
+  readonly type: 'object';
+  readonly properties: Readonly<Record<string, Schema>>;
+  readonly required: readonly string[];
+}
+
+/** An object with free keys, such as `matchLabels`. */
+export interface MapSchema extends Common {
+  readonly type: 'map';
+  readonly values: Schema;
+}
+
+export interface ListSchema extends Common {
+  readonly type: 'list';
+  readonly items: Schema;
+  /** `map`: entries are told apart by `keys`, and apply merges them one by one. */
+  readonly listType: 'atomic' | 'set' | 'map';
+  readonly keys: readonly string[];
+  readonly itemsMin?: number;
+  readonly itemsMax?: number;
+}
+
+export interface TextSchema extends Common {
+  readonly type: 'text';
+  readonly options?: readonly string[];
+  readonly pattern?: string;
+  readonly lengthMin?: number;
+  readonly lengthMax?: number;
+  /** `date-time` is RFC 3339; the others are judged by rules, since CRD formats differ by release. */
+  readonly format?: 'date-time';
+}
+
+export interface IntegerSchema extends Common {
+  readonly type: 'integer';
+  readonly format: 'int32' | 'int64';
+  readonly min?: number;
+  readonly max?: number;
+}
+
+export interface BooleanSchema extends Common {
+  readonly type: 'boolean';
+}
+
+/** One rule of `x-kubernetes-validations`, judged only where the value has the schema's type. */
+export interface Rule {
+  /** CEL text; `self` is the value that the rule stands at. */
+  readonly rule: string;
+  readonly message: string;
+  /** The same judgement as `rule`. Pure; true means valid. */
+  readonly check: (value: unknown) => boolean;
+}
+
+export interface PrinterColumn {
+  readonly name: string;
+  readonly type: 'string' | 'date' | 'integer';
+  readonly jsonPath: string;
+}
+
+export interface SchemaVersion {
+  readonly name: 'v2' | 'v2alpha1';
+  readonly served: boolean;
+  readonly stored: boolean;
+  readonly deprecated: boolean;
+}
+
+/** One custom resource definition. */
+export interface KindSchema {
+  readonly group: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly versions: readonly SchemaVersion[];
+  readonly columns: readonly PrinterColumn[];
+  readonly statusSubresource: boolean;
+  /** Of `spec` and `status`; apiVersion, kind and metadata are every object's. */
+  readonly spec: ObjectSchema;
+  readonly status: ObjectSchema | undefined;
+}
+
+export function object(
+  properties: Readonly<Record<string, Schema>>,
+  more: { readonly required?: readonly string[]; readonly rules?: readonly Rule[] } = {},
+): ObjectSchema {
+  const { required = [], rules } = more;
+  return { type: 'object', properties, required, ...(rules !== undefined && { rules }) };
+}
+
+/** A list that is replaced as a whole. */
+export function list(items: Schema, more: Partial<ListSchema> = {}): ListSchema {
+  return { type: 'list', items, listType: 'atomic', keys: [], ...more };
+}
+
+/** A list whose entries are told apart by `keys`. */
+export function listMap(items: ObjectSchema, keys: readonly string[], more: Partial<ListSchema> = {}): ListSchema {
+  return { ...list(items, more), listType: 'map', keys };
+}
+
+export function map(values: Schema): MapSchema {
+  return { type: 'map', values };
+}
+
+export function text(more: Partial<TextSchema> = {}): TextSchema {
+  return { type: 'text', ...more };
+}
+
+export function oneOf(...options: readonly string[]): TextSchema {
+  return { type: 'text', options };
+}
+
+export function integer(min: number, max: number, more: Partial<IntegerSchema> = {}): IntegerSchema {
+  // CRDs have no unsigned format: what exceeds int32 is declared int64 and bounded.
+  const format = max > 2_147_483_647 ? 'int64' : 'int32';
+  return { type: 'integer', format, min, max, ...more };
+}
+
+export function boolean(more: Partial<BooleanSchema> = {}): BooleanSchema {
+  return { type: 'boolean', ...more };
+}
