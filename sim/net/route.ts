@@ -1,0 +1,50 @@
+import { parsePrefix, prefixContains, type Ip, type PrefixParts } from '../../lb/ip.ts';
+import { assert } from '../../lb/result.ts';
+
+/** Where packets for a prefix go. */
+export interface Route<Interface> {
+  readonly prefix: PrefixParts;
+  readonly iface: Interface;
+  /** The next hop; undefined for a prefix that is on the segment itself. */
+  readonly via: Ip | undefined;
+}
+
+const cachedMax = 4096;
+
+/** A routing table: the longest prefix wins, then the route that was added first. */
+export class RouteTable<Interface> {
+  #routes: Route<Interface>[] = [];
+  #cache = new Map<Ip, Route<Interface> | undefined>();
+
+  get routes(): readonly Route<Interface>[] {
+    return this.#routes;
+  }
+
+  /** `prefix` is text that the caller already validated. */
+  add(prefix: string, iface: Interface, via?: Ip): void {
+    const parsed = parsePrefix(prefix);
+    assert(parsed.ok, `${prefix} is a prefix`);
+    this.#routes.push({ prefix: parsed.value, iface, via });
+    this.#routes.sort((left, right) => right.prefix.prefixBits - left.prefix.prefixBits);
+    this.#cache.clear();
+  }
+
+  /** Removes the routes of a prefix, those by way of `via` alone when it is given. */
+  remove(prefix: string, via?: Ip): void {
+    const parsed = parsePrefix(prefix);
+    assert(parsed.ok, `${prefix} is a prefix`);
+    this.#routes = this.#routes.filter((route) =>
+      route.prefix.prefix !== parsed.value.prefix || (via !== undefined && route.via !== via));
+    this.#cache.clear();
+  }
+
+  lookup(target: Ip): Route<Interface> | undefined {
+    const known = this.#cache.get(target);
+    if (known !== undefined) return known;
+    const found = this.#routes.find((route) => prefixContains(route.prefix, target));
+    if (found === undefined) return undefined;
+    if (this.#cache.size >= cachedMax) this.#cache.clear();
+    this.#cache.set(target, found);
+    return found;
+  }
+}

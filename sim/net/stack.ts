@@ -1,0 +1,304 @@
+import { groupMac, solicitedNodeGroup, zeroMac, broadcastMac, allNodes, type ArpFrame, type NdpFrame } from '../../l2/frames.ts';
+import { familyOf, parsePrefix, prefixContains, type Family, type Ip, type PrefixParts } from '../../lb/ip.ts';
+import { assert } from '../../lb/result.ts';
+import { isLinkLocal, linkLocalOf, isGroupMac } from './address.ts';
+import { Frame } from './frame.ts';
+import { NeighbourCache, type NeighbourFacts } from './neighbour.ts';
+import type { NeighbourSettings } from './neighbour-rules.ts';
+import type { Nic } from './nic.ts';
+import { noPayload, packetLength, tupleOf, type IcmpMessage, type Packet } from './packet.ts';
+import { RouteTable, type Route } from './route.ts';
+import type { DropReason, InterfaceAddress, PacketTap } from './tap.ts';
+
+/** One interface of a stack: its NIC, its addresses and what it knows about its neighbours. */
+export interface StackInterface {
+  readonly nic: Nic;
+  readonly neighbours: NeighbourCache;
+  readonly addresses: readonly Ip[];
+  /** Prefixes that are on the segment. */
+  readonly subnets: readonly PrefixParts[];
+}
+
+interface OwnInterface extends StackInterface {
+  readonly addresses: Ip[];
+  readonly subnets: PrefixParts[];
+}
+
+export interface StackOptions {
+  /** Names places and streams: `phone`, `router`. */
+  readonly name: string;
+  readonly place: string;
+  readonly forwarding: boolean;
+  readonly neighbour?: Partial<NeighbourSettings>;
+}
+
+const ttlDefault = 64;
+
+/**
+ * The IP layer of a machine: answers ARP and NDP for its addresses and ICMP echo, resolves
+ * neighbours, looks up routes and forwards when told to (RFC 1122, RFC 1812, RFC 8200).
+ */
+export class IpStack {
+  readonly name: string;
+  readonly place: string;
+  readonly tap: PacketTap;
+  forwarding: boolean;
+  readonly routes = new RouteTable<StackInterface>();
+  /** Sees a frame first; undefined means that it was consumed. */
+  ingress: ((frame: Frame, iface: StackInterface) => Frame | undefined) | undefined;
+  /** Sees a packet with its route before it leaves; undefined means that it was consumed. */
+  egress: ((packet: Packet, iface: StackInterface) => Packet | undefined) | undefined;
+  /** Packets for this machine, ICMP echo excepted. */
+  onLocal: (packet: Packet) => void = () => undefined;
+  #interfaces: OwnInterface[] = [];
+  #local = new Set<Ip>();
+  #settings: Partial<NeighbourSettings>;
+
+  constructor(tap: PacketTap, options: StackOptions) {
+    this.tap = tap;
+    this.name = options.name;
+    this.place = options.place;
+    this.forwarding = options.forwarding;
+    this.#settings = options.neighbour ?? {};
+  }
+
+  get interfaces(): readonly StackInterface[] {
+    return this.#interfaces;
+  }
+
+  /** Adds an interface; its IPv6 link-local address is made from the MAC. */
+  addInterface(nic: Nic, addresses: readonly InterfaceAddress[] = []): StackInterface {
+    const own: Ip[] = [];
+    const subnets: PrefixParts[] = [];
+    const neighbours = new NeighbourCache(this.tap.world, {
+      mac: nic.mac,
+      isLocal: (address) => this.#local.has(address),
+      inSubnet: (address) => subnets.some((subnet) => prefixContains(subnet, address)),
+      solicit: (target, mac) => this.#solicit(iface, target, mac),
+      transmit: (packet, mac) => this.#transmit(iface, packet, mac),
+      unresolved: (packet, why) => this.#unresolved(iface, packet, why),
+    }, { name: this.name, ...this.#settings });
+    const iface: OwnInterface = { nic, neighbours, addresses: own, subnets };
+    this.#interfaces.push(iface);
+    nic.onFrame = (frame) => this.#receive(iface, frame);
+    nic.onCarrier = () => {
+      if (!nic.carrier) neighbours.flush();
+    };
+    nic.join(allNodes);
+    for (const address of addresses) this.addAddress(iface, address);
+    this.addAddress(iface, { ip: linkLocalOf(nic.mac), prefixBits: 64 });
+    return iface;
+  }
+
+  addAddress(iface: StackInterface, address: InterfaceAddress): void {
+    const own = this.#own(iface);
+    own.addresses.push(address.ip);
+    this.#local.add(address.ip);
+    if (familyOf(address.ip) === 'IPv6') own.nic.join(solicitedNodeGroup(address.ip));
+    this.addSubnet(iface, `${address.ip}/${address.prefixBits}`);
+  }
+
+  removeAddress(iface: StackInterface, address: Ip): void {
+    const own = this.#own(iface);
+    const index = own.addresses.indexOf(address);
+    assert(index >= 0, `${this.name} has ${address}`);
+    own.addresses.splice(index, 1);
+    this.#local.delete(address);
+    if (familyOf(address) === 'IPv6') own.nic.leave(solicitedNodeGroup(address));
+  }
+
+  /** Makes a prefix on-link: announced pools may lie outside the subnet of the nodes. */
+  addSubnet(iface: StackInterface, prefix: string): void {
+    const parsed = parsePrefix(prefix);
+    assert(parsed.ok, `${prefix} is a prefix`);
+    const own = this.#own(iface);
+    if (own.subnets.some((subnet) => subnet.prefix === parsed.value.prefix)) return;
+    own.subnets.push(parsed.value);
+    this.routes.add(prefix, iface);
+  }
+
+  isLocal(address: Ip): boolean {
+    return this.#local.has(address);
+  }
+
+  /** The first address of a family that is not link-local. */
+  addressOf(family: Family): Ip | undefined {
+    for (const iface of this.#interfaces) {
+      const found = iface.addresses.find((one) => familyOf(one) === family && !isLinkLocal(one));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** What this machine knows about a neighbour, on whatever interface. */
+  neighbour(address: Ip): NeighbourFacts | undefined {
+    for (const iface of this.#interfaces) {
+      const facts = iface.neighbours.lookup(address);
+      if (facts !== undefined) return facts;
+    }
+    return undefined;
+  }
+
+  /** New data of a flow to `target` was acknowledged: its next hop is there. */
+  confirm(target: Ip): void {
+    const route = this.routes.lookup(target);
+    route?.iface.neighbours.confirm(route.via ?? target);
+  }
+
+  /** Sends a packet of this machine. */
+  send(packet: Packet): void {
+    if (this.#local.has(packet.target)) {
+      const what = { kind: 'loopback', entity: this.name };
+      this.tap.world.schedule(0, what, () => this.#deliver(packet));
+      return;
+    }
+    const route = this.routes.lookup(packet.target);
+    if (route === undefined) return this.#drop(packet, 'no-route');
+    this.#emit(packet, route);
+  }
+
+  #own(iface: StackInterface): OwnInterface {
+    const own = this.#interfaces.find((one) => one === iface);
+    assert(own !== undefined, `an interface of ${this.name}`);
+    return own;
+  }
+
+  #receive(iface: StackInterface, arrived: Frame): void {
+    const frame = this.ingress === undefined ? arrived : this.ingress(arrived, iface);
+    if (frame === undefined) return;
+    const { content } = frame;
+    switch (content.kind) {
+      case 'packet': {
+        const mine = frame.ethTarget === iface.nic.mac || isGroupMac(frame.ethTarget);
+        if (!mine) this.tap.drop({ place: this.place, why: 'not-mine', frame });
+        else if (this.#local.has(content.packet.target)) this.#deliver(content.packet);
+        else this.#forward(iface, content.packet);
+        return;
+      }
+      case 'arp': return this.#onArp(iface, content.arp);
+      case 'ndp': return this.#onNdp(iface, content.ndp);
+      case 'mld': return;
+      case 'other': {
+        const why = content.fault === 'fragment' ? 'unsupported' : content.fault;
+        this.tap.drop({ place: this.place, why, frame });
+      }
+    }
+  }
+
+  #deliver(packet: Packet): void {
+    const { icmp } = packet;
+    if (icmp?.kind !== 'echo-request') return this.onLocal(packet);
+    this.tap.pass('received', this.place, packet);
+    const { source, target } = packet;
+    const answer = { ...packet, source: target, target: source, ttl: ttlDefault };
+    this.send({ ...answer, icmp: { ...icmp, kind: 'echo-reply' } });
+  }
+
+  #forward(iface: StackInterface, packet: Packet): void {
+    if (!this.forwarding) return this.#drop(packet, 'not-mine');
+    if (packet.ttl <= 1) {
+      this.#complain(iface, packet, { kind: 'time-exceeded', quoted: tupleOf(packet) });
+      return this.#drop(packet, 'ttl');
+    }
+    const route = this.routes.lookup(packet.target);
+    if (route === undefined) {
+      this.#complain(iface, packet, { kind: 'unreachable', cause: 'network', quoted: tupleOf(packet) });
+      return this.#drop(packet, 'no-route');
+    }
+    const { mtuBytes } = route.iface.nic;
+    if (packetLength(packet) > mtuBytes) {
+      this.#complain(iface, packet, { kind: 'too-big', mtuBytes, quoted: tupleOf(packet) });
+      return this.#drop(packet, 'mtu');
+    }
+    this.#emit({ ...packet, ttl: packet.ttl - 1 }, route);
+  }
+
+  #emit(packet: Packet, route: Route<StackInterface>): void {
+    const { iface } = route;
+    const sent = this.egress === undefined ? packet : this.egress(packet, iface);
+    if (sent === undefined) return;
+    const mac = iface.neighbours.resolve(route.via ?? sent.target, sent);
+    if (mac !== undefined) this.#transmit(iface, sent, mac);
+  }
+
+  #transmit(iface: StackInterface, packet: Packet, mac: string): void {
+    iface.nic.send(Frame.ofPacket(packet, { ethSource: iface.nic.mac, ethTarget: mac }));
+  }
+
+  /** An ICMP error to the source of a forwarded packet; never about an error (RFC 1122 3.2.2). */
+  #complain(iface: StackInterface, about: Packet, icmp: IcmpMessage): void {
+    if (about.icmp !== undefined && 'quoted' in about.icmp) return;
+    const source = sourceFor(iface, about.source);
+    if (source === undefined) return;
+    this.send({
+      source, target: about.source, protocol: 'ICMP', sourcePort: 0, targetPort: 0, ttl: ttlDefault,
+      icmp, payload: noPayload,
+    });
+  }
+
+  #unresolved(iface: StackInterface, packet: Packet, why: 'no-neighbour' | 'neighbour-queue'): void {
+    this.#drop(packet, why, this.routes.lookup(packet.target)?.via ?? packet.target);
+    if (why !== 'no-neighbour' || this.#local.has(packet.source)) return;
+    this.#complain(iface, packet, { kind: 'unreachable', cause: 'host', quoted: tupleOf(packet) });
+  }
+
+  #drop(packet: Packet, why: DropReason, detail?: string): void {
+    this.tap.drop({ place: this.place, why, packet, detail });
+  }
+
+  #onArp(iface: StackInterface, arp: ArpFrame): void {
+    iface.neighbours.onArp(arp);
+    if (arp.opcode !== 1 || !this.#local.has(arp.targetIp) || arp.senderIp === arp.targetIp) return;
+    const { mac } = iface.nic;
+    iface.nic.send(Frame.ofArp({
+      kind: 'arp', opcode: 2,
+      ethSource: mac, ethTarget: arp.senderMac,
+      senderMac: mac, senderIp: arp.targetIp,
+      targetMac: arp.senderMac, targetIp: arp.senderIp,
+    }));
+  }
+
+  #onNdp(iface: StackInterface, ndp: NdpFrame): void {
+    iface.neighbours.onNdp(ndp);
+    if (ndp.kind !== 'solicitation' || ndp.hopLimit !== 255 || !this.#local.has(ndp.target)) return;
+    const { mac } = iface.nic;
+    // Duplicate address detection has no source to answer to (RFC 4862 section 5.4).
+    const detection = ndp.source === '::';
+    const destination = detection ? allNodes : ndp.source;
+    iface.nic.send(Frame.ofNdp({
+      kind: 'advertisement',
+      ethSource: mac,
+      ethTarget: detection ? groupMac(allNodes) : ndp.linkLayer ?? ndp.ethSource,
+      source: ndp.target, destination, target: ndp.target, linkLayer: mac,
+      router: this.forwarding, solicited: !detection, override: true, hopLimit: 255,
+    }));
+  }
+
+  #solicit(iface: StackInterface, target: Ip, known: string | undefined): void {
+    const source = sourceFor(iface, target);
+    if (source === undefined) return;
+    const ethSource = iface.nic.mac;
+    if (familyOf(target) === 'IPv4') {
+      iface.nic.send(Frame.ofArp({
+        kind: 'arp', opcode: 1, ethSource, ethTarget: known ?? broadcastMac,
+        senderMac: ethSource, senderIp: source, targetMac: zeroMac, targetIp: target,
+      }));
+      return;
+    }
+    const destination = known === undefined ? solicitedNodeGroup(target) : target;
+    iface.nic.send(Frame.ofNdp({
+      kind: 'solicitation', ethSource, ethTarget: known ?? groupMac(destination),
+      source, destination, target, linkLayer: ethSource,
+      router: false, solicited: false, override: false, hopLimit: 255,
+    }));
+  }
+}
+
+/** The own address to use towards a neighbour: of its subnet if there is one, else of its family. */
+function sourceFor(iface: StackInterface, target: Ip): Ip | undefined {
+  const family = familyOf(target);
+  const own = iface.addresses.filter((address) => familyOf(address) === family);
+  const subnet = iface.subnets.find((one) => prefixContains(one, target));
+  const near = subnet === undefined ? undefined : own.find((one) => prefixContains(subnet, one));
+  return near ?? own[0];
+}

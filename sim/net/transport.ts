@@ -1,0 +1,211 @@
+import { familyOf, type Ip } from '../../lb/ip.ts';
+import type { Micros } from '../../lb/ports.ts';
+import type { Prng } from '../prng.ts';
+import { Deadlines } from './deadlines.ts';
+import { noPayload, tcpFlag, tupleOf, type Packet, type PacketTuple } from './packet.ts';
+import type { PacketTap } from './tap.ts';
+import { resetFor, TcpConnection, type TcpEnds, type TcpOwner, type TcpUser } from './tcp.ts';
+
+/** One UDP socket. */
+export interface UdpSocket {
+  readonly onDatagram: (packet: Packet) => void;
+  readonly onRefused?: (about: PacketTuple) => void;
+}
+
+export interface TransportOptions {
+  /** Names the stream `host/<name>` and the events. */
+  readonly name: string;
+  readonly place: string;
+  /** Hands a packet to the IP layer. */
+  readonly send: (packet: Packet) => void;
+  /** Tells the IP layer that its way to `remote` works. */
+  readonly confirm: (remote: Ip) => void;
+}
+
+const ephemeralFirst = 32_768;
+const ephemeralCount = 28_232;
+
+/**
+ * The transport layer of a host or pod: TCP connections and listeners, UDP sockets, and what to
+ * answer when there is none. Needs no more of its machine than a way to send packets.
+ */
+export class Transport implements TcpOwner {
+  readonly name: string;
+  readonly place: string;
+  #tap: PacketTap;
+  #options: TransportOptions;
+  #prng: Prng;
+  #deadlines: Deadlines<TcpConnection>;
+  #connections = new Map<Ip, Map<number, TcpConnection>>();
+  #callers = new Map<number, TcpConnection>();
+  #listeners = new Map<number, (connection: TcpConnection) => TcpUser>();
+  #sockets = new Map<number, UdpSocket>();
+  #opened = 0;
+  #nextPort = 0;
+
+  constructor(tap: PacketTap, options: TransportOptions) {
+    this.#tap = tap;
+    this.#options = options;
+    this.name = options.name;
+    this.place = options.place;
+    this.#prng = tap.world.stream(`host/${options.name}`);
+    const event = { kind: 'tcp', entity: options.name };
+    this.#deadlines = new Deadlines(tap.world, event, (connection) => connection.expire());
+  }
+
+  get now(): Micros {
+    return this.#tap.world.now;
+  }
+
+  /** Connections that did not end yet. */
+  get connectionCount(): number {
+    let count = 0;
+    for (const flows of this.#connections.values()) count += flows.size;
+    return count;
+  }
+
+  /** The next free port of 32768 to 60999, in turn and wrapping (ip_local_port_range of Linux). */
+  ephemeralPort(): number {
+    for (let tries = 0; tries < ephemeralCount; tries += 1) {
+      const port = ephemeralFirst + this.#nextPort;
+      this.#nextPort = (this.#nextPort + 1) % ephemeralCount;
+      if (!this.#callers.has(port) && !this.#sockets.has(port)) return port;
+    }
+    return ephemeralFirst;
+  }
+
+  /** Opens a connection. `trail` marks its packets for the tap. */
+  connect(ends: TcpEnds, user: TcpUser, trail = 0): TcpConnection {
+    const connection = this.#open(ends, user);
+    connection.trail = trail;
+    this.#callers.set(ends.localPort, connection);
+    connection.connect();
+    return connection;
+  }
+
+  /** Accepts connections to a port, on every address, until the returned function is called. */
+  listen(port: number, accept: (connection: TcpConnection) => TcpUser): () => void {
+    this.#listeners.set(port, accept);
+    return () => {
+      if (this.#listeners.get(port) === accept) this.#listeners.delete(port);
+    };
+  }
+
+  bind(port: number, socket: UdpSocket): () => void {
+    this.#sockets.set(port, socket);
+    return () => {
+      if (this.#sockets.get(port) === socket) this.#sockets.delete(port);
+    };
+  }
+
+  /** A packet for this machine. */
+  receive(packet: Packet): void {
+    if (packet.protocol === 'TCP') this.#receiveTcp(packet);
+    else if (packet.protocol === 'UDP') this.#receiveUdp(packet);
+    else this.#receiveIcmp(packet);
+  }
+
+  send(packet: Packet): void {
+    this.#options.send(packet);
+  }
+
+  confirm(remote: Ip): void {
+    this.#options.confirm(remote);
+  }
+
+  setDeadline(connection: TcpConnection, due: Micros | undefined): void {
+    if (due === undefined) this.#deadlines.clear(connection);
+    else this.#deadlines.set(connection, due);
+  }
+
+  closed(connection: TcpConnection): void {
+    const { remote, localPort, remotePort } = connection.ends;
+    const flows = this.#connections.get(remote);
+    flows?.delete(flowKey(localPort, remotePort));
+    if (flows?.size === 0) this.#connections.delete(remote);
+    if (this.#callers.get(localPort) === connection) this.#callers.delete(localPort);
+  }
+
+  /** The machine died: sockets and connections are gone without a farewell. */
+  vanish(): void {
+    for (const flows of [...this.#connections.values()]) {
+      for (const connection of [...flows.values()]) connection.vanish();
+    }
+    this.#deadlines.clearAll();
+    this.#listeners.clear();
+    this.#sockets.clear();
+  }
+
+  #open(ends: TcpEnds, user: TcpUser): TcpConnection {
+    this.#opened += 1;
+    const start = { order: this.#opened, sequence: this.#prng.next(), user };
+    const connection = new TcpConnection(this, ends, start);
+    let flows = this.#connections.get(ends.remote);
+    if (flows === undefined) {
+      flows = new Map();
+      this.#connections.set(ends.remote, flows);
+    }
+    flows.set(flowKey(ends.localPort, ends.remotePort), connection);
+    return connection;
+  }
+
+  #receiveTcp(packet: Packet): void {
+    const { source, target, sourcePort, targetPort, tcp } = packet;
+    const flow = this.#connections.get(source)?.get(flowKey(targetPort, sourcePort));
+    if (flow !== undefined && flow.ends.local === target) {
+      this.#tap.pass('received', this.place, packet);
+      flow.receive(packet);
+      return;
+    }
+    const syn = tcp !== undefined && (tcp.flags & (tcpFlag.syn | tcpFlag.ack | tcpFlag.rst)) === tcpFlag.syn;
+    const accept = syn ? this.#listeners.get(targetPort) : undefined;
+    if (accept !== undefined) {
+      this.#tap.pass('received', this.place, packet);
+      const ends = { local: target, localPort: targetPort, remote: source, remotePort: sourcePort };
+      const connection = this.#open(ends, {});
+      connection.user = accept(connection);
+      connection.accept(packet);
+      return;
+    }
+    const caller = this.#callers.get(targetPort);
+    if (caller !== undefined) caller.user.onStranger?.(caller, source);
+    this.#tap.drop({ place: this.place, why: syn ? 'no-listener' : 'out-of-state', packet });
+    if (tcp !== undefined && (tcp.flags & tcpFlag.rst) === 0) this.send(resetFor(packet));
+  }
+
+  #receiveUdp(packet: Packet): void {
+    const socket = this.#sockets.get(packet.targetPort);
+    if (socket !== undefined) {
+      this.#tap.pass('received', this.place, packet);
+      socket.onDatagram(packet);
+      return;
+    }
+    this.#tap.drop({ place: this.place, why: 'no-listener', packet });
+    this.send({
+      source: packet.target, target: packet.source, protocol: 'ICMP', sourcePort: 0, targetPort: 0,
+      ttl: 64, payload: noPayload, trail: packet.trail ?? 0,
+      icmp: { kind: 'unreachable', cause: 'port', quoted: tupleOf(packet) },
+    });
+  }
+
+  #receiveIcmp(packet: Packet): void {
+    this.#tap.pass('received', this.place, packet);
+    const { icmp } = packet;
+    // Only a port that is closed or forbidden is a verdict; an unreachable host may come back.
+    if (icmp?.kind !== 'unreachable' || (icmp.cause !== 'port' && icmp.cause !== 'prohibited')) return;
+    const { quoted } = icmp;
+    if (quoted.protocol === 'UDP') this.#sockets.get(quoted.sourcePort)?.onRefused?.(quoted);
+    if (quoted.protocol !== 'TCP') return;
+    const key = flowKey(quoted.sourcePort, quoted.targetPort);
+    this.#connections.get(quoted.target)?.get(key)?.unreachable();
+  }
+}
+
+function flowKey(localPort: number, remotePort: number): number {
+  return localPort * 65_536 + remotePort;
+}
+
+/** The text of an end, for people. */
+export function endText(address: Ip, port: number): string {
+  return familyOf(address) === 'IPv4' ? `${address}:${port}` : `[${address}]:${port}`;
+}
