@@ -59,7 +59,8 @@ export interface Leader {
 /**
  * Leader election over one Lease, as Kubernetes components do it: whoever holds it renews it;
  * others take it when they have seen it unchanged for its whole duration by their own monotonic
- * clock. Wall clocks are written for people and never compared. A lost reply is looked up, not guessed.
+ * clock. Wall clocks are written for people and never compared. A lost reply is looked up, not
+ * guessed.
  */
 export function createLeader(
   ports: LeaderPorts,
