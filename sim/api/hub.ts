@@ -2,7 +2,7 @@ import type { Matcher } from '../../lb/selector.ts';
 import { matchEverything } from '../../lb/selector.ts';
 import type { KubeObject, WatchEvent } from '../../kube/port.ts';
 import type { Resource } from '../../kube/resource.ts';
-import { labelsOf } from './selecttext.ts';
+import { labelsOf } from './matching.ts';
 import type { Commit } from './store.ts';
 
 /** Called with each event and its version, inside the commit. */
@@ -14,6 +14,14 @@ export interface WatchScope {
   readonly namespace: string;
   readonly labelSelector: string | undefined;
   readonly matches: Matcher;
+}
+
+/** The objects inside a scope; the list itself where the scope is everything. */
+export function select(items: readonly KubeObject[], scope: WatchScope): readonly KubeObject[] {
+  const { namespace, matches } = scope;
+  if (namespace === '' && matches === matchEverything) return items;
+  return items.filter((object) => (namespace === '' || object.metadata?.namespace === namespace)
+    && matches(labelsOf(object)));
 }
 
 /** Listeners of one scope, so that its selector is judged once per commit however many listen. */

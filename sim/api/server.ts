@@ -2,7 +2,7 @@ import type { Fault } from '../../lb/model.ts';
 import type { Micros } from '../../lb/ports.ts';
 import { ok, type Result } from '../../lb/result.ts';
 import type {
-  Json, KubeAnswer, KubeError, KubeObject, KubeRequest, ListOptions, ObjectRef, Watch, WatchEvent,
+  Json, KubeAnswer, KubeError, KubeObject, KubeRequest, ObjectRef, Watch, WatchEvent,
   WatchRequest, WatchSink,
 } from '../../kube/port.ts';
 import { apiVersion, resourceOf, resources, type Resource } from '../../kube/resource.ts';
@@ -10,17 +10,18 @@ import { formatTime } from '../../kube/time.ts';
 import type { World } from '../world.ts';
 import { ServiceAllocation, type AllocationOptions } from './allocation.ts';
 import { applyTo } from './apply.ts';
-import { EventSet, WatchHub, type WatchListener, type WatchScope } from './hub.ts';
+import { Expiry } from './expiry.ts';
+import { EventSet, select, WatchHub, type WatchListener, type WatchScope } from './hub.ts';
 import { drawSuffix } from './identity.ts';
 import { mergePatch, objectOf } from './json.ts';
 import { patchJson } from './jsonpatch.ts';
 import { deletingSince } from './metadata.ts';
 import {
-  alreadyExists, badRequest, conflict, expired, forbidden, notFound, versionAhead, type Outcome,
+  alreadyExists, badRequest, conflict, expired, forbidden, invalid, notFound, versionAhead, type Outcome,
 } from './refusal.ts';
-import { labelsOf, matcherOf } from './selecttext.ts';
+import { matcherOf } from './matching.ts';
 import { RequestStatistics, type RequestCount } from './statistics.ts';
-import { keyOf, keyOfObject, Store, type Commit } from './store.ts';
+import { keyOf, keyOfObject, Store, type Commit, type Snapshot } from './store.ts';
 import { traitsOf } from './traits.ts';
 import { planCreate, planDelete, planReplace, preconditionsHold, type Plan, type WritePlace } from './write.ts';
 
@@ -50,7 +51,6 @@ export interface HandleOptions {
   readonly dryRun?: boolean;
 }
 
-const eventLife: Micros = 3_600_000_000;
 const standardNamespaces: readonly string[] = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
 
 /**
@@ -66,7 +66,7 @@ export class ApiServer {
   readonly #statistics = new RequestStatistics();
   #outbox: Commit[] = [];
   #delivering = false;
-  #events: { readonly key: string; readonly due: Micros }[] = [];
+  #events = new Expiry(3_600_000_000);
 
   constructor(world: World, options: ApiServerOptions = {}) {
     const { serviceCidrs = ['10.96.0.0/16'], nodePortRange = [30_000, 32_767] } = options;
@@ -111,9 +111,9 @@ export class ApiServer {
     return this.#store.get(resource, keyOf({ namespace, name }));
   }
 
-  /** The objects as a watch cache saw them at `time` (A2). */
-  listAt(resource: Resource, time: Micros): { readonly items: readonly KubeObject[]; readonly version: number } {
-    return this.#store.listAt(resource, time);
+  /** Answers a list from a watch cache that stands where the store stood at `time` (A2). */
+  staleList(request: KubeRequest & { verb: 'list' }, time: Micros): Outcome<KubeAnswer> {
+    return this.#list(request, this.#store.listAt(request.resource, time));
   }
 
   /** Every commit of a resource from now on, inside the commit: a listener only takes a note. */
@@ -138,7 +138,7 @@ export class ApiServer {
     if (!matches.ok) return badRequest(matches.error);
     const scope: WatchScope = { resource, namespace, labelSelector, matches: matches.value };
     if (resourceVersion === '' || resourceVersion === '0') {
-      for (const object of this.#select(this.#store.list(resource), scope)) listener({ type: 'ADDED', object }, undefined);
+      for (const object of select(this.#store.list(resource), scope)) listener({ type: 'ADDED', object }, undefined);
     } else {
       const version = Number(resourceVersion);
       if (!Number.isSafeInteger(version)) return badRequest(`Invalid value: "${resourceVersion}": not a resource version`);
@@ -183,7 +183,7 @@ export class ApiServer {
   #answer(request: ApiRequest, dryRun: boolean): Outcome<KubeAnswer> {
     switch (request.verb) {
       case 'get': return this.#read(request.ref);
-      case 'list': return this.#list(request.resource, request.namespace, request.options);
+      case 'list': return this.#list(request);
       case 'create': return this.#create(request, dryRun);
       case 'update': return this.#update(request, dryRun);
       case 'patch': return this.#patch(request, (before) => ok(mergePatch(before, request.body)), dryRun);
@@ -198,20 +198,16 @@ export class ApiServer {
     return object === undefined ? notFound(ref) : ok({ kind: 'object', object });
   }
 
-  #list(resource: Resource, namespace: string, options: ListOptions): Outcome<KubeAnswer> {
-    const matches = matcherOf(options.labelSelector);
+  #list(request: KubeRequest & { verb: 'list' }, snapshot?: Snapshot): Outcome<KubeAnswer> {
+    const { resource, namespace, options } = request;
+    const { labelSelector, resourceVersion: wanted = '' } = options;
+    const matches = matcherOf(labelSelector);
     if (!matches.ok) return badRequest(matches.error);
-    const wanted = options.resourceVersion ?? '';
-    if (Number(wanted) > this.#store.version) return versionAhead(wanted, this.#store.version);
-    const scope = { resource, namespace, labelSelector: options.labelSelector, matches: matches.value };
-    const items = this.#select(this.#store.list(resource), scope);
-    return ok({ kind: 'list', items, resourceVersion: String(this.#store.version) });
-  }
-
-  #select(items: readonly KubeObject[], scope: WatchScope): readonly KubeObject[] {
-    if (scope.namespace === '' && scope.labelSelector === undefined) return items;
-    return items.filter((object) => (scope.namespace === '' || object.metadata?.namespace === scope.namespace)
-      && scope.matches(labelsOf(object)));
+    const { version } = snapshot ?? this.#store;
+    if (Number(wanted) > version) return versionAhead(wanted, version);
+    const scope = { resource, namespace, labelSelector, matches: matches.value };
+    const items = select(snapshot?.items ?? this.#store.list(resource), scope);
+    return ok({ kind: 'list', items, resourceVersion: String(version) });
   }
 
   #create(request: KubeRequest & { verb: 'create' }, dryRun: boolean): Outcome<KubeAnswer> {
@@ -264,14 +260,9 @@ export class ApiServer {
     const version = body.metadata?.resourceVersion ?? '';
     if (version === '' && !traits.unconditional) {
       const faults = [{ path: 'metadata.resourceVersion', message: 'Invalid value: 0x0: must be specified for an update' }];
-      return this.#invalid(ref, faults);
+      return invalid(ref, faults);
     }
     return this.#replace(before, body, { ref, subresource, dryRun });
-  }
-
-  #invalid(ref: ObjectRef, causes: readonly Fault[]): Outcome<never> {
-    const message = `${ref.resource.kind} "${ref.name}" is invalid: ${causes.map((cause) => `${cause.path}: ${cause.message}`).join(', ')}`;
-    return { ok: false, error: { kind: 'invalid', code: 422, reason: 'Invalid', message, causes } };
   }
 
   #patch(
@@ -364,17 +355,13 @@ export class ApiServer {
     return commit.object;
   }
 
-  // Events live for an hour after their last write (A14); looked at when the next one is written,
-  // so that nothing of theirs stands in the heap of the world.
+  // Events live for an hour after their last write (A14).
   #expireEvents(commit: Commit): void {
     if (commit.type === 'DELETED') return;
-    this.#events.push({ key: keyOfObject(commit.object), due: commit.time + eventLife });
-    while ((this.#events[0]?.due ?? this.#world.now + 1) <= this.#world.now) {
-      const oldest = this.#events.shift();
-      const object = oldest === undefined ? undefined : this.#store.get(resources.events, oldest.key);
-      if (oldest === undefined || object === undefined) continue;
-      if (this.#events.some((later) => later.key === oldest.key)) continue;
-      this.#outbox.push(this.#store.remove(resources.events, oldest.key, object));
+    this.#events.touch(keyOfObject(commit.object), commit.time);
+    for (const key of this.#events.take(commit.time)) {
+      const object = this.#store.get(resources.events, key);
+      if (object !== undefined) this.#outbox.push(this.#store.remove(resources.events, key, object));
     }
   }
 
