@@ -64,6 +64,20 @@ export class SimKernel implements KernelPort {
     return found !== undefined;
   }
 
+  /** `kernel.mapError`: a share of the writes fails with `errno` until it is called with undefined. */
+  setMapError(map: string, error: { readonly ratioPpm: number; readonly errno: KernelError['kind'] } | undefined): boolean {
+    const { ratio: _ratio, errno: _errno, ...rest } = this.#maps.get(map)?.fault ?? {};
+    if (error === undefined) return this.setFault(map, rest);
+    const ratio = { numerator: error.ratioPpm, denominator: 1_000_000 };
+    return this.setFault(map, { ...rest, ratio, errno: error.errno });
+  }
+
+  /** `kernel.mapFull`: the map takes no new key beyond `entriesMax` until it is called with undefined. */
+  setMapLimit(map: string, entriesMax: number | undefined): boolean {
+    const { entriesMax: _entriesMax, ...rest } = this.#maps.get(map)?.fault ?? {};
+    return this.setFault(map, entriesMax === undefined ? rest : { ...rest, entriesMax });
+  }
+
   update(map: string, entry: MapEntry, flag: MapFlag): Result<void, KernelError> {
     const found = this.#maps.get(map);
     if (found === undefined) return err({ kind: 'ENOENT' });

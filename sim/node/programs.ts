@@ -9,7 +9,7 @@ import type { ServicePortRecord } from '../../lb/serviceport.ts';
 import type { ViewIndex } from '../../lb/view.ts';
 import type { MachineClock } from '../process.ts';
 import { tcpFlag, type Packet } from '../net/packet.ts';
-import { advance, FlowTable, reopen, type Flow, type FlowEnd, type FlowEnds } from './flows.ts';
+import { advance, FlowTable, reopen, type Flow, type FlowEnd } from './flows.ts';
 import { translateError } from './icmperrors.ts';
 import type { SimKernel } from './kernel.ts';
 import { RefusalBucket, refusalOf } from './refusal.ts';
@@ -107,11 +107,6 @@ export class NodePrograms {
       return this.#drop('unallocated');
     }
     return { kind: 'pass', packet };
-  }
-
-  /** Whether a packet that leaves is the reply of a translated flow, which no stack rule may touch. */
-  answersFlow(packet: FlowEnds): boolean {
-    return this.flows.reply(packet, this.#clock.now()) !== undefined;
   }
 
   #request(packet: Packet, ingress: Ingress): Step {

@@ -1,0 +1,393 @@
+import type { Ip, PrefixParts } from '../../lb/ip.ts';
+import { familyOf, parsePrefix, prefixContains } from '../../lb/ip.ts';
+import type { KernelPort, LinkPort } from '../../lb/ports.ts';
+import { assert } from '../../lb/result.ts';
+import type { ViewIndex } from '../../lb/view.ts';
+import { allNodes, etherTypeArp, solicitedNodeGroup } from '../../l2/frames.ts';
+import { responderMap } from '../../l2/responder-map.ts';
+import { serveEcho } from '../net/echo.ts';
+import { Frame } from '../net/frame.ts';
+import type { NeighbourFacts } from '../net/neighbour.ts';
+import type { NeighbourSettings } from '../net/neighbour-rules.ts';
+import { Nic } from '../net/nic.ts';
+import type { Packet } from '../net/packet.ts';
+import type { Segment } from '../net/segment.ts';
+import { IpStack, type StackInterface } from '../net/stack.ts';
+import type { DropReason, InterfaceAddress, PacketTap } from '../net/tap.ts';
+import { Transport } from '../net/transport.ts';
+import { MachineClock, type Process } from '../process.ts';
+import type { World } from '../world.ts';
+import { SimKernel } from './kernel.ts';
+import { isConflictEvidence, NodeLinks } from './links.ts';
+import { BytesPool } from './maps.ts';
+import { Masquerade } from './masquerade.ts';
+import { podName, SimPod, type PodSpec } from './pod.ts';
+import { NodePrograms, type Step } from './programs.ts';
+import { L2Programs } from './responder.ts';
+import { RowDecoder } from './viewcache.ts';
+
+/** Caches that the nodes of one world share; they change speed and nothing else. */
+export class NodeCaches {
+  readonly bytes = new BytesPool();
+  readonly rows = new RowDecoder();
+}
+
+/** One interface of a node in one segment, `eth0` first. */
+export interface NodeLink {
+  readonly segment: Segment;
+  readonly mac: string;
+  readonly addresses: readonly InterfaceAddress[];
+}
+
+export interface NodeOptions {
+  readonly name: string;
+  readonly links: readonly NodeLink[];
+  /** Next hop of everything off the segments, at most one per family. */
+  readonly gateways?: readonly Ip[];
+  /** Prefixes of the node's own pods. */
+  readonly podRanges?: readonly string[];
+  readonly neighbour?: Partial<NeighbourSettings>;
+  readonly caches?: NodeCaches;
+}
+
+/**
+ * One machine of the cluster: kernel with tables and programs, interfaces, IP stack and pods.
+ * Processes of ours run on it through the ports it gives them (simulator.md 5.1, 5.2).
+ */
+export class SimNode {
+  readonly name: string;
+  readonly world: World;
+  readonly tap: PacketTap;
+  readonly clock: MachineClock;
+  readonly kernel: SimKernel;
+  readonly programs: NodePrograms;
+  readonly l2: L2Programs;
+  readonly stack: IpStack;
+  /** Sockets of the host network: host processes and pods without an interface of their own. */
+  readonly host: Transport;
+  /** What the node's FORWARD chain does with traffic between interfaces (simulator.md 5.2). */
+  forwardPolicy: 'accept' | 'drop' = 'accept';
+  /** Whether pods appear as the node when they call beyond the pod ranges. */
+  masquerade = true;
+  #links: NodeLinks;
+  #pods = new Map<string, SimPod>();
+  #podsByIp = new Map<Ip, SimPod>();
+  #hostPods = new Map<string, () => void>();
+  #podRanges: PrefixParts[] = [];
+  #outbound = new Masquerade();
+  #powered = true;
+  #frozen = false;
+  // The bit in `tc_index`: what a program redirected, egress programs leave alone (datapath.md 6).
+  #redirecting = false;
+  #onResponder: (() => void)[] = [];
+
+  constructor(tap: PacketTap, options: NodeOptions) {
+    const { name } = options;
+    const caches = options.caches ?? new NodeCaches();
+    this.name = name;
+    this.tap = tap;
+    this.world = tap.world;
+    this.clock = new MachineClock(tap.world);
+    this.kernel = new SimKernel(tap.world, name, caches.bytes);
+    this.programs = new NodePrograms(this.kernel, this.clock, caches.rows);
+    this.l2 = new L2Programs(this.kernel, this.clock);
+    this.stack = new IpStack(tap, { name, place: `node ${name}`, forwarding: true, neighbour: options.neighbour ?? {} });
+    this.#links = new NodeLinks({
+      name, tap, l2: this.l2, running: () => this.running,
+      interfaces: () => this.stack.interfaces,
+      defaultInterface: () => this.stack.routes.routes.find((route) => route.prefix.prefixBits === 0)?.iface,
+    });
+    this.host = new Transport(tap, {
+      name, place: `node ${name}`,
+      send: (packet) => this.#fromHost(packet),
+      confirm: (target) => this.stack.confirm(target),
+    });
+    for (const link of options.links) this.#connect(link);
+    for (const gateway of options.gateways ?? []) this.setGateway(gateway);
+    for (const range of options.podRanges ?? []) this.#addPodRange(range);
+    this.stack.ingress = (frame, iface) => this.#ingress(frame, iface);
+    this.stack.egress = (packet) => this.#egress(packet);
+    this.stack.onLocal = (packet) => this.host.receive(this.programs.toClient(packet));
+    this.kernel.map(responderMap)?.onChange(() => this.#responderChanged());
+  }
+
+  /** True while powered and not frozen. */
+  get running(): boolean {
+    return this.#powered && !this.#frozen;
+  }
+
+  get bootId(): string {
+    return this.kernel.bootId;
+  }
+
+  get nics(): readonly Nic[] {
+    return this.stack.interfaces.map((iface) => iface.nic);
+  }
+
+  /** Pods that run, host-network ones apart, by uid. */
+  get pods(): ReadonlyMap<string, SimPod> {
+    return this.#pods;
+  }
+
+  /** What the node's programs know of the cluster now. */
+  view(): ViewIndex {
+    return this.programs.view;
+  }
+
+  neighbour(address: Ip): NeighbourFacts | undefined {
+    return this.stack.neighbour(address);
+  }
+
+  /** Whether a request for `address` would be answered now, on any interface with carrier. */
+  wouldAnswer(address: Ip): boolean {
+    return this.running && this.nics.some((nic) => nic.carrier && this.l2.mayAnnounce(nic.ifindex, address));
+  }
+
+  /** Called after each change of the responder's keys, be it by a process or by loss of power. */
+  onResponderChange(listener: () => void): void {
+    this.#onResponder.push(listener);
+  }
+
+  kernelPort(process: Process): KernelPort {
+    return this.kernel.portOf(process);
+  }
+
+  linkPort(process: Process): LinkPort {
+    return this.#links.portOf(process);
+  }
+
+  /** Replaces the default route of the gateway's family. */
+  setGateway(gateway: Ip): void {
+    const everything = familyOf(gateway) === 'IPv4' ? '0.0.0.0/0' : '::/0';
+    const iface = this.stack.routes.lookup(gateway)?.iface ?? this.stack.interfaces[0];
+    assert(iface !== undefined, `${this.name} has an interface`);
+    this.stack.routes.remove(everything);
+    this.stack.routes.add(everything, iface, gateway);
+    this.#links.changed();
+  }
+
+  /** The way to another node's pods, as a CNI with plain routes sets it up; repeating it is harmless. */
+  addPodRoute(prefix: string, via: Ip): void {
+    const iface = this.stack.routes.lookup(via)?.iface;
+    if (iface === undefined || this.stack.isLocal(via)) return;
+    this.stack.routes.remove(prefix, via);
+    this.stack.routes.add(prefix, iface, via);
+    this.#addPodRange(prefix);
+  }
+
+  removePodRoute(prefix: string, via: Ip): void {
+    this.stack.routes.remove(prefix, via);
+  }
+
+  startPod(spec: PodSpec): void {
+    if (!this.running || this.#pods.has(spec.uid) || this.#hostPods.has(spec.uid)) return;
+    if (spec.hostNetwork) {
+      const closers = spec.ports.map(({ port }) => serveEcho(this.host, { port, backend: podName(spec) }));
+      this.#hostPods.set(spec.uid, () => closers.forEach((close) => close()));
+      return;
+    }
+    const pod = new SimPod(this.tap, spec, (from, packet) => this.#fromPod(from, packet));
+    this.#pods.set(spec.uid, pod);
+    for (const address of spec.ips) this.#podsByIp.set(address, pod);
+  }
+
+  stopPod(uid: string): void {
+    this.#hostPods.get(uid)?.();
+    this.#hostPods.delete(uid);
+    const pod = this.#pods.get(uid);
+    if (pod === undefined) return;
+    pod.kill();
+    this.#pods.delete(uid);
+    for (const address of pod.spec.ips) {
+      if (this.#podsByIp.get(address) === pod) this.#podsByIp.delete(address);
+    }
+  }
+
+  /** Gone without a farewell: tables, rows, neighbours and pods are lost. End its processes first. */
+  powerOff(): void {
+    if (!this.#powered) return;
+    this.#powered = false;
+    this.#frozen = false;
+    for (const uid of [...this.#pods.keys(), ...this.#hostPods.keys()]) this.stopPod(uid);
+    this.host.vanish();
+    this.#outbound.clear();
+    this.programs.reset();
+    for (const { nic, neighbours } of this.stack.interfaces) {
+      nic.forgetGroups();
+      nic.setAdminUp(false);
+      neighbours.flush();
+    }
+    this.kernel.reboot();
+  }
+
+  /** Boots: configured addresses and routes are there, everything else is empty. */
+  powerOn(): void {
+    if (this.#powered) return;
+    this.#powered = true;
+    for (const { nic, addresses } of this.stack.interfaces) {
+      nic.setAdminUp(true);
+      nic.join(allNodes);
+      for (const address of addresses) if (familyOf(address) === 'IPv6') nic.join(solicitedNodeGroup(address));
+    }
+  }
+
+  /** Kernel and data path stand still; what arrives meanwhile is lost. Pause its processes too. */
+  freeze(): void {
+    this.#frozen = true;
+    this.#responderChanged();
+  }
+
+  thaw(): void {
+    this.#frozen = false;
+    this.#responderChanged();
+  }
+
+  #connect(link: NodeLink): void {
+    const count = this.stack.interfaces.length;
+    const nic = new Nic(this.tap, { owner: this.name, name: `eth${count}`, mac: link.mac, ifindex: count + 2 });
+    link.segment.attach(nic);
+    this.stack.addInterface(nic, link.addresses);
+    const { onCarrier } = nic;
+    nic.onCarrier = () => {
+      onCarrier();
+      this.#links.changed();
+      this.#responderChanged();
+    };
+  }
+
+  #addPodRange(prefix: string): void {
+    const parsed = parsePrefix(prefix);
+    assert(parsed.ok, `${prefix} is a prefix`);
+    if (!this.#podRanges.some((range) => range.prefix === parsed.value.prefix)) this.#podRanges.push(parsed.value);
+  }
+
+  #responderChanged(): void {
+    this.world.touch();
+    for (const listener of this.#onResponder) listener();
+  }
+
+  /** The ingress hook of an uplink; undefined: the frame ends here. */
+  #ingress(frame: Frame, iface: StackInterface): Frame | undefined {
+    if (!this.running) {
+      this.tap.drop({ place: `node ${this.name}`, why: 'powered-off', frame });
+      return undefined;
+    }
+    const { packet } = frame;
+    if (packet !== undefined) {
+      if (frame.ethTarget !== iface.nic.mac) return frame;
+      return this.#arrived(frame, packet);
+    }
+    if (isConflictEvidence(frame)) this.#links.hear(iface.nic, frame);
+    if (frame.etherType !== etherTypeArp && frame.ndp?.kind !== 'solicitation') return frame;
+    const answer = this.l2.answer(frame, iface.nic);
+    if (answer === undefined) return frame;
+    iface.nic.send(answer);
+    return undefined;
+  }
+
+  #arrived(frame: Frame, packet: Packet): Frame | undefined {
+    const step = this.programs.uplinkIn(packet);
+    if (step.kind !== 'pass') {
+      this.#end(step, packet);
+      return undefined;
+    }
+    const inbound = this.#outbound.in(step.packet, this.clock.now()) ?? step.packet;
+    const pod = this.#podsByIp.get(inbound.target);
+    if (pod !== undefined) {
+      this.#forwardToPod(pod, inbound);
+      return undefined;
+    }
+    if (inbound === packet) return this.#forwardable(packet) ? frame : undefined;
+    return this.#forwardable(inbound) ? Frame.ofPacket(inbound, frame) : undefined;
+  }
+
+  #forwardable(packet: Packet): boolean {
+    if (this.forwardPolicy === 'accept' || this.stack.isLocal(packet.target)) return true;
+    this.#drop(packet, 'policy', 'FORWARD');
+    return false;
+  }
+
+  /** Through the stack from an uplink to a pod: one hop, by the node's FORWARD chain. */
+  #forwardToPod(pod: SimPod, packet: Packet): void {
+    if (this.forwardPolicy === 'drop') return this.#drop(packet, 'policy', 'FORWARD');
+    if (packet.ttl <= 1) return this.#drop(packet, 'ttl');
+    this.#outbound.asked(packet, this.clock.now());
+    this.#toPod(pod, { ...packet, ttl: packet.ttl - 1 });
+  }
+
+  #toPod(pod: SimPod, packet: Packet): void {
+    pod.receive(this.programs.toClient(packet));
+  }
+
+  /** What leaves through an uplink, resolved next; undefined: it ends here. */
+  #egress(packet: Packet): Packet | undefined {
+    if (!this.running) return undefined;
+    if (this.#redirecting) return packet;
+    const step = this.programs.uplinkOut(packet);
+    if (step.kind === 'drop') {
+      this.#drop(packet, 'datapath', step.reason);
+      return undefined;
+    }
+    if (step.packet !== packet) return step.packet;
+    return this.#translatedOut(packet);
+  }
+
+  #translatedOut(packet: Packet): Packet | undefined {
+    if (!this.masquerade || !this.#podsByIp.has(packet.source) || this.#staysInside(packet.target)) return packet;
+    const address = this.stack.addressOf(familyOf(packet.target));
+    if (address === undefined || packet.protocol === 'ICMP') return packet;
+    const sent = this.#outbound.out(packet, address, this.clock.now());
+    if (sent === undefined) this.#drop(packet, 'policy', 'masquerade ports exhausted');
+    return sent;
+  }
+
+  #staysInside(target: Ip): boolean {
+    return this.#podRanges.some((range) => range.family === familyOf(target) && prefixContains(range, target));
+  }
+
+  #fromPod(pod: SimPod, packet: Packet): void {
+    if (!this.running) return;
+    const step = this.programs.fromPod(packet);
+    if (step.kind === 'pass') return this.#routeFromPod(step.packet);
+    if (step.kind === 'back') return this.#later(() => pod.receive(step.packet));
+    this.#end(step, packet);
+  }
+
+  #routeFromPod(packet: Packet): void {
+    const other = this.#podsByIp.get(packet.target);
+    if (other !== undefined) return this.#later(() => this.#toPod(other, packet));
+    if (this.stack.isLocal(packet.target)) return this.stack.send(packet);
+    if (packet.ttl <= 1) return this.#drop(packet, 'ttl');
+    if (this.forwardPolicy === 'drop') return this.#drop(packet, 'policy', 'FORWARD');
+    this.stack.send({ ...packet, ttl: packet.ttl - 1 });
+  }
+
+  #fromHost(packet: Packet): void {
+    if (!this.running) return;
+    const step = this.programs.fromHost(packet);
+    if (step.kind === 'back') return this.#later(() => this.host.receive(step.packet));
+    if (step.kind !== 'pass') return this.#end(step, packet);
+    const pod = this.#podsByIp.get(step.packet.target);
+    if (pod !== undefined) return this.#later(() => this.#toPod(pod, step.packet));
+    this.stack.send(step.packet);
+  }
+
+  /** A verdict that does not pass: out at once, past the egress programs, or dropped. */
+  #end(step: Exclude<Step, { kind: 'pass' }>, packet: Packet): void {
+    if (step.kind === 'drop') return this.#drop(packet, 'datapath', step.reason);
+    this.#redirecting = true;
+    this.stack.send(step.packet);
+    this.#redirecting = false;
+  }
+
+  // Between sockets of one machine: never inside the call that sent, lest two echo for ever.
+  #later(deliver: () => void): void {
+    this.world.schedule(0, { kind: 'local', entity: this.name }, () => {
+      if (this.running) deliver();
+    });
+  }
+
+  #drop(packet: Packet, why: DropReason, detail?: string): void {
+    this.tap.drop({ place: `node ${this.name}`, why, packet, detail });
+  }
+}
