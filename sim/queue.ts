@@ -20,7 +20,7 @@ const bandSpan = 0x1_0000_0000_0000;
 
 /** Composes the second key of the total order (simulator.md 3.1): 2 + 16 + 32 bits. */
 export function orderOf(band: Band, priority: number, count: number): number {
-  assert(priority >= 0 && priority < 0x1_0000, `priority ${priority} has 16 bits`);
+  assert(priority >= 0 && priority < 0x1_0000, 'a priority has 16 bits');
   assert(count < prioritySpan, 'a world has fewer than 2^32 events');
   return band * bandSpan + priority * prioritySpan + count;
 }

@@ -1,7 +1,7 @@
 import { familyOf, type Ip } from '../../lb/ip.ts';
 import type { Micros, Timer } from '../../lb/ports.ts';
 import { assert } from '../../lb/result.ts';
-import { Deadlines, type Due } from './deadlines.ts';
+import { Deadlines } from './deadlines.ts';
 import { KeptFlow } from './flow.ts';
 import { OutageMeter } from './outage.ts';
 import { TcpRequest, UdpRequest, type Request, type RequestRecord, type RequestOutcome } from './request.ts';
@@ -71,7 +71,7 @@ export class TrafficLine {
   #flowEvery: Micros;
   #timeout: Micros;
   #sequence = 0;
-  #deadlines: Deadlines<Request & Due>;
+  #deadlines: Deadlines<Request>;
   /** Ended requests that wait for an earlier one, because outages are told in order of starts. */
   #early = new Map<number, { startedAt: Micros; worked: boolean }>();
   #nextToJudge = 1;
@@ -178,7 +178,7 @@ export class TrafficLine {
   }
 
   /** Called by a request: no deadline any more. */
-  settled(request: Request & Due): void {
+  settled(request: Request): void {
     this.#deadlines.clear(request);
   }
 

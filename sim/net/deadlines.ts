@@ -1,22 +1,30 @@
 import type { Micros, Timer } from '../../lb/ports.ts';
 import type { World } from '../world.ts';
 
-/** Something that may come due; `order` breaks ties. */
+/** No deadline. */
+export const never: Micros = Number.MAX_SAFE_INTEGER;
+
+/** Something that may come due. Both times belong to `Deadlines`. */
 export interface Due {
+  /** Breaks ties between what comes due together. */
   readonly order: number;
+  /** When, or `never`. */
+  due: Micros;
+  /** True while it stands in the list. */
+  listed: boolean;
 }
 
 /**
  * Many deadlines behind one event of the heap. Most deadlines of a network are cancelled by the
- * answer, so setting and clearing are cheap and the event, armed for the earliest deadline there
- * ever was, looks for what is really due when it fires.
+ * answer, so setting and clearing one is a store; the event, armed for the earliest deadline there
+ * ever was, looks for what is really due when it fires and drops the rest from the list.
  */
 export class Deadlines<T extends Due> {
   #world: World;
   #event: { kind: string; entity: string };
   #expire: (item: T) => void;
-  #due = new Map<T, Micros>();
-  #armedAt: Micros = Number.MAX_SAFE_INTEGER;
+  #listed: T[] = [];
+  #armedAt: Micros = never;
   #timer: Timer | undefined;
 
   constructor(world: World, event: { kind: string; entity: string }, expire: (item: T) => void) {
@@ -27,16 +35,16 @@ export class Deadlines<T extends Due> {
 
   /** Replaces an earlier deadline of the item. */
   set(item: T, due: Micros): void {
-    this.#due.set(item, due);
+    item.due = due;
+    if (!item.listed) {
+      item.listed = true;
+      this.#listed.push(item);
+    }
     if (due < this.#armedAt) this.#arm(due);
   }
 
   clear(item: T): void {
-    this.#due.delete(item);
-  }
-
-  clearAll(): void {
-    this.#due.clear();
+    item.due = never;
   }
 
   #arm(due: Micros): void {
@@ -48,20 +56,23 @@ export class Deadlines<T extends Due> {
   #fire(): void {
     const { now } = this.#world;
     this.#timer = undefined;
-    this.#armedAt = Number.MAX_SAFE_INTEGER;
+    this.#armedAt = never;
     const expired: T[] = [];
-    let next = Number.MAX_SAFE_INTEGER;
-    for (const [item, due] of this.#due) {
-      if (due <= now) expired.push(item);
-      else if (due < next) next = due;
+    const rest: T[] = [];
+    let next = never;
+    for (const item of this.#listed) {
+      if (item.due <= now) expired.push(item);
+      else if (item.due < next) next = item.due;
+      item.listed = item.due > now && item.due < never;
+      if (item.listed) rest.push(item);
     }
-    if (next < Number.MAX_SAFE_INTEGER) this.#arm(next);
+    this.#listed = rest;
+    if (next < never) this.#arm(next);
     expired.sort((left, right) => left.order - right.order);
     for (const item of expired) {
-      const due = this.#due.get(item);
       // One expiry may have cleared or moved another.
-      if (due === undefined || due > now) continue;
-      this.#due.delete(item);
+      if (item.due > now) continue;
+      item.due = never;
       this.#expire(item);
     }
   }

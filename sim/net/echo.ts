@@ -28,11 +28,13 @@ export function encodeAnswer(answer: EchoAnswer): Uint8Array {
 
 /** Undefined for anything that no echo server sent. */
 export function decodeAnswer(payload: Uint8Array): EchoAnswer | undefined {
-  const [backend, address, port] = textOf(payload).split('\n');
-  if (backend === undefined || address === undefined || port === undefined) return undefined;
-  const source = parseIp(address);
-  if (!source.ok || !/^[0-9]{1,5}$/u.test(port)) return undefined;
-  return { backend, source: source.value, sourcePort: Number(port) };
+  const text = textOf(payload);
+  const first = text.indexOf('\n');
+  const second = text.indexOf('\n', first + 1);
+  const source = parseIp(text.slice(first + 1, second));
+  const sourcePort = Number(text.slice(second + 1));
+  if (first < 0 || second < 0 || !source.ok || !Number.isInteger(sourcePort)) return undefined;
+  return { backend: text.slice(0, first), source: source.value, sourcePort };
 }
 
 /**

@@ -4,7 +4,7 @@ import { hashBytes } from '../trace.ts';
 import { readMac } from './address.ts';
 import { decodeFrame, encodeFrame, etherTypes, type EthernetAddresses, type PacketFault } from './codec.ts';
 import { decodeMld, encodeMld, type MldFrame } from './mld.ts';
-import { packetLength, type Packet } from './packet.ts';
+import { transportLength, type Packet } from './packet.ts';
 import { familyOf } from '../../lb/ip.ts';
 
 /** What a frame carries, once somebody asked. */
@@ -29,6 +29,7 @@ export class Frame {
   #bytes: Uint8Array | undefined;
   #content: FrameContent | undefined;
   #digest = 0;
+  #length = -1;
 
   private constructor(
     head: EthernetAddresses, etherType: number,
@@ -93,9 +94,8 @@ export class Frame {
 
   /** Bytes behind the Ethernet header: what an MTU limits. */
   get payloadLength(): number {
-    if (this.#bytes !== undefined) return this.#bytes.length - frameHeader;
-    const { content } = this;
-    return content.kind === 'packet' ? packetLength(content.packet) : this.bytes.length - frameHeader;
+    if (this.#length < 0) this.#length = this.#measure();
+    return this.#length;
   }
 
   /** 32 bits of what the frame says, for the trace; not a checksum. */
@@ -113,6 +113,14 @@ export class Frame {
     if (packet !== undefined) return Frame.ofPacket(packet, head);
     const bytes = this.bytes.slice();
     return new Frame(head, this.etherType, { bytes: readdressed(bytes, head) });
+  }
+
+  #measure(): number {
+    if (this.#bytes !== undefined) return this.#bytes.length - frameHeader;
+    const content = this.#content;
+    if (content?.kind !== 'packet') return this.bytes.length - frameHeader;
+    const header = this.etherType === etherTypes.ipv4 ? 20 : 40;
+    return header + transportLength(content.packet);
   }
 
   #encode(): Uint8Array {

@@ -1,6 +1,7 @@
 import type { Ip } from '../../lb/ip.ts';
 import type { Micros } from '../../lb/ports.ts';
 import type { TrafficLine } from './client.ts';
+import { never, type Due } from './deadlines.ts';
 import { decodeAnswer, echoRequest, type EchoAnswer } from './echo.ts';
 import type { Packet } from './packet.ts';
 import type { PacketStep } from './tap.ts';
@@ -28,8 +29,7 @@ export interface RequestRecord {
 }
 
 /** A request under way. */
-export interface Request {
-  readonly order: number;
+export interface Request extends Due {
   begin(): void;
   /** Its time is up. */
   expire(): void;
@@ -37,6 +37,8 @@ export interface Request {
 
 abstract class EchoRequestBase implements Request {
   readonly order: number;
+  due: Micros = never;
+  listed = false;
   protected readonly line: TrafficLine;
   protected readonly startedAt: Micros;
   protected readonly trail: number;

@@ -1,5 +1,6 @@
 import type { Ip } from '../../lb/ip.ts';
 import type { Micros } from '../../lb/ports.ts';
+import { never, type Due } from './deadlines.ts';
 import { noPayload, tcpFlag, type Packet } from './packet.ts';
 
 /** How a connection ended: in order, by RST, before it was up, by silence, by an ICMP error. */
@@ -58,8 +59,10 @@ const connectTimeoutDefault: Micros = 127 * second;
  * (RFC 6298), reset, orderly close and user timeout, and without congestion control, windows,
  * options or TIME-WAIT: outcomes are judged here, not throughput (simulator.md 5.6).
  */
-export class TcpConnection {
+export class TcpConnection implements Due {
   readonly order: number;
+  due: Micros = never;
+  listed = false;
   readonly ends: TcpEnds;
   userTimeout: Micros = userTimeoutDefault;
   connectTimeout: Micros = connectTimeoutDefault;
@@ -233,7 +236,8 @@ export class TcpConnection {
     for (;;) {
       const [first] = this.#unacked;
       if (first === undefined || ((ack - first.seq - first.length) | 0) < 0) break;
-      this.#unacked.shift();
+      if (this.#unacked.length === 1) this.#unacked.pop();
+      else this.#unacked.shift();
       progress = true;
       if (!first.resent) this.#sample(this.#owner.now - first.sentAt);
     }

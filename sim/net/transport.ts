@@ -131,7 +131,6 @@ export class Transport implements TcpOwner {
     for (const flows of [...this.#connections.values()]) {
       for (const connection of [...flows.values()]) connection.vanish();
     }
-    this.#deadlines.clearAll();
     this.#listeners.clear();
     this.#sockets.clear();
   }
