@@ -3,7 +3,7 @@ import { compareText } from '../../lb/table.ts';
 import type { KubeObject, WatchEvent } from '../../kube/port.ts';
 import { resources } from '../../kube/resource.ts';
 import type { ActorApi } from './actor.ts';
-import { LabelIndex } from './labelindex.ts';
+import { drop, LabelIndex, put } from './labelindex.ts';
 import { nodeView, type NodeView } from './node.ts';
 import { podView, type PodView } from './pod.ts';
 
@@ -20,9 +20,10 @@ export interface Step<T> {
 export class Catalog {
   #pods = new Map<string, PodView>();
   #nodes = new Map<string, NodeView>();
-  #byNode = new Map<string, Map<string, PodView>>();
-  #byOwner = new Map<string, Map<string, PodView>>();
-  #byLabel = new LabelIndex<PodView>();
+  /** Keys of pods; rewritten only when a pod's own place changes. */
+  #byNode = new Map<string, Set<string>>();
+  #byOwner = new Map<string, Set<string>>();
+  #byLabel = new LabelIndex();
   #podListeners: ((step: Step<PodView>) => void)[] = [];
   #nodeListeners: ((step: Step<NodeView>) => void)[] = [];
 
@@ -58,25 +59,21 @@ export class Catalog {
 
   /** Sorted by key. */
   podsOn(node: string): PodView[] {
-    return sorted(this.#byNode.get(node)?.values());
-  }
-
-  podCountOn(node: string): number {
-    return this.#byNode.get(node)?.size ?? 0;
+    return this.#pick(this.#byNode.get(node));
   }
 
   /** Pods whose controller has that uid, sorted by key. */
   podsOf(ownerUid: string): PodView[] {
-    return sorted(this.#byOwner.get(ownerUid)?.values());
+    return this.#pick(this.#byOwner.get(ownerUid));
   }
 
   /** Pods of the namespace that carry every pair of `selector`, sorted by key. */
   podsMatching(namespace: string, selector: Labels): PodView[] {
-    return sorted(this.#byLabel.matching(namespace, selector));
+    return this.#pick(this.#byLabel.matching(namespace, selector));
   }
 
-  podsIn(namespace: string): PodView[] {
-    return sorted(this.#byLabel.inNamespace(namespace));
+  #pick(keys: Iterable<string> | undefined): PodView[] {
+    return [...keys ?? []].sort(compareText).flatMap((key) => this.#pods.get(key) ?? []);
   }
 
   #podEvent(event: WatchEvent): void {
@@ -84,8 +81,9 @@ export class Catalog {
     const key = keyOf(event.object);
     const before = this.#pods.get(key);
     const after = event.type === 'DELETED' ? undefined : podView(event.object, before);
-    if (before !== undefined) this.#unindex(before);
-    if (after !== undefined) this.#index(after);
+    if (after === undefined) this.#pods.delete(key);
+    else this.#pods.set(key, after);
+    this.#move(before, after);
     if (before === undefined && after === undefined) return;
     for (const listener of this.#podListeners) listener({ before, after });
   }
@@ -101,35 +99,23 @@ export class Catalog {
     for (const listener of this.#nodeListeners) listener({ before, after });
   }
 
-  #index(pod: PodView): void {
-    this.#pods.set(pod.key, pod);
-    this.#byLabel.add(pod, pod.labels, pod);
-    place(this.#byNode, pod.spec.nodeName, pod);
-    if (pod.owner !== undefined) place(this.#byOwner, pod.owner.uid, pod);
-  }
-
-  #unindex(pod: PodView): void {
-    this.#pods.delete(pod.key);
-    this.#byLabel.remove(pod, pod.labels);
-    this.#byNode.get(pod.spec.nodeName)?.delete(pod.key);
-    if (pod.owner === undefined) return;
-    const owned = this.#byOwner.get(pod.owner.uid);
-    owned?.delete(pod.key);
-    if (owned?.size === 0) this.#byOwner.delete(pod.owner.uid);
+  #move(before: PodView | undefined, after: PodView | undefined): void {
+    if (before?.labels !== after?.labels) {
+      if (before !== undefined) this.#byLabel.remove(before, before.labels);
+      if (after !== undefined) this.#byLabel.add(after, after.labels);
+    }
+    if (before?.spec.nodeName !== after?.spec.nodeName) {
+      if (before !== undefined) drop(this.#byNode, before.spec.nodeName, before.key);
+      if (after !== undefined) put(this.#byNode, after.spec.nodeName, after.key);
+    }
+    if (before?.owner?.uid !== after?.owner?.uid) {
+      if (before?.owner !== undefined) drop(this.#byOwner, before.owner.uid, before.key);
+      if (after?.owner !== undefined) put(this.#byOwner, after.owner.uid, after.key);
+    }
   }
 }
 
 /** `namespace/name` of an object. */
 export function keyOf(object: KubeObject): string {
   return `${object.metadata?.namespace ?? ''}/${object.metadata?.name ?? ''}`;
-}
-
-function place(index: Map<string, Map<string, PodView>>, bucket: string, pod: PodView): void {
-  const present = index.get(bucket);
-  if (present === undefined) index.set(bucket, new Map([[pod.key, pod]]));
-  else present.set(pod.key, pod);
-}
-
-function sorted(pods: Iterable<PodView> | undefined): PodView[] {
-  return [...pods ?? []].sort((left, right) => compareText(left.key, right.key));
 }

@@ -7,7 +7,7 @@ import { effectiveTaints, type NodeView } from './node.ts';
 import { podActive, podFinished, type PodView } from './pod.ts';
 import { notReadyKey, placeable, tolerationOf, unreachableKey, unschedulableKey } from './taints.ts';
 import {
-  podOfTemplate, removePod, statusWrites, templateHash, type WorkloadKind,
+  podOfTemplate, removePod, statusWrites, templateHashes, type WorkloadKind,
 } from './workload.ts';
 
 const revisionLabel = 'controller-revision-hash';
@@ -23,12 +23,14 @@ const daemonTolerations: readonly Fields[] = [
 
 /** DaemonSet: one pod on each node that its selectors and tolerations admit, bound by itself. */
 export function daemonSets(context: ActorContext): WorkloadKind {
+  const hashOf = templateHashes();
   return {
     resource: resources.daemonSets,
     plan(object) {
       const pods = context.catalog.podsOf(object.metadata?.uid ?? '');
       const nodes = eligible(object, context.catalog.nodes());
-      return [...planDaemons(object, nodes, pods), ...planStatus(object, nodes, pods)];
+      const set = { object, hash: hashOf(object), nodes, pods };
+      return [...planDaemons(set), ...planStatus(set)];
     },
   };
 }
@@ -41,10 +43,16 @@ function eligible(object: KubeObject, nodes: readonly NodeView[]): readonly Node
     && placeable(tolerations, effectiveTaints(node)));
 }
 
-function planDaemons(
-  object: KubeObject, nodes: readonly NodeView[], pods: readonly PodView[],
-): readonly ActorWrite[] {
-  const hash = templateHash(fields(object['spec'])['template']);
+interface DaemonView {
+  readonly object: KubeObject;
+  readonly hash: string;
+  /** That should run a pod of the set. */
+  readonly nodes: readonly NodeView[];
+  readonly pods: readonly PodView[];
+}
+
+function planDaemons(set: DaemonView): readonly ActorWrite[] {
+  const { object, hash, nodes, pods } = set;
   const byNode = new Map<string, PodView[]>();
   for (const pod of pods) {
     byNode.set(pod.spec.nodeName, [...byNode.get(pod.spec.nodeName) ?? [], pod]);
@@ -55,23 +63,25 @@ function planDaemons(
   // The terminating pod of a node keeps its place until it is gone.
   const missing = nodes.filter((node) => (byNode.get(node.name) ?? []).length === 0);
   return [
-    ...[...strays, ...doubles, ...outdated(object, { hash, nodes, byNode })].map(removePod),
+    ...[...strays, ...doubles, ...outdated(set, byNode)].map(removePod),
     ...missing.map((node) => daemonPod(object, node, hash)),
   ];
 }
 
 // Old pods that do not serve go at once; of the serving ones as many as may be missing.
 function outdated(
-  object: KubeObject, of: { hash: string; nodes: readonly NodeView[]; byNode: ReadonlyMap<string, readonly PodView[]> },
+  set: DaemonView, byNode: ReadonlyMap<string, readonly PodView[]>,
 ): readonly PodView[] {
-  const strategy = fields(fields(object['spec'])['updateStrategy']);
+  const strategy = fields(fields(set.object['spec'])['updateStrategy']);
   if (strategy['type'] === 'OnDelete') return [];
   const stated = fields(strategy['rollingUpdate'])['maxUnavailable'] ?? 1;
-  const unavailableMax = Math.max(1, share(stated, of.nodes.length, 'up') ?? 1);
-  const first = of.nodes.map((node) => (of.byNode.get(node.name) ?? [])[0]);
-  const unavailable = first.filter((pod) => pod === undefined || !podActive(pod) || !pod.ready).length;
-  const old = first.flatMap((pod) => pod !== undefined && podActive(pod) && pod.labels[revisionLabel] !== of.hash ? [pod] : []);
-  const serving = old.filter((pod) => pod.ready).slice(0, Math.max(0, unavailableMax - unavailable));
+  const unavailableMax = Math.max(1, share(stated, set.nodes.length, 'up') ?? 1);
+  const first = set.nodes.map((node) => (byNode.get(node.name) ?? [])[0]);
+  const active = first.flatMap((pod) => pod !== undefined && podActive(pod) ? [pod] : []);
+  const unavailable = first.length - active.filter((pod) => pod.ready).length;
+  const old = active.filter((pod) => pod.labels[revisionLabel] !== set.hash);
+  const budget = Math.max(0, unavailableMax - unavailable);
+  const serving = old.filter((pod) => pod.ready).slice(0, budget);
   return [...old.filter((pod) => !pod.ready), ...serving];
 }
 
@@ -88,10 +98,8 @@ function tolerationsOf(spec: Fields): readonly Fields[] {
   return [...items(spec['tolerations']), ...daemonTolerations];
 }
 
-function planStatus(
-  object: KubeObject, nodes: readonly NodeView[], pods: readonly PodView[],
-): readonly ActorWrite[] {
-  const hash = templateHash(fields(object['spec'])['template']);
+function planStatus(set: DaemonView): readonly ActorWrite[] {
+  const { object, hash, nodes, pods } = set;
   const wanted = new Set(nodes.map((node) => node.name));
   const placed = pods.filter((pod) => podActive(pod) && wanted.has(pod.spec.nodeName));
   const ready = placed.filter((pod) => pod.ready).length;

@@ -6,7 +6,7 @@ import type { ActorContext, ActorWrite } from './actor.ts';
 import { canonical, fields, items, labelsOf, share, type Fields } from './fields.ts';
 import { podActive } from './pod.ts';
 import {
-  createdAt, ownerReference, replicasOf, statusWrites, templateHash, type WorkloadKind,
+  createdAt, ownerReference, replicasOf, statusWrites, templateHashes, type WorkloadKind,
 } from './workload.ts';
 
 const hashLabel = 'pod-template-hash';
@@ -33,11 +33,12 @@ interface Rollout {
 
 /** Deployment: one ReplicaSet per template, moved over within surge and unavailability. */
 export function deployments(context: ActorContext, setsOf: (uid: string) => readonly KubeObject[]): WorkloadKind {
+  const hashOf = templateHashes();
   return {
     resource: resources.deployments,
     plan(deployment) {
       const sets = setsOf(deployment.metadata?.uid ?? '').map((set) => viewOf(context, set));
-      const rollout = rolloutOf(deployment, sets);
+      const rollout = rolloutOf(deployment, sets, hashOf(deployment));
       return [...planRollout(rollout), ...planStatus(rollout, sets, formatTime(context.world.wall))];
     },
   };
@@ -52,9 +53,10 @@ function viewOf(context: ActorContext, object: KubeObject): ReplicaSetView {
   };
 }
 
-function rolloutOf(deployment: KubeObject, sets: readonly ReplicaSetView[]): Rollout {
+function rolloutOf(
+  deployment: KubeObject, sets: readonly ReplicaSetView[], hash: string,
+): Rollout {
   const template = fields(fields(deployment['spec'])['template']);
-  const hash = templateHash(template);
   const sorted = [...sets].sort((left, right) => compareText(createdAt(left.object), createdAt(right.object))
     || compareText(left.object.metadata?.name ?? '', right.object.metadata?.name ?? ''));
   const labelled = sorted.find((set) => labelsOf(set.object.metadata?.['labels'])[hashLabel] === hash);

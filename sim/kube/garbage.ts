@@ -35,16 +35,13 @@ export class GarbageCollector {
   }
 
   start(): void {
-    const early: LedgerEntry[] = [];
-    let listed = false;
-    // Before every kind is listed an absent owner means nothing.
-    this.#ledger.onChange((before, after) => {
-      if (listed) this.#changed(before, after);
-      else if (after !== undefined) early.push(after);
-    });
+    // What is there at the start may name owners of the cluster that it was exported from: only an
+    // owner that goes while we look makes garbage of it.
     this.#ledger.start(this.#context.api);
-    listed = true;
-    for (const entry of early) this.#changed(undefined, entry);
+    this.#ledger.onChange((before, after) => this.#changed(before, after));
+    for (const resource of Object.values(resources)) {
+      for (const object of this.#context.api.list(resource)) this.#marked(object);
+    }
     for (const pod of this.#context.api.list(resources.pods)) {
       const node = text(fields(pod['spec'])['nodeName']);
       if (node !== '' && this.#context.catalog.node(node) === undefined) this.#nodes.addAfter(node, orphanQuarantine);
@@ -71,13 +68,16 @@ export class GarbageCollector {
 
   #changed(before: LedgerEntry | undefined, after: LedgerEntry | undefined): void {
     if (after === undefined) return this.#removed(before);
-    if (after.resource.kind === 'Namespace') this.#namespaces.add(after.name);
-    if (before === undefined || before.owners !== after.owners) {
-      if (after.owners.length > 0 && !this.#owned(after)) this.#objects.add(after.uid);
-    }
-    if (deleting(after.object) && finalizers(after.object).some((name) => name === foreground || name === orphan)) {
-      this.#objects.add(after.uid);
-    }
+    this.#marked(after.object);
+    if (before !== undefined && before.owners === after.owners) return;
+    if (after.owners.length > 0 && !this.#owned(after)) this.#objects.add(after.uid);
+  }
+
+  #marked(object: KubeObject): void {
+    const { uid = '', name = '' } = object.metadata ?? {};
+    if (object.kind === 'Namespace') this.#namespaces.add(name);
+    if (!deleting(object)) return;
+    if (finalizers(object).some((entry) => entry === foreground || entry === orphan)) this.#objects.add(uid);
   }
 
   #removed(before: LedgerEntry | undefined): void {

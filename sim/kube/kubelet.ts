@@ -65,9 +65,12 @@ export class Kubelet {
   #reach: () => boolean;
   #range = new PodRange();
   #local = new Map<string, LocalPod>();
+  /** Uid of the latest pod of a key, to notice that a name changed hands. */
+  #uidOf = new Map<string, string>();
   #queue: WorkQueue;
   #heartbeat: Heartbeat;
   #bootId: string | undefined;
+  #writing = false;
 
   constructor(context: ActorContext, runtime: NodeRuntime, reach: () => boolean) {
     this.name = runtime.name;
@@ -107,7 +110,7 @@ export class Kubelet {
 
   podChanged(step: Step<PodView>): void {
     const key = step.after?.key ?? step.before?.key ?? '';
-    if (this.#runtime.running) this.#queue.add(key);
+    if (this.#runtime.running && !this.#writing) this.#queue.add(key);
   }
 
   /** The node's ranges may have come, or an address: pods may wait for them. */
@@ -168,6 +171,7 @@ export class Kubelet {
     this.#bootId = this.#runtime.bootId;
     for (const local of this.#local.values()) local.timer?.cancel();
     this.#local.clear();
+    this.#uidOf.clear();
   }
 
   // Level-triggered: from the pod as the API has it and the pod as the machine has it.
@@ -177,11 +181,20 @@ export class Kubelet {
     if (!this.#reach()) return this.#heartbeat.missed();
     const pod = this.#context.catalog.pod(key);
     const here = pod !== undefined && pod.spec.nodeName === this.name ? pod : undefined;
-    for (const local of this.#sortedLocal()) {
-      if (local.key === key && local.uid !== here?.uid) this.#drop(local);
-    }
-    if (here === undefined) return undefined;
-    return applyWrites(this.#context.api, `system:node:${this.name}`, this.#plan(here));
+    const known = this.#local.get(this.#uidOf.get(key) ?? '');
+    if (known !== undefined && known.uid !== here?.uid) this.#drop(known);
+    return here === undefined ? undefined : this.#tell(here);
+  }
+
+  // Our own commits come back inside the call; only the removal of a pod has a sequel.
+  #tell(pod: PodView): KubeError | undefined {
+    this.#writing = true;
+    const writes = this.#plan(pod);
+    const refusal = applyWrites(this.#context.api, `system:node:${this.name}`, writes);
+    this.#writing = false;
+    const local = this.#local.get(pod.uid);
+    if (local !== undefined && this.#context.catalog.pod(pod.key) === undefined) this.#drop(local);
+    return refusal;
   }
 
   #plan(pod: PodView): readonly ActorWrite[] {
@@ -226,6 +239,7 @@ export class Kubelet {
       restarts: restartsOf(pod) + restarted, due: 0, timer: undefined,
     };
     this.#local.set(uid, local);
+    this.#uidOf.set(key, uid);
     this.#arm(local, this.#drawn(this.#context.timings.podStart));
     return local;
   }
@@ -250,6 +264,7 @@ export class Kubelet {
   #drop(local: LocalPod): void {
     if (local.state !== 'exited') this.#exit(local);
     this.#local.delete(local.uid);
+    this.#uidOf.delete(local.key);
     if (local.hostNetwork) return;
     this.#range.release(local.pod.ips);
     this.nodeChanged();

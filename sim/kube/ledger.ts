@@ -3,6 +3,7 @@ import type { KubeObject, WatchEvent } from '../../kube/port.ts';
 import { resources, type Resource } from '../../kube/resource.ts';
 import type { ActorApi } from './actor.ts';
 import { items, text } from './fields.ts';
+import { drop, put } from './labelindex.ts';
 
 /** One live object, by name and uid. */
 export interface LedgerEntry {
@@ -78,15 +79,3 @@ function entryOf(resource: Resource, object: KubeObject, before: LedgerEntry | u
 }
 
 const none: readonly string[] = Object.freeze([]);
-
-function put(index: Map<string, Set<string>>, key: string, uid: string): void {
-  const present = index.get(key);
-  if (present === undefined) index.set(key, new Set([uid]));
-  else present.add(uid);
-}
-
-function drop(index: Map<string, Set<string>>, key: string, uid: string): void {
-  const present = index.get(key);
-  present?.delete(uid);
-  if (present?.size === 0) index.delete(key);
-}

@@ -21,7 +21,7 @@ export class SliceController {
   #queue: WorkQueue;
   #services = new Map<string, SliceService>();
   /** Services by one pair of their selector: whoever lacks it cannot match. */
-  #bySelector = new LabelIndex<string>();
+  #bySelector = new LabelIndex();
   /** Managed slices by Service and name. */
   #slices = new Map<string, Map<string, KubeObject>>();
   #writing = false;
@@ -76,7 +76,7 @@ export class SliceController {
     const after = sliceService(event.object);
     if (Object.keys(after.selector).length === 0) return this.#queue.forget(key);
     this.#services.set(key, after);
-    this.#bySelector.add({ namespace: after.namespace, key }, firstPair(after.selector), key);
+    this.#bySelector.add({ namespace: after.namespace, key }, firstPair(after.selector));
     if (before === undefined || !sameService(before, after)) this.#queue.add(key);
   }
 

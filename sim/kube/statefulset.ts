@@ -4,7 +4,7 @@ import type { ActorContext, ActorWrite } from './actor.ts';
 import { count, fields, text } from './fields.ts';
 import { podActive, podFinished, type PodView } from './pod.ts';
 import {
-  podOfTemplate, removePod, replicasOf, statusWrites, templateHash, type WorkloadKind,
+  podOfTemplate, removePod, replicasOf, statusWrites, templateHashes, type WorkloadKind,
 } from './workload.ts';
 
 const revisionLabel = 'controller-revision-hash';
@@ -16,10 +16,12 @@ const indexLabel = 'apps.kubernetes.io/pod-index';
  * so the pod of a dead node is replaced only when somebody deletes it by force.
  */
 export function statefulSets(context: ActorContext): WorkloadKind {
+  const hashOf = templateHashes();
   return {
     resource: resources.statefulSets,
     plan(object) {
-      const set = setView(object, context.catalog.podsOf(object.metadata?.uid ?? ''));
+      const pods = context.catalog.podsOf(object.metadata?.uid ?? '');
+      const set = setView(object, pods, hashOf(object));
       return [...planOrdinals(set), ...planStatus(set)];
     },
   };
@@ -34,7 +36,7 @@ interface SetView {
   readonly byOrdinal: ReadonlyMap<number, PodView>;
 }
 
-function setView(object: KubeObject, pods: readonly PodView[]): SetView {
+function setView(object: KubeObject, pods: readonly PodView[], hash: string): SetView {
   const name = object.metadata?.name ?? '';
   const spec = fields(object['spec']);
   const byOrdinal = new Map<number, PodView>();
@@ -43,8 +45,7 @@ function setView(object: KubeObject, pods: readonly PodView[]): SetView {
     if (pod.name.startsWith(`${name}-`) && /^\d{1,9}$/u.test(suffix)) byOrdinal.set(Number(suffix), pod);
   }
   return {
-    object, name, byOrdinal,
-    hash: templateHash(spec['template']),
+    object, name, hash, byOrdinal,
     first: count(fields(spec['ordinals'])['start'], 0),
     replicas: replicasOf(object),
   };

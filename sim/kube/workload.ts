@@ -114,9 +114,20 @@ export function ownerReference(owner: KubeObject, of: Resource): { readonly [key
   };
 }
 
-/** Names one version of a template; equal templates have equal names. */
-export function templateHash(template: unknown): string {
-  return hashText(canonical(template)).toString(36);
+/**
+ * Names the version of an object's pod template; equal templates have equal names. The text of each
+ * template object is made once, as objects are shared from version to version.
+ */
+export function templateHashes(): (object: KubeObject) => string {
+  const known = new WeakMap<object, string>();
+  return (object) => {
+    const template = fields(fields(object['spec'])['template']);
+    const before = known.get(template);
+    if (before !== undefined) return before;
+    const hash = hashText(canonical(template)).toString(36);
+    known.set(template, hash);
+    return hash;
+  };
 }
 
 /** spec.replicas, 1 where none is stated. */
