@@ -4,8 +4,8 @@ import type { KernelPort, LinkPort } from '../../lb/ports.ts';
 import { assert } from '../../lb/result.ts';
 import type { ViewIndex } from '../../lb/view.ts';
 import { allNodes, etherTypeArp, solicitedNodeGroup } from '../../l2/frames.ts';
-import { responderMap } from '../../l2/responder-map.ts';
-import { serveEcho } from '../net/echo.ts';
+import { decodeResponderKey, responderMap } from '../../l2/responder-map.ts';
+import type { TrafficHost } from '../net/client.ts';
 import { Frame } from '../net/frame.ts';
 import type { NeighbourFacts } from '../net/neighbour.ts';
 import type { NeighbourSettings } from '../net/neighbour-rules.ts';
@@ -21,7 +21,7 @@ import { SimKernel } from './kernel.ts';
 import { isConflictEvidence, NodeLinks } from './links.ts';
 import { BytesPool } from './maps.ts';
 import { Masquerade } from './masquerade.ts';
-import { podName, SimPod, type PodSpec } from './pod.ts';
+import { PodTable, type PodSpec, type SimPod } from './pod.ts';
 import { NodePrograms, type Step } from './programs.ts';
 import { L2Programs } from './responder.ts';
 import { RowDecoder } from './viewcache.ts';
@@ -70,16 +70,14 @@ export class SimNode {
   /** Whether pods appear as the node when they call beyond the pod ranges. */
   masquerade = true;
   #links: NodeLinks;
-  #pods = new Map<string, SimPod>();
-  #podsByIp = new Map<Ip, SimPod>();
-  #hostPods = new Map<string, () => void>();
+  #pods: PodTable;
   #podRanges: PrefixParts[] = [];
   #outbound = new Masquerade();
   #powered = true;
   #frozen = false;
   // The bit in `tc_index`: what a program redirected, egress programs leave alone (datapath.md 6).
   #redirecting = false;
-  #onResponder: (() => void)[] = [];
+  #onResponder: ((address: Ip) => void)[] = [];
 
   constructor(tap: PacketTap, options: NodeOptions) {
     const { name } = options;
@@ -102,13 +100,14 @@ export class SimNode {
       send: (packet) => this.#fromHost(packet),
       confirm: (target) => this.stack.confirm(target),
     });
+    this.#pods = new PodTable({ tap, host: this.host, send: (pod, packet) => this.#fromPod(pod, packet) });
     for (const link of options.links) this.#connect(link);
     for (const gateway of options.gateways ?? []) this.setGateway(gateway);
     for (const range of options.podRanges ?? []) this.#addPodRange(range);
     this.stack.ingress = (frame, iface) => this.#ingress(frame, iface);
     this.stack.egress = (packet) => this.#egress(packet);
     this.stack.onLocal = (packet) => this.host.receive(this.programs.toClient(packet));
-    this.kernel.map(responderMap)?.onChange(() => this.#responderChanged());
+    this.kernel.map(responderMap)?.onChange((key) => this.#responderChanged([decodeResponderKey(key).ip]));
   }
 
   /** True while powered and not frozen. */
@@ -126,7 +125,7 @@ export class SimNode {
 
   /** Pods that run, host-network ones apart, by uid. */
   get pods(): ReadonlyMap<string, SimPod> {
-    return this.#pods;
+    return this.#pods.running;
   }
 
   /** What the node's programs know of the cluster now. */
@@ -143,9 +142,19 @@ export class SimNode {
     return this.running && this.nics.some((nic) => nic.carrier && this.l2.mayAnnounce(nic.ifindex, address));
   }
 
-  /** Called after each change of the responder's keys, be it by a process or by loss of power. */
-  onResponderChange(listener: () => void): void {
+  /** Called for an address after whatever may change the answer of `wouldAnswer`, time apart. */
+  onResponderChange(listener: (address: Ip) => void): void {
     this.#onResponder.push(listener);
+  }
+
+  /** Where traffic of host processes may start. */
+  hostClient(): TrafficHost {
+    return { name: this.name, stack: this.stack, transport: this.host };
+  }
+
+  /** Where traffic of a running pod may start; undefined for one that does not run here. */
+  podClient(uid: string): TrafficHost | undefined {
+    return this.#pods.client(uid);
   }
 
   kernelPort(process: Process): KernelPort {
@@ -180,27 +189,11 @@ export class SimNode {
   }
 
   startPod(spec: PodSpec): void {
-    if (!this.running || this.#pods.has(spec.uid) || this.#hostPods.has(spec.uid)) return;
-    if (spec.hostNetwork) {
-      const closers = spec.ports.map(({ port }) => serveEcho(this.host, { port, backend: podName(spec) }));
-      this.#hostPods.set(spec.uid, () => closers.forEach((close) => close()));
-      return;
-    }
-    const pod = new SimPod(this.tap, spec, (from, packet) => this.#fromPod(from, packet));
-    this.#pods.set(spec.uid, pod);
-    for (const address of spec.ips) this.#podsByIp.set(address, pod);
+    if (this.running) this.#pods.start(spec);
   }
 
   stopPod(uid: string): void {
-    this.#hostPods.get(uid)?.();
-    this.#hostPods.delete(uid);
-    const pod = this.#pods.get(uid);
-    if (pod === undefined) return;
-    pod.kill();
-    this.#pods.delete(uid);
-    for (const address of pod.spec.ips) {
-      if (this.#podsByIp.get(address) === pod) this.#podsByIp.delete(address);
-    }
+    this.#pods.stop(uid);
   }
 
   /** Gone without a farewell: tables, rows, neighbours and pods are lost. End its processes first. */
@@ -208,7 +201,7 @@ export class SimNode {
     if (!this.#powered) return;
     this.#powered = false;
     this.#frozen = false;
-    for (const uid of [...this.#pods.keys(), ...this.#hostPods.keys()]) this.stopPod(uid);
+    this.#pods.stopAll();
     this.host.vanish();
     this.#outbound.clear();
     this.programs.reset();
@@ -234,12 +227,12 @@ export class SimNode {
   /** Kernel and data path stand still; what arrives meanwhile is lost. Pause its processes too. */
   freeze(): void {
     this.#frozen = true;
-    this.#responderChanged();
+    this.#responderChanged(this.#responderAddresses());
   }
 
   thaw(): void {
     this.#frozen = false;
-    this.#responderChanged();
+    this.#responderChanged(this.#responderAddresses());
   }
 
   #connect(link: NodeLink): void {
@@ -251,7 +244,7 @@ export class SimNode {
     nic.onCarrier = () => {
       onCarrier();
       this.#links.changed();
-      this.#responderChanged();
+      this.#responderChanged(this.#responderAddresses());
     };
   }
 
@@ -261,9 +254,13 @@ export class SimNode {
     if (!this.#podRanges.some((range) => range.prefix === parsed.value.prefix)) this.#podRanges.push(parsed.value);
   }
 
-  #responderChanged(): void {
+  #responderAddresses(): Ip[] {
+    return (this.kernel.map(responderMap)?.entries() ?? []).map(({ key }) => decodeResponderKey(key).ip);
+  }
+
+  #responderChanged(addresses: readonly Ip[]): void {
     this.world.touch();
-    for (const listener of this.#onResponder) listener();
+    for (const address of addresses) for (const listener of this.#onResponder) listener(address);
   }
 
   /** The ingress hook of an uplink; undefined: the frame ends here. */
@@ -292,7 +289,7 @@ export class SimNode {
       return undefined;
     }
     const inbound = this.#outbound.in(step.packet, this.clock.now()) ?? step.packet;
-    const pod = this.#podsByIp.get(inbound.target);
+    const pod = this.#pods.at(inbound.target);
     if (pod !== undefined) {
       this.#forwardToPod(pod, inbound);
       return undefined;
@@ -333,7 +330,7 @@ export class SimNode {
   }
 
   #translatedOut(packet: Packet): Packet | undefined {
-    if (!this.masquerade || !this.#podsByIp.has(packet.source) || this.#staysInside(packet.target)) return packet;
+    if (!this.masquerade || this.#pods.at(packet.source) === undefined || this.#staysInside(packet.target)) return packet;
     const address = this.stack.addressOf(familyOf(packet.target));
     if (address === undefined || packet.protocol === 'ICMP') return packet;
     const sent = this.#outbound.out(packet, address, this.clock.now());
@@ -354,7 +351,7 @@ export class SimNode {
   }
 
   #routeFromPod(packet: Packet): void {
-    const other = this.#podsByIp.get(packet.target);
+    const other = this.#pods.at(packet.target);
     if (other !== undefined) return this.#later(() => this.#toPod(other, packet));
     if (this.stack.isLocal(packet.target)) return this.stack.send(packet);
     if (packet.ttl <= 1) return this.#drop(packet, 'ttl');
@@ -367,7 +364,7 @@ export class SimNode {
     const step = this.programs.fromHost(packet);
     if (step.kind === 'back') return this.#later(() => this.host.receive(step.packet));
     if (step.kind !== 'pass') return this.#end(step, packet);
-    const pod = this.#podsByIp.get(step.packet.target);
+    const pod = this.#pods.at(step.packet.target);
     if (pod !== undefined) return this.#later(() => this.#toPod(pod, step.packet));
     this.stack.send(step.packet);
   }

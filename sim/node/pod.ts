@@ -1,6 +1,7 @@
-import type { Ip } from '../../lb/ip.ts';
+import { familyOf, type Family, type Ip } from '../../lb/ip.ts';
 import type { Protocol } from '../../lb/model.ts';
 import { tcpFlag, type Packet } from '../net/packet.ts';
+import type { TrafficHost } from '../net/client.ts';
 import { serveEcho } from '../net/echo.ts';
 import type { PacketTap } from '../net/tap.ts';
 import { Transport } from '../net/transport.ts';
@@ -61,4 +62,72 @@ export class SimPod {
 
 export function podName(spec: PodSpec): string {
   return `${spec.namespace}/${spec.name}`;
+}
+
+/** What a node does for the pods that run on it. */
+export interface PodSite {
+  readonly tap: PacketTap;
+  /** Sockets of the host network, where pods without an interface of their own listen. */
+  readonly host: Transport;
+  /** A packet that a pod sends. */
+  send(pod: SimPod, packet: Packet): void;
+}
+
+/** The pods of one node, by uid and by address. */
+export class PodTable {
+  #site: PodSite;
+  #pods = new Map<string, SimPod>();
+  #byIp = new Map<Ip, SimPod>();
+  #hostPods = new Map<string, () => void>();
+
+  constructor(site: PodSite) {
+    this.#site = site;
+  }
+
+  /** Pods with an interface of their own, by uid. */
+  get running(): ReadonlyMap<string, SimPod> {
+    return this.#pods;
+  }
+
+  at(address: Ip): SimPod | undefined {
+    return this.#byIp.get(address);
+  }
+
+  /** Starting a pod that runs is harmless. */
+  start(spec: PodSpec): void {
+    if (this.#pods.has(spec.uid) || this.#hostPods.has(spec.uid)) return;
+    const { tap, host } = this.#site;
+    if (spec.hostNetwork) {
+      const closers = spec.ports.map(({ port }) => serveEcho(host, { port, backend: podName(spec) }));
+      this.#hostPods.set(spec.uid, () => closers.forEach((close) => close()));
+      return;
+    }
+    const pod = new SimPod(tap, spec, (from, packet) => this.#site.send(from, packet));
+    this.#pods.set(spec.uid, pod);
+    for (const address of spec.ips) this.#byIp.set(address, pod);
+  }
+
+  stop(uid: string): void {
+    this.#hostPods.get(uid)?.();
+    this.#hostPods.delete(uid);
+    const pod = this.#pods.get(uid);
+    if (pod === undefined) return;
+    pod.kill();
+    this.#pods.delete(uid);
+    for (const address of pod.spec.ips) {
+      if (this.#byIp.get(address) === pod) this.#byIp.delete(address);
+    }
+  }
+
+  stopAll(): void {
+    for (const uid of [...this.#pods.keys(), ...this.#hostPods.keys()]) this.stop(uid);
+  }
+
+  /** Where traffic of a running pod may start; undefined for one that does not run here. */
+  client(uid: string): TrafficHost | undefined {
+    const pod = this.#pods.get(uid);
+    if (pod === undefined) return undefined;
+    const addressOf = (family: Family): Ip | undefined => pod.spec.ips.find((address) => familyOf(address) === family);
+    return { name: podName(pod.spec), stack: { addressOf }, transport: pod.transport };
+  }
 }
