@@ -12,7 +12,7 @@ import type { Transport } from './transport.ts';
 /** The machine that a traffic line runs on. */
 export interface TrafficHost {
   readonly name: string;
-  readonly stack: IpStack;
+  readonly stack: Pick<IpStack, 'addressOf'>;
   readonly transport: Transport;
 }
 
