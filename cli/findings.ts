@@ -1,0 +1,38 @@
+import { announcementFindings } from './checks/announcements.ts';
+import { bgpFindings } from './checks/bgp.ts';
+import { policyFindings } from './checks/policies.ts';
+import { poolFindings } from './checks/pools.ts';
+import { decodingFindings, schemaFindings } from './checks/schema.ts';
+import { workloadFindings } from './checks/workloads.ts';
+import { compareFindings, type Finding } from './finding.ts';
+import type { Folder } from './folder.ts';
+import { modelOf } from './foldermodel.ts';
+
+/** Everything that is wrong with a folder, by place. */
+export function findingsOf(folder: Folder): Finding[] {
+  const model = modelOf(folder);
+  const semantic = [
+    ...poolFindings(model),
+    ...policyFindings(model),
+    ...bgpFindings(model),
+    ...announcementFindings(model),
+    ...workloadFindings(model),
+    ...decodingFindings(model),
+  ];
+  // Where the controller names a fault with its own code, the schema's sentence adds nothing.
+  const named = new Set(semantic.map(placeOf));
+  const structural = schemaFindings(model).filter(
+    (finding) => finding.code !== 'schema' || !named.has(placeOf(finding)),
+  );
+  const unreadable = folder.faults.map((fault): Finding => ({
+    ...fault,
+    severity: 'error',
+    code: 'unreadable',
+    path: '',
+  }));
+  return [...unreadable, ...structural, ...semantic].toSorted(compareFindings);
+}
+
+function placeOf({ file, object, path }: Finding): string {
+  return `${file} ${object} ${path}`;
+}
