@@ -52,11 +52,11 @@ export class LearningSwitch {
 
   setPower(powered: boolean): void {
     this.#powered = powered;
-    this.forgetAll();
+    this.forget();
   }
 
   /** `switch.forget`: every entry is flushed, group memberships too. */
-  forgetAll(): void {
+  forget(): void {
     this.#table.clear();
     this.#groups.clear();
     this.#suppressed.clear();
