@@ -38,9 +38,12 @@ const faultsShown = 3;
 
 function tell(events: EventSink, resource: Resource, faulty: FaultyObject): void {
   const { metadata } = faulty.object;
-  const shown = faulty.faults.slice(0, faultsShown).map((fault) => `${fault.path}: ${fault.message}`);
+  const first = faulty.faults.slice(0, faultsShown);
+  const shown = first.map(({ path, message }) => `${path}: ${message}`);
   const more = faulty.faults.length - shown.length;
-  const outcome = faulty.refused ? 'the last good version stays in force' : 'these fields count as unset';
+  const outcome = faulty.refused
+    ? 'the last good version stays in force'
+    : 'these fields count as unset';
   events.emit({
     object: {
       apiVersion: apiVersion(resource),

@@ -73,9 +73,12 @@ function compileExpression(expression: SelectorExpression, path: string): Result
   const bad = values.find((value) => !validLabelValue(value));
   if (bad !== undefined) return err({ path: `${path}.values`, message: `'${bad}' is not a label value` });
   const wanted = new Set(values);
-  if (operator === 'In') return ok((labels) => key in labels && wanted.has(labels[key] ?? ''));
+  // Own keys only: label sets are plain objects, and `constructor` is a label key like any other.
+  const wants = (labels: Labels): boolean =>
+    Object.hasOwn(labels, key) && wanted.has(labels[key] ?? '');
+  if (operator === 'In') return ok(wants);
   // As in Kubernetes, an absent key is "not in" any list.
-  if (operator === 'NotIn') return ok((labels) => !(key in labels) || !wanted.has(labels[key] ?? ''));
-  if (operator === 'Exists') return ok((labels) => key in labels);
-  return ok((labels) => !(key in labels));
+  if (operator === 'NotIn') return ok((labels) => !wants(labels));
+  if (operator === 'Exists') return ok((labels) => Object.hasOwn(labels, key));
+  return ok((labels) => !Object.hasOwn(labels, key));
 }
