@@ -17,11 +17,11 @@ type AddressRecord = ReadonlyMap<Ip, string>;
 export function watchAddresses(cluster: Cluster, wanted: ReadonlySet<string>, report: Report): void {
   const decoder = createDecoder();
   const before = new Map<ServiceKey, { readonly service: Service; readonly record: AddressRecord }>();
-  const pools = (): Pool[] => cluster.objects(resources.pools).flatMap((object) => {
+  const pools = (): Pool[] => cluster.store.list(resources.pools).flatMap((object) => {
     const pool = decoder.pool(object);
     return pool.ok ? [pool.value] : [];
   });
-  cluster.onCommit(resources.services, (object, deleted) => {
+  cluster.store.onCommit(resources.services, (object, deleted) => {
     const decoded = decoder.service(object);
     if (!decoded.ok) return;
     const service = decoded.value;

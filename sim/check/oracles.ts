@@ -52,7 +52,7 @@ export function watchOracles(cluster: Cluster, expect: Pick<Expect, 'always' | '
 }
 
 function reportCrashes(cluster: Cluster, report: Report): void {
-  for (const process of cluster.processes()) {
+  for (const process of cluster.machines.processes()) {
     if (process.fault === undefined) continue;
     const { fault } = process;
     const text = fault instanceof AssertionError

@@ -24,6 +24,8 @@ export class Machines {
   #machines: ReadonlyMap<string, Machine>;
   /** Processes that ended by a bug in an earlier life. */
   #fallen: Process[] = [];
+  #strikeListeners: ((node: string) => void)[] = [];
+  #powerListeners: ((node: string) => void)[] = [];
 
   constructor(world: World, machines: readonly Machine[]) {
     this.#world = world;
@@ -66,12 +68,14 @@ export class Machines {
   }
 
   powerOff(node: string): void {
+    for (const listener of this.#strikeListeners) listener(node);
     const { node: machine, agent, controller } = this.get(node);
     this.#bury();
     agent.crash();
     controller?.crash();
     machine.powerOff();
     this.#world.touch();
+    this.#powerChanged(node);
   }
 
   /** Boots: the kernel is empty, the processes start anew. */
@@ -79,6 +83,7 @@ export class Machines {
     const { node: machine, agent, controller } = this.get(node);
     if (machine.running) return;
     machine.powerOn();
+    this.#powerChanged(node);
     agent.start();
     controller?.start();
   }
@@ -86,6 +91,7 @@ export class Machines {
   freeze(node: string): void {
     const { node: machine, agent, controller } = this.get(node);
     machine.freeze();
+    this.#powerChanged(node);
     agent.process?.pause();
     controller?.process?.pause();
   }
@@ -93,8 +99,23 @@ export class Machines {
   thaw(node: string): void {
     const { node: machine, agent, controller } = this.get(node);
     machine.thaw();
+    this.#powerChanged(node);
     agent.process?.resume();
     controller?.process?.resume();
+  }
+
+  /** Called just before a machine loses power. */
+  onStrike(listener: (node: string) => void): void {
+    this.#strikeListeners.push(listener);
+  }
+
+  /** Called after a machine was switched on or off, frozen or thawed. */
+  onPower(listener: (node: string) => void): void {
+    this.#powerListeners.push(listener);
+  }
+
+  #powerChanged(node: string): void {
+    for (const listener of this.#powerListeners) listener(node);
   }
 
   /** The present life of a process, or its last one. */

@@ -12,9 +12,9 @@ export const kernelFaults: Readonly<Record<string, FaultKind>> = {
       const errno = parameters.oneOf('errno', ['ENOSPC', 'EIO', 'EINVAL']) ?? 'EIO';
       return (cluster) => {
         const kernels = target(cluster).map((node) => cluster.machines.kernel(node));
-        for (const kernel of kernels) kernel.setMapError(map, { ratioPpm, errno });
+        for (const kernel of kernels) kernel.setFault(map, { errno, ratio: { numerator: ratioPpm, denominator: 1_000_000 } });
         return () => {
-          for (const kernel of kernels) kernel.setMapError(map, undefined);
+          for (const kernel of kernels) kernel.setFault(map, undefined);
         };
       };
     },
@@ -27,9 +27,9 @@ export const kernelFaults: Readonly<Record<string, FaultKind>> = {
       const limit = parameters.count('limit') ?? 0;
       return (cluster) => {
         const kernels = target(cluster).map((node) => cluster.machines.kernel(node));
-        for (const kernel of kernels) kernel.setMapLimit(map, limit);
+        for (const kernel of kernels) kernel.setFault(map, { entriesMax: limit });
         return () => {
-          for (const kernel of kernels) kernel.setMapLimit(map, undefined);
+          for (const kernel of kernels) kernel.setFault(map, undefined);
         };
       };
     },

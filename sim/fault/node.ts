@@ -81,9 +81,9 @@ export const nodeFaults: Readonly<Record<string, FaultKind>> = {
       const target = readNodeTarget(parameters);
       return (cluster) => {
         const nodes = target(cluster);
-        for (const node of nodes) cluster.drain(node);
+        for (const node of nodes) cluster.actors.drain(node);
         return () => {
-          for (const node of nodes) cluster.uncordon(node);
+          for (const node of nodes) cluster.actors.uncordon(node);
         };
       };
     },

@@ -1,26 +1,21 @@
 import { parseSelectorText } from '../../kube/selector-text.ts';
-import type { LabelSelector } from '../../lb/selector.ts';
+import type { PodChoice } from '../kube/actors.ts';
 import type { Reader } from '../scenario/reader.ts';
 import type { FaultKind } from './fault.ts';
 
-interface PodTarget {
-  readonly namespace: string;
-  readonly selector: LabelSelector | undefined;
-  readonly name: string | undefined;
-}
 
 /** Reads `namespace`, and `selector: app=web` or `pod: NAME`. */
-function readPodTarget(parameters: Reader): PodTarget {
+function readPodTarget(parameters: Reader): PodChoice {
   const namespace = parameters.text('namespace') ?? 'default';
   const name = parameters.text('pod');
   const text = parameters.text('selector');
   if (text === undefined) {
     if (name === undefined) parameters.fault('pod', 'expected a pod or a selector');
-    return { namespace, selector: undefined, name };
+    return { namespace, ...(name === undefined ? {} : { name }) };
   }
   const parsed = parseSelectorText(text);
   if (!parsed.ok) parameters.fault('selector', parsed.error.message);
-  return { namespace, selector: parsed.ok ? parsed.value : undefined, name };
+  return { namespace, ...(parsed.ok ? { labels: parsed.value } : {}) };
 }
 
 /** Faults of pods (simulator.md 8). */
@@ -30,7 +25,7 @@ export const workloadFaults: Readonly<Record<string, FaultKind>> = {
     prepare(parameters) {
       const target = readPodTarget(parameters);
       return (cluster) => {
-        cluster.crashPod(target);
+        cluster.actors.crashPods(target);
         return () => undefined;
       };
     },
@@ -40,7 +35,10 @@ export const workloadFaults: Readonly<Record<string, FaultKind>> = {
     prepare(parameters) {
       const target = readPodTarget(parameters);
       const period = parameters.duration('period') ?? 5_000_000;
-      return (cluster) => cluster.flapPods(target, period);
+      return (cluster) => {
+        const flapping = cluster.actors.flap(target, period);
+        return () => flapping.cancel();
+      };
     },
   },
 };

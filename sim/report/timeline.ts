@@ -27,8 +27,8 @@ export class Timeline {
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
     this.#struckAt = cluster.world.now;
-    cluster.onCommit(resources.nodes, (node) => this.#node(node));
-    cluster.onCommit(resources.pods, (pod, deleted) => this.#pod(pod, deleted));
+    cluster.store.onCommit(resources.nodes, (node) => this.#node(node));
+    cluster.store.onCommit(resources.pods, (pod, deleted) => this.#pod(pod, deleted));
   }
 
   /** For pods of `owner` (uid of the ReplicaSet, StatefulSet, …). */

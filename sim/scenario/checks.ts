@@ -25,7 +25,7 @@ type Found = { readonly ok: true; readonly found: readonly unknown[] } | { reado
 function lookUp(cluster: Cluster, lookup: Lookup): Found {
   switch (lookup.kind) {
     case 'object': {
-      const object = cluster.object(lookup.object);
+      const object = cluster.store.get(lookup.object);
       if (object === undefined) return { ok: true, found: [] };
       if (lookup.path === '') return { ok: true, found: [object] };
       const found = queryPath(object, lookup.path);
@@ -39,7 +39,7 @@ function lookUp(cluster: Cluster, lookup: Lookup): Found {
     case 'neighbour': {
       const address = parseIpUnmapped(lookup.address);
       if (!address.ok) return { ok: false, message: `${lookup.address} is not an address` };
-      const entry = cluster.neighbour(lookup.host, address.value);
+      const entry = cluster.network.neighbour(lookup.host, address.value);
       return entry === undefined ? { ok: true, found: [] } : { ok: true, found: [entry] };
     }
     case 'frontends':

@@ -212,16 +212,18 @@ function readMeasure(measure: Reader): (ProbeMeasure | WritesMeasure)[] {
   }
   const outage = measure.child('outage');
   const flows = measure.child('brokenFlows');
+  const recovery = measure.child('recovery');
   const read: ProbeMeasure = {
     kind: 'probe',
     probe: measure.text('probe') ?? '',
     outageMax: outage.duration('max'),
     outageMin: outage.duration('min'),
     outageTotal: outage.duration('total'),
+    recoveryMax: recovery.duration('max'),
     brokenFlowsMax: readBound(flows),
   };
   if (!measure.has('probe')) measure.fault('probe', 'is required');
-  for (const part of [outage, flows, measure]) part.finish();
+  for (const part of [outage, recovery, flows, measure]) part.finish();
   return [read];
 }
 

@@ -1,6 +1,6 @@
-import type { KubeObject } from '../../kube/port.ts';
+import type { KubeError, KubeObject } from '../../kube/port.ts';
 import type { Micros } from '../../lb/ports.ts';
-import { assert } from '../../lb/result.ts';
+import { assert, type Result } from '../../lb/result.ts';
 import { Cluster } from '../cluster/cluster.ts';
 import { watchOracles, type OracleWatch } from '../check/oracles.ts';
 import { applyFault, FaultSet } from '../fault/fault.ts';
@@ -87,7 +87,7 @@ function judge({ input, cluster, steps, oracles, unconverged }: Judged): RunVerd
       const hits = cluster.world.marks.get(mark) ?? 0;
       return { name: `never ${mark}`, passed: hits === 0, message: hits === 0 ? '' : `happened ${hits} times` };
     }),
-    ...steps.timeouts,
+    ...steps.failures,
   ];
   const { findings, warnings } = oracles.close(unconverged);
   const { world } = cluster;
@@ -101,7 +101,8 @@ function judge({ input, cluster, steps, oracles, unconverged }: Judged): RunVerd
 /** Walks the steps: a timed step starts when the one before it is done, a `when` waits on the side. */
 class StepRunner {
   readonly checks: CheckVerdict[] = [];
-  readonly timeouts: { name: string; passed: boolean; message: string }[] = [];
+  /** Waits that ran out, and requests of the scenario that were refused. */
+  readonly failures: { name: string; passed: boolean; message: string }[] = [];
   /** When the scenario first did something to the cluster: what came before was boot. */
   measuredFrom: Micros = 0;
   done = false;
@@ -173,23 +174,28 @@ class StepRunner {
       case 'heal':
         return this.#faults.heal(action.name, action.with);
       case 'apply':
-        for (const object of action.objects) cluster.apply(object);
+        for (const object of action.objects) this.#asked('apply', cluster.store.apply(object));
         for (const file of action.files) {
           const objects = this.#input.files.get(file);
           assert(objects !== undefined, `file ${file} was read before the run`);
-          for (const object of objects) cluster.apply(object);
+          for (const object of objects) this.#asked(`apply ${file}`, cluster.store.apply(object));
         }
         return undefined;
       case 'delete':
-        for (const name of action.objects) cluster.remove(name);
+        for (const name of action.objects) this.#asked(`delete ${name}`, cluster.store.remove(name));
         return undefined;
       case 'patch':
-        return cluster.patch(action.object, action.patch);
+        return this.#asked(`patch ${action.object}`, cluster.store.patch(action.object, action.patch));
       case 'mark':
         return cluster.world.note('scenario', {
           level: 'info', component: 'scenario', code: action.mark, text: `mark ${action.mark}`,
         });
     }
+  }
+
+  // What the API server refuses is what the scenario's author must hear of.
+  #asked(what: string, result: Result<unknown, KubeError>): void {
+    if (!result.ok) this.failures.push({ name: what, passed: false, message: result.error.message });
   }
 
   #wait(step: Step, action: Extract<Action, { kind: 'waitFor' }>, done: () => void): void {
@@ -199,7 +205,7 @@ class StepRunner {
       if (open.length === 0) return done();
       if (this.#cluster.world.now >= deadline) {
         const message = `not ${action.state} in time: ${open.slice(0, 5).join('; ')}`;
-        this.timeouts.push({ name: `${step.path} waitFor ${action.state}`, passed: false, message });
+        this.failures.push({ name: `${step.path} waitFor ${action.state}`, passed: false, message });
         return done();
       }
       this.#cluster.world.schedule(pollEvery, { kind: 'wait', entity: 'scenario' }, look, { band: 2 });

@@ -138,6 +138,8 @@ export interface ProbeMeasure {
   readonly outageMax: Micros | undefined;
   readonly outageMin: Micros | undefined;
   readonly outageTotal: Micros | undefined;
+  /** From the first failure to the next success. */
+  readonly recoveryMax: Micros | undefined;
   readonly brokenFlowsMax: Bound | undefined;
 }
 

@@ -63,7 +63,7 @@ function once(call: () => void): () => void {
 function watchObject(cluster: Cluster, pattern: ObjectPattern, met: () => void): void {
   const matches = globPath(pattern.object);
   const last = new Map<string, string>();
-  cluster.onObject((name, object) => {
+  cluster.store.onObject((name, object) => {
     if (!matches(name)) return;
     const value = object === undefined ? undefined : fieldAt(object, pattern.change);
     const text = canonicalJson(value);

@@ -1,0 +1,216 @@
+import type { AgentCaches } from '../../agent.ts';
+import { ServicePortMemo } from '../../bpf/datapath.ts';
+import { createDecoder } from '../../kube/decode.ts';
+import { leaderTimingDefault } from '../../kube/leader.ts';
+import type { KubeObject, KubePort } from '../../kube/port.ts';
+import { resources, type Resource } from '../../kube/resource.ts';
+import { createRank } from '../../l2/rank.ts';
+import { decodeResponderKey, responderMap } from '../../l2/responder-map.ts';
+import type { Ip } from '../../lb/ip.ts';
+import type { Fault, Node, Pool } from '../../lb/model.ts';
+import { ApiPath, type ApiClient } from '../api/path.ts';
+import { createSimKube } from '../api/client.ts';
+import { ApiServer } from '../api/server.ts';
+import { createActors, type Actors } from '../kube/actors.ts';
+import type { ActorTimings } from '../kube/actor.ts';
+import { PacketTap } from '../net/tap.ts';
+import type { Process } from '../process.ts';
+import type { ClusterSpec, NetworkSpec, TrafficSpec } from '../scenario/spec.ts';
+import { World, type OrderMode } from '../world.ts';
+import { NodeAgent } from './agents.ts';
+import { ControllerReplica } from './controllers.ts';
+import { unconverged } from './desired.ts';
+import { frontTexts } from './frontends.ts';
+import { Machines, type Machine } from './machines.ts';
+import { prepareManifests, type Prepared } from './manifests.ts';
+import { Network } from './network.ts';
+import { buildNodes } from './nodes.ts';
+import { ObjectStore } from './objects.ts';
+import { parseClusterSettings, type ClusterSettings } from './settings.ts';
+import { planTopology } from './topology.ts';
+import { Traffic } from './traffic.ts';
+
+export interface ClusterInput {
+  readonly seed: bigint;
+  readonly order?: OrderMode;
+  readonly cluster: ClusterSpec;
+  /** Undefined: derived from Nodes and pools. */
+  readonly network: NetworkSpec | undefined;
+  readonly objects: readonly KubeObject[];
+  readonly traffic: readonly TrafficSpec[];
+  readonly timings?: Partial<ActorTimings>;
+  /** Deep-freezes stored objects, to catch a process that modifies one. */
+  readonly freeze?: boolean;
+}
+
+export type Plane = 'api' | 'lan' | 'all';
+export type IsolateDirection = 'in' | 'out' | 'both';
+
+/** Namespace of our processes and their Leases. */
+const ownNamespace = 'fairlead-system';
+const controllersMax = 2;
+
+/**
+ * One simulated cluster: API server, built-in controllers, machines with agents and controllers of
+ * ours, the network, and clients. Building it does nothing yet; `start` boots everything at once.
+ */
+export class Cluster {
+  readonly world: World;
+  readonly tap: PacketTap;
+  readonly api: ApiServer;
+  readonly path: ApiPath;
+  readonly store: ObjectStore;
+  readonly actors: Actors;
+  readonly network: Network;
+  readonly machines: Machines;
+  readonly traffic: Traffic;
+  readonly settings: ClusterSettings;
+  readonly prepared: Prepared;
+  /** Manifests that the API server refused, and settings that were not taken. */
+  readonly faults: readonly { readonly object: KubeObject | undefined; readonly faults: readonly Fault[] }[];
+  #decoder = createDecoder();
+
+  constructor(input: ClusterInput) {
+    this.world = new World({ seed: input.seed, order: input.order ?? 'fifo' });
+    this.tap = new PacketTap(this.world);
+    this.prepared = prepareManifests(input.objects, input.cluster.nodes, ownNamespace);
+    this.settings = parseClusterSettings({ ...this.prepared.settings, ...input.cluster.settings });
+    this.api = new ApiServer(this.world, { freeze: input.freeze ?? false });
+    this.path = new ApiPath(this.world);
+    this.store = new ObjectStore(this.api);
+    const refused = this.api.load(this.prepared.objects);
+    this.faults = [
+      ...refused,
+      ...[this.prepared.faults, this.settings.faults].filter((faults) => faults.length > 0)
+        .map((faults) => ({ object: undefined, faults })),
+    ];
+    this.network = new Network(this.tap, planTopology({ nodes: this.nodes(), pools: this.pools(), network: input.network }));
+    this.network.configureLinks(input.network?.links ?? []);
+    this.machines = new Machines(this.world, this.#buildMachines());
+    this.actors = createActors(this.world, this.api, {
+      runtimes: this.machines.all().map(({ node }) => node),
+      reach: (node) => this.#reaches({ user: `kubelet/${node}`, node }),
+      reachControl: () => this.#reaches({ user: 'kube-controller-manager' }),
+      timings: { nodeGrace: graceOf(input.cluster.kubernetes), ...input.timings },
+    });
+    this.machines.onPower((node) => this.actors.wake(node));
+    this.path.onChange(() => {
+      for (const node of this.machines.names()) this.actors.wake(node);
+    });
+    this.traffic = new Traffic(this, input.traffic);
+  }
+
+  start(): void {
+    this.actors.start();
+    this.machines.start();
+    this.traffic.start();
+  }
+
+  note(component: string, code: string, text: string): void {
+    this.world.note('scenario', { level: 'info', component, code, text });
+  }
+
+  /** Nodes as the API has them, by name. */
+  nodes(): Node[] {
+    return this.#decoded(resources.nodes, this.#decoder.node);
+  }
+
+  pools(): Pool[] {
+    return this.#decoded(resources.pools, this.#decoder.pool);
+  }
+
+  get decoder(): ReturnType<typeof createDecoder> {
+    return this.#decoder;
+  }
+
+  /** Who would answer for an address now, by node name. */
+  ownersOf(ip: Ip): string[] {
+    return this.machines.ownersOf(ip);
+  }
+
+  /** Called after each write to any node's responder, with the address that it is about. */
+  onResponder(listener: (ip: Ip) => void): void {
+    for (const { node } of this.machines.all()) {
+      node.kernel.map(responderMap)?.onChange((key) => listener(decodeResponderKey(key).ip));
+    }
+  }
+
+  /** What is under way anywhere; empty when the cluster waits for nothing. */
+  pending(): string[] {
+    const ours = this.machines.all().flatMap(({ agent, controller }) => [
+      ...(agent.agent?.pending() ?? []).map((text) => `${agent.name}: ${text}`),
+      ...(controller?.controller?.pending() ?? []).map((text) => `${controller?.name ?? ''}: ${text}`),
+    ]);
+    return [...this.actors.pending(), ...ours];
+  }
+
+  /** Differences between what should be and what is, besides work that is pending. */
+  unconverged(): string[] {
+    const pending = this.pending();
+    return pending.length > 0 ? pending : unconverged(this);
+  }
+
+  /** The addresses, protocols and ports that a node's kernel serves now, sorted. */
+  frontends(node: string): string[] {
+    return frontTexts(this.machines.get(node).node.view());
+  }
+
+  /** Cuts one node off on a plane; the returned function heals it. */
+  isolate(node: string, cut: { readonly plane: Plane; readonly direction: IsolateDirection }): () => void {
+    const heals: (() => void)[] = [];
+    if (cut.plane !== 'lan') {
+      heals.push(this.path.inject({ kind: 'block', clients: [node], direction: cut.direction }));
+    }
+    if (cut.plane !== 'api') heals.push(this.#isolateNics(node, cut.direction));
+    return () => {
+      for (const heal of heals) heal();
+    };
+  }
+
+  #reaches(client: ApiClient): boolean {
+    return this.path.failure === undefined && !this.path.blocks(client, 'in') && !this.path.blocks(client, 'out');
+  }
+
+  #isolateNics(node: string, direction: IsolateDirection): () => void {
+    const { nics } = this.machines.get(node).node;
+    for (const nic of nics) nic.isolated = { in: direction !== 'out', out: direction !== 'in' };
+    return () => {
+      for (const nic of nics) nic.isolated = { in: false, out: false };
+    };
+  }
+
+  #buildMachines(): Machine[] {
+    const caches: AgentCaches = { decoder: this.#decoder, rank: createRank(), servicePorts: new ServicePortMemo() };
+    const nodes = buildNodes({ tap: this.tap, network: this.network, nodes: this.nodes() });
+    const controllerNodes = new Set(nodes.slice(0, controllersMax).map((node) => node.name));
+    return nodes.map((node) => {
+      const kube = (process: Process): KubePort => (
+        createSimKube(process, this.api, this.path, { user: process.name, node: node.name })
+      );
+      const { l2, datapath, ipam } = this.settings;
+      return {
+        node,
+        agent: new NodeAgent({ node, caches, kube, config: { nodeName: node.name, namespace: ownNamespace, l2, datapath } }),
+        controller: controllerNodes.has(node.name)
+          ? new ControllerReplica({
+            node, kube, decoder: this.#decoder,
+            config: { namespace: ownNamespace, leader: leaderTimingDefault, ipam, l2Enabled: l2.enabled },
+          })
+          : undefined,
+      };
+    });
+  }
+
+  #decoded<T>(resource: Resource, decode: (object: KubeObject) => { ok: true; value: T } | { ok: false }): T[] {
+    return this.api.list(resource).flatMap((object) => {
+      const decoded = decode(object);
+      return decoded.ok ? [decoded.value] : [];
+    });
+  }
+}
+
+// 40 s before Kubernetes 1.32 (kubernetes#126287).
+function graceOf(kubernetes: string): number {
+  const minor = Number(kubernetes.split('.')[1]);
+  return (minor < 32 ? 40 : 50) * 1_000_000;
+}
