@@ -50,6 +50,9 @@ if (import.meta.main) {
   const lock = JSON.parse(readFileSync(file, 'utf8')) as Lock;
   const packages = { ...lock.packages, ...missingEntries(lock) };
   const sorted = Object.keys(packages).sort((a, b) => (a < b ? -1 : 1));
-  const complete = { ...lock, packages: Object.fromEntries(sorted.map((path) => [path, packages[path]])) };
+  const complete = {
+    ...lock,
+    packages: Object.fromEntries(sorted.map((path) => [path, packages[path]])),
+  };
   writeFileSync(file, `${JSON.stringify(complete, undefined, 2)}\n`);
 }

@@ -163,7 +163,8 @@ function secretFindings(
       ({ namespace, name }) => namespace === secretsNamespace && name === secret,
     );
     const say = about('error', 'MissingAuthSecret', path);
-    if (found === undefined) return [say(`Secret ${secretsNamespace}/${secret} is not in the folder`)];
+    if (found === undefined)
+      return [say(`Secret ${secretsNamespace}/${secret} is not in the folder`)];
     if (found.hasPassword) return [];
     return [say(`Secret ${secretsNamespace}/${secret} has no key password of 1 to 80 bytes`)];
   };
@@ -231,7 +232,10 @@ function policyFindings(policy: PeeringPolicy, objects: BgpObjects): ReferenceFi
   if (lost.length === 0) return secrets;
   const names = lost.map(({ name }) => name).toSorted(compareText).join(', ');
   const say = about('warning', 'PolicyIgnored', 'spec.nodeSelector');
-  return [say(`a CiliumBGPClusterConfig selects ${names}, which thereby ignores policies`), ...secrets];
+  return [
+    say(`a CiliumBGPClusterConfig selects ${names}, which thereby ignores policies`),
+    ...secrets,
+  ];
 }
 
 type Reporter = (

@@ -49,7 +49,8 @@ export function readManifestFile(file: string, text: string): ManifestFile {
     for (const { object, steps } of objectsIn(value, [])) {
       const offsetAt = (path: string): number =>
         offsetOf(document, [...steps, ...stepsOf(path)]) ?? start;
-      if (isObject(object)) objects.push({ object, file, positionOf: (path) => place(offsetAt(path)) });
+      if (isObject(object))
+        objects.push({ object, file, positionOf: (path) => place(offsetAt(path)) });
       else refuse(offsetOf(document, steps) ?? start, 'no object with apiVersion, kind and name');
     }
   }
@@ -117,7 +118,9 @@ function offsetOf(document: Document, steps: readonly Step[]): number | undefine
   let offset = document.contents?.range?.[0];
   for (const step of steps) {
     if (isMap(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
+      const pair = node.items.find(
+        ({ key }) => isScalar(key) && String(key.value) === String(step),
+      );
       if (pair === undefined) return offset;
       offset = isScalar(pair.key) ? (pair.key.range?.[0] ?? offset) : offset;
       node = pair.value;

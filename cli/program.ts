@@ -42,7 +42,8 @@ export function programFor(session: Session): Command {
       writeErr: (text) => console.err(text),
       // An unknown command gets a sentence of its own, with the nearest names.
       outputError: (text, write) => {
-        if (!text.startsWith('error: unknown command')) write(text.replace(/^error: /, 'fairlead: '));
+        if (!text.startsWith('error: unknown command'))
+          write(text.replace(/^error: /, 'fairlead: '));
       },
       getOutHasColors: () => false,
       getErrHasColors: () => false,

@@ -25,7 +25,8 @@ export function announcementFindings(model: FolderModel): Finding[] {
   return model.services.flatMap(({ value, place }) => {
     const code = value.type === 'LoadBalancer' ? obstacle(value, announcers) : undefined;
     if (code === undefined) return [];
-    const what = code === 'NoPolicy' ? 'no CiliumL2AnnouncementPolicy' : 'no CiliumBGPAdvertisement';
+    const what =
+      code === 'NoPolicy' ? 'no CiliumL2AnnouncementPolicy' : 'no CiliumBGPAdvertisement';
     const message = `its address reaches nobody: ${what} of the folder selects it`;
     return [findingAt(place, { severity: 'warning', code, path: 'metadata.labels', message })];
   });
@@ -55,8 +56,11 @@ function announcersOf(model: FolderModel): Announcers {
   const advertised = specs('CiliumBGPAdvertisement')
     .filter((root) => heard.some((matches) => matches(labelsOf(root))))
     .flatMap((root) => root.child('spec')?.items('advertisements', serviceEntry) ?? []);
-  const legacy = specs('CiliumBGPPeeringPolicy').flatMap((root) =>
-    root.child('spec')?.items('virtualRouters', (router) => matcher(router, 'serviceSelector')) ?? []);
+  const legacy = specs('CiliumBGPPeeringPolicy').flatMap(
+    (root) =>
+      root.child('spec')?.items('virtualRouters', (router) => matcher(router, 'serviceSelector')) ??
+      [],
+  );
   return { byL2, byBgp: [...advertised, ...legacy] };
 }
 

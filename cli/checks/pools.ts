@@ -41,7 +41,9 @@ function conflictFindings(pools: readonly Row<Pool>[]): Finding[] {
     .toSorted((left, right) => compareText(left.value.meta.name, right.value.meta.name))
     .flatMap(({ value }) => {
       const judgement = judgePool(value);
-      return judgement.kind === 'invalid' ? [] : [{ name: value.meta.name, config: judgement.config }];
+      return judgement.kind === 'invalid'
+        ? []
+        : [{ name: value.meta.name, config: judgement.config }];
     });
   const conflicts = findConflicts(contenders);
   return pools.flatMap(({ value, place }) => {

@@ -42,21 +42,55 @@ const secretPath = 'PeerConfig/tor spec.authSecretRef';
 const instance = (name: string, peers: string[]) => [{ name: 'n1', instances: [{ name, peers }] }];
 
 test(finds, 'a consistent set has no finding', {}, []);
-test(finds, 'an empty folder has no finding', {
-  nodes: undefined, clusterConfigs: [], peerConfigs: [], advertisements: [], overrides: [], secrets: [],
-}, []);
-test(finds, 'a Secret in another namespace does not count', {
-  secrets: [{ namespace: 'default', name: 'key', hasPassword: true }],
-}, [`error MissingAuthSecret ${secretPath}`]);
-test(finds, 'a Secret without a password is missing', {
-  secrets: [{ namespace: 'kube-system', name: 'key', hasPassword: false }],
-}, [`error MissingAuthSecret ${secretPath}`]);
-test(finds, 'a peer that names no peer configuration breaks the chain at both ends', {
-  peerConfigs: [], advertisements: [],
-}, ['error MissingPeerConfigs ClusterConfig/rack-a spec.bgpInstances[0].peers[0].peerConfigRef.name']);
-test(finds, 'a configuration whose selector matches no Node', {
-  nodes: [{ name: 'n1', labels: { rack: 'b' } }], overrides: [],
-}, ['warning NoMatchingNode ClusterConfig/rack-a spec.nodeSelector']);
+test(
+  finds,
+  'an empty folder has no finding',
+  {
+    nodes: undefined,
+    clusterConfigs: [],
+    peerConfigs: [],
+    advertisements: [],
+    overrides: [],
+    secrets: [],
+  },
+  [],
+);
+test(
+  finds,
+  'a Secret in another namespace does not count',
+  {
+    secrets: [{ namespace: 'default', name: 'key', hasPassword: true }],
+  },
+  [`error MissingAuthSecret ${secretPath}`],
+);
+test(
+  finds,
+  'a Secret without a password is missing',
+  {
+    secrets: [{ namespace: 'kube-system', name: 'key', hasPassword: false }],
+  },
+  [`error MissingAuthSecret ${secretPath}`],
+);
+test(
+  finds,
+  'a peer that names no peer configuration breaks the chain at both ends',
+  {
+    peerConfigs: [],
+    advertisements: [],
+  },
+  [
+    'error MissingPeerConfigs ClusterConfig/rack-a spec.bgpInstances[0].peers[0].peerConfigRef.name',
+  ],
+);
+test(
+  finds,
+  'a configuration whose selector matches no Node',
+  {
+    nodes: [{ name: 'n1', labels: { rack: 'b' } }],
+    overrides: [],
+  },
+  ['warning NoMatchingNode ClusterConfig/rack-a spec.nodeSelector'],
+);
 test(finds, 'Nodes are not judged when the folder has none', { nodes: undefined }, []);
 test(finds, 'the later name of two that select one node is in conflict', {
   clusterConfigs: [

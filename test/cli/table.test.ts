@@ -27,7 +27,11 @@ test('a table has upper-case heads and three spaces, and no space at the end of 
 
 test('wide appends columns and keeps the first ones', (t) => {
   const wide = tableText(columns, pools, { ...plain, wide: true }).split('\n');
-  t.deepEqual(wide.slice(0, 3), ['NAME   USED   HELD-BY', 'lan    12     web/nginx', 'dmz    9      -']);
+  t.deepEqual(wide.slice(0, 3), [
+    'NAME   USED   HELD-BY',
+    'lan    12     web/nginx',
+    'dmz    9      -',
+  ]);
 });
 
 test('numbers sort as numbers, names as text', (t) => {
@@ -39,8 +43,14 @@ test('numbers sort as numbers, names as text', (t) => {
 
 test('a continuation row leaves the shared cells blank, unless there are no heads', (t) => {
   const group = ({ name }: Pool): string => name;
-  t.is(tableText(columns, pools, { ...plain, group }), 'NAME   USED\nlan    12\ndmz    9\n       100\n');
-  t.is(tableText(columns, pools, { ...plain, group, heads: false }), 'lan   12\ndmz   9\ndmz   100\n');
+  t.is(
+    tableText(columns, pools, { ...plain, group }),
+    'NAME   USED\nlan    12\ndmz    9\n       100\n',
+  );
+  t.is(
+    tableText(columns, pools, { ...plain, group, heads: false }),
+    'lan   12\ndmz   9\ndmz   100\n',
+  );
 });
 
 test('no rows print the heads alone, and nothing without heads', (t) => {

@@ -11,7 +11,8 @@ async function findings(input: string): Promise<readonly string[]> {
   return out.split('\n').filter((line) => line !== '').map((line) => {
     const [place = '', severity = '', code = '', ...rest] = line.split(/ {3,}/);
     const path = /^(\S+): /.exec(rest.join(' '))?.[1] ?? '';
-    return [place.replace('stdin:', ''), severity, code, path].filter((part) => part !== '').join(' ');
+    const parts = [place.replace('stdin:', ''), severity, code, path];
+    return parts.filter((part) => part !== '').join(' ');
   });
 }
 
@@ -44,106 +45,64 @@ test('an address with a leading zero', finds, pool('blocks: [{start: 010.0.0.1}]
 test('an IPv4-mapped address', finds, pool('blocks: [{start: "::ffff:10.0.0.1"}]'), '5:13 ERROR invalid_address spec.blocks[0].start');
 test('a zoned address', finds, pool('blocks: [{start: "fe80::1%eth0"}]'), '5:13 ERROR invalid_address spec.blocks[0].start');
 test('two families in one range', finds, pool('blocks: [{start: 10.0.0.1, stop: "ff::1"}]'), '5:12 ERROR mixed_families spec.blocks[0]');
-test('the second block is the bad one', finds,
-  pool('blocks:\n  - cidr: 10.0.0.0/24\n  - cidr: 10.1.0.0/99'), '7:5 ERROR invalid_address spec.blocks[1].cidr');
+test('the second block is the bad one', finds, pool('blocks:\n  - cidr: 10.0.0.0/24\n  - cidr: 10.1.0.0/99'), '7:5 ERROR invalid_address spec.blocks[1].cidr');
 test('host bits in a cidr', finds, pool('blocks: [{cidr: 10.0.0.12/24}]'), '5:12 WARN valid_with_warnings spec.blocks[0]');
 test('a range beside a cidr', finds, pool('blocks: [{cidr: 10.0.0.0/24, start: 10.0.0.5}]'), '5:12 WARN valid_with_warnings spec.blocks[0]');
 test('a loopback range', finds, pool('blocks: [{cidr: 127.0.0.0/24}]'), '5:12 WARN valid_with_warnings spec.blocks[0]');
-test('an unknown value of an option', finds,
-  pool('blocks: [{cidr: 10.0.0.0/24}]\n  allowFirstLastIPs: "Maybe"'), '6:3 ERROR invalid_option spec.allowFirstLastIPs');
-test('a bare No, which YAML reads as false', finds,
-  pool('blocks: [{cidr: 10.0.0.0/24}]\n  allowFirstLastIPs: No'), '6:3 ERROR invalid_option spec.allowFirstLastIPs');
-test('a selector with an unknown operator', finds,
-  pool('serviceSelector: {matchExpressions: [{key: a, operator: Near}]}'), '5:49 ERROR invalid_selector spec.serviceSelector.matchExpressions[0].operator');
-test('a selector without values', finds,
-  pool('serviceSelector: {matchExpressions: [{key: a, operator: In}]}'), '5:40 ERROR invalid_selector spec.serviceSelector.matchExpressions[0].values');
+test('an unknown value of an option', finds, pool('blocks: [{cidr: 10.0.0.0/24}]\n  allowFirstLastIPs: "Maybe"'), '6:3 ERROR invalid_option spec.allowFirstLastIPs');
+test('a bare No, which YAML reads as false', finds, pool('blocks: [{cidr: 10.0.0.0/24}]\n  allowFirstLastIPs: No'), '6:3 ERROR invalid_option spec.allowFirstLastIPs');
+test('a selector with an unknown operator', finds, pool('serviceSelector: {matchExpressions: [{key: a, operator: Near}]}'), '5:49 ERROR invalid_selector spec.serviceSelector.matchExpressions[0].operator');
+test('a selector without values', finds, pool('serviceSelector: {matchExpressions: [{key: a, operator: In}]}'), '5:40 ERROR invalid_selector spec.serviceSelector.matchExpressions[0].values');
 test('a selector whose key is none', finds, pool('serviceSelector: {matchLabels: {"a b": c}}'), '5:35 ERROR invalid_selector');
-test('a pool without a spec', finds,
-  'apiVersion: cilium.io/v2\nkind: CiliumLoadBalancerIPPool\nmetadata: {name: a}\n', '1:1 ERROR schema spec');
+test('a pool without a spec', finds, 'apiVersion: cilium.io/v2\nkind: CiliumLoadBalancerIPPool\nmetadata: {name: a}\n', '1:1 ERROR schema spec');
 test('blocks that are no list', finds, pool('blocks: 10.0.0.0/24'), '5:3 ERROR invalid_address spec.blocks');
 test('disabled that is no boolean', finds, pool('disabled: "yes"'), '5:3 ERROR invalid_option spec.disabled');
 test('a misspelt field', finds, pool('block: [{cidr: 10.0.0.0/24}]'), '5:3 WARN unknown_field spec.block');
-test('a pool whose own blocks overlap', finds,
-  pool('blocks: [{cidr: 10.0.0.0/24}, {cidr: 10.0.0.64/28}]'), '5:12 ERROR cidr_overlap spec.blocks[0]');
-test('two pools that overlap', finds, all(
-  pool('blocks: [{cidr: 10.0.0.0/24}]', 'b'), pool('blocks: [{cidr: 10.0.0.64/28}]', 'a')), '5:12 ERROR cidr_overlap spec.blocks[0]');
-test('a pool that selects no Service of the folder', finds, all(
-  pool('serviceSelector: {matchLabels: {team: web}}'), service('type: LoadBalancer')), '5:3 WARN SelectorMatchesNothing spec.serviceSelector');
-test('a pool under another version than is served', finds,
-  pool('blocks: []').replace('v2', 'v1'), '1:1 ERROR unknown_version apiVersion');
-test('a kind of the group that has no effect here', finds,
-  object('cilium.io/v2', 'CiliumNetworkPolicy')('{}'), '2:1 WARN unknown_kind kind');
+test('a pool whose own blocks overlap', finds, pool('blocks: [{cidr: 10.0.0.0/24}, {cidr: 10.0.0.64/28}]'), '5:12 ERROR cidr_overlap spec.blocks[0]');
+test('two pools that overlap', finds, all(pool('blocks: [{cidr: 10.0.0.0/24}]', 'b'), pool('blocks: [{cidr: 10.0.0.64/28}]', 'a')), '5:12 ERROR cidr_overlap spec.blocks[0]');
+test('a pool that selects no Service of the folder', finds, all(pool('serviceSelector: {matchLabels: {team: web}}'), service('type: LoadBalancer')), '5:3 WARN SelectorMatchesNothing spec.serviceSelector');
+test('a pool under another version than is served', finds, pool('blocks: []').replace('v2', 'v1'), '1:1 ERROR unknown_version apiVersion');
+test('a kind of the group that has no effect here', finds, object('cilium.io/v2', 'CiliumNetworkPolicy')('{}'), '2:1 WARN unknown_kind kind');
 
-test('a policy with a bad expression', finds,
-  policy('loadBalancerIPs: true\n  interfaces: ["eth0", "^eth[0-9"]'), '6:24 ERROR io.cilium/bad-interface-regex spec.interfaces[1]');
-test('a policy with a back-reference, which RE2 has not', finds,
-  policy('loadBalancerIPs: true\n  interfaces: ["(a)\\\\1"]'), '6:16 ERROR io.cilium/bad-interface-regex spec.interfaces[0]');
-test('a policy with a bad node selector', finds,
-  policy('loadBalancerIPs: true\n  nodeSelector: {matchExpressions: [{key: a, operator: Is}]}'), '6:46 ERROR io.cilium/bad-node-selector spec.nodeSelector.matchExpressions[0].operator');
-test('a policy with a bad service selector', finds,
-  policy('externalIPs: true\n  serviceSelector: {matchLabels: {a: "b c"}}'), '6:35 ERROR io.cilium/bad-service-selector spec.serviceSelector.matchLabels[a]');
+test('a policy with a bad expression', finds, policy('loadBalancerIPs: true\n  interfaces: ["eth0", "^eth[0-9"]'), '6:24 ERROR io.cilium/bad-interface-regex spec.interfaces[1]');
+test('a policy with a back-reference, which RE2 has not', finds, policy('loadBalancerIPs: true\n  interfaces: ["(a)\\\\1"]'), '6:16 ERROR io.cilium/bad-interface-regex spec.interfaces[0]');
+test('a policy with a bad node selector', finds, policy('loadBalancerIPs: true\n  nodeSelector: {matchExpressions: [{key: a, operator: Is}]}'), '6:46 ERROR io.cilium/bad-node-selector spec.nodeSelector.matchExpressions[0].operator');
+test('a policy with a bad service selector', finds, policy('externalIPs: true\n  serviceSelector: {matchLabels: {a: "b c"}}'), '6:35 ERROR io.cilium/bad-service-selector spec.serviceSelector.matchLabels[a]');
 test('a policy that announces nothing', finds, policy('interfaces: [eth0]'), '4:1 WARN fairlead.dev/inert spec');
-test('a policy that selects no Node of the folder', finds, all(
-  policy('loadBalancerIPs: true\n  nodeSelector: {matchLabels: {rack: b}}'), node('n1')), '6:3 WARN fairlead.dev/no-candidate spec.nodeSelector');
-test('a policy that selects no Service of the folder', finds, all(
-  policy('loadBalancerIPs: true\n  serviceSelector: {matchLabels: {a: b}}'),
-  service('type: ClusterIP')), '6:3 WARN SelectorMatchesNothing spec.serviceSelector');
+test('a policy that selects no Node of the folder', finds, all(policy('loadBalancerIPs: true\n  nodeSelector: {matchLabels: {rack: b}}'), node('n1')), '6:3 WARN fairlead.dev/no-candidate spec.nodeSelector');
+test('a policy that selects no Service of the folder', finds, all(policy('loadBalancerIPs: true\n  serviceSelector: {matchLabels: {a: b}}'), service('type: ClusterIP')), '6:3 WARN SelectorMatchesNothing spec.serviceSelector');
 test('a policy with a number for a boolean', finds, policy('loadBalancerIPs: 1'), '4:1 WARN fairlead.dev/inert spec', '5:3 ERROR schema spec.loadBalancerIPs');
-test('a Service that no policy selects', finds, all(
-  policy('loadBalancerIPs: true\n  serviceSelector: {matchLabels: {a: b}}'),
-  service('type: LoadBalancer')), '6:3 WARN SelectorMatchesNothing spec.serviceSelector', '10:1 WARN NoPolicy metadata.labels');
+test('a Service that no policy selects', finds, all(policy('loadBalancerIPs: true\n  serviceSelector: {matchLabels: {a: b}}'), service('type: LoadBalancer')), '6:3 WARN SelectorMatchesNothing spec.serviceSelector', '10:1 WARN NoPolicy metadata.labels');
 
-const peers = (text: string) => cluster(`bgpInstances: [{name: i, localASN: 64512, peers: [${text}]}]`);
+const peers = (text: string) =>
+  cluster(`bgpInstances: [{name: i, localASN: 64512, peers: [${text}]}]`);
 test('a peer with a prefix for an address', finds, peers('{name: p, peerAddress: 10.0.0.1/32}'), '5:63 ERROR schema spec.bgpInstances[0].peers[0].peerAddress');
 test('a peer without an address', finds, peers('{name: p, peerASN: 65001}'), '5:53 ERROR schema spec.bgpInstances[0].peers[0]');
-test('a peer whose configuration is not there', finds,
-  peers('{name: p, peerAddress: 10.0.0.1, peerConfigRef: {name: gone}}'), '5:102 ERROR MissingPeerConfigs spec.bgpInstances[0].peers[0].peerConfigRef.name');
-test('two peers of one name', finds,
-  peers('{name: p, peerAddress: 10.0.0.1}, {name: p, peerAddress: 10.0.0.2}'), '5:87 ERROR schema spec.bgpInstances[0].peers[1]');
+test('a peer whose configuration is not there', finds, peers('{name: p, peerAddress: 10.0.0.1, peerConfigRef: {name: gone}}'), '5:102 ERROR MissingPeerConfigs spec.bgpInstances[0].peers[0].peerConfigRef.name');
+test('two peers of one name', finds, peers('{name: p, peerAddress: 10.0.0.1}, {name: p, peerAddress: 10.0.0.2}'), '5:87 ERROR schema spec.bgpInstances[0].peers[1]');
 test('an ASN out of range', finds, cluster('bgpInstances: [{name: i, localASN: 4294967296}]'), '5:28 ERROR schema spec.bgpInstances[0].localASN');
-test('a port out of range', finds,
-  cluster('bgpInstances: [{name: i, localASN: 1, localPort: 70000}]'), '5:41 ERROR schema spec.bgpInstances[0].localPort');
+test('a port out of range', finds, cluster('bgpInstances: [{name: i, localASN: 1, localPort: 70000}]'), '5:41 ERROR schema spec.bgpInstances[0].localPort');
 test('no instance', finds, cluster('nodeSelector: {}'), '4:1 ERROR schema spec.bgpInstances');
-test('a cluster configuration that selects no Node', finds, all(
-  cluster('nodeSelector: {matchLabels: {rack: b}}\n  bgpInstances: [{name: i, localASN: 1}]'),
-  node('n1')), '5:3 WARN NoMatchingNode spec.nodeSelector');
-test('two cluster configurations for one Node', finds, all(
-  cluster('bgpInstances: [{name: i, localASN: 1}]', 'a'),
-  cluster('bgpInstances: [{name: i, localASN: 1}]', 'b'), node('n1')), '10:1 ERROR ConflictingClusterConfigs spec.nodeSelector');
+test('a cluster configuration that selects no Node', finds, all(cluster('nodeSelector: {matchLabels: {rack: b}}\n  bgpInstances: [{name: i, localASN: 1}]'), node('n1')), '5:3 WARN NoMatchingNode spec.nodeSelector');
+test('two cluster configurations for one Node', finds, all(cluster('bgpInstances: [{name: i, localASN: 1}]', 'a'), cluster('bgpInstances: [{name: i, localASN: 1}]', 'b'), node('n1')), '10:1 ERROR ConflictingClusterConfigs spec.nodeSelector');
 
 const used = peers('{name: p, peerAddress: 10.0.0.1, peerConfigRef: {name: a}}');
 test('a peer configuration that nobody uses', finds, peer('ebgpMultihop: 2'), '3:12 WARN UnusedPeerConfig metadata.name');
 test('a Secret that is not there', finds, all(peer('authSecretRef: key'), used), '5:3 ERROR MissingAuthSecret spec.authSecretRef');
-test('a Secret of another namespace', finds, all(peer('authSecretRef: key'), used,
-  'apiVersion: v1\nkind: Secret\nmetadata: {name: key}\nstringData: {password: x}\n'), '5:3 ERROR MissingAuthSecret spec.authSecretRef');
-test('a Secret without a password', finds, all(peer('authSecretRef: key'), used,
-  'apiVersion: v1\nkind: Secret\nmetadata: {name: key, namespace: kube-system}\n'), '5:3 ERROR MissingAuthSecret spec.authSecretRef');
-test('a keepalive above the hold time', finds,
-  all(peer('timers: {holdTimeSeconds: 9, keepAliveTimeSeconds: 10}'), used), '5:3 ERROR schema spec.timers');
+test('a Secret of another namespace', finds, all(peer('authSecretRef: key'), used, 'apiVersion: v1\nkind: Secret\nmetadata: {name: key}\nstringData: {password: x}\n'), '5:3 ERROR MissingAuthSecret spec.authSecretRef');
+test('a Secret without a password', finds, all(peer('authSecretRef: key'), used, 'apiVersion: v1\nkind: Secret\nmetadata: {name: key, namespace: kube-system}\n'), '5:3 ERROR MissingAuthSecret spec.authSecretRef');
+test('a keepalive above the hold time', finds, all(peer('timers: {holdTimeSeconds: 9, keepAliveTimeSeconds: 10}'), used), '5:3 ERROR schema spec.timers');
 test('a hold time below the least', finds, all(peer('timers: {holdTimeSeconds: 2}'), used), '5:12 ERROR schema spec.timers.holdTimeSeconds');
 test('an unknown address family', finds, all(peer('families: [{afi: ipv5, safi: unicast}]'), used), '5:15 ERROR schema spec.families[0].afi');
-test('a family whose selector finds no advertisement', finds, all(
-  peer('families: [{afi: ipv4, safi: unicast, advertisements: {matchLabels: {a: b}}}]'), used), '5:41 WARN NoAdvertisement spec.families[0].advertisements');
-test('an advertisement that nobody selects', finds,
-  advertisement('advertisements: [{advertisementType: PodCIDR}]'), '3:1 WARN UnusedAdvertisement metadata.labels');
-test('an advertisement of Services without addresses', finds,
-  advertisement('advertisements: [{advertisementType: Service}]'), '3:1 WARN UnusedAdvertisement metadata.labels', '5:20 ERROR schema spec.advertisements[0]');
-test('a community that is none', finds, advertisement(
-  'advertisements: [{advertisementType: PodCIDR, attributes: {communities: {standard: ["70000:1"]}}}]'),
-'3:1 WARN UnusedAdvertisement metadata.labels', '5:87 ERROR schema spec.advertisements[0].attributes.communities.standard[0]');
-test('an override for a Node that is not there', finds,
-  all(override('bgpInstances: [{name: i}]'), node('n1')), '3:12 WARN UnknownOverride metadata.name');
-test('an override for an instance that is not there', finds, all(
-  override('bgpInstances: [{name: other}]', 'n1'), node('n1'),
-  cluster('bgpInstances: [{name: i, localASN: 1}]')), '5:19 WARN UnknownOverride spec.bgpInstances[0].name');
-test('a router ID that is no IPv4 address', finds,
-  all(override('bgpInstances: [{name: i, routerID: "::1"}]', 'n1'),
-    cluster('bgpInstances: [{name: i, localASN: 1}]')), '5:28 ERROR schema spec.bgpInstances[0].routerID');
-test('a legacy neighbour without a prefix length', finds, legacy(
-  'virtualRouters: [{localASN: 1, neighbors: [{peerAddress: 10.0.0.1, peerASN: 2}]}]'), '5:47 ERROR schema spec.virtualRouters[0].neighbors[0].peerAddress');
-test('a legacy policy beside a cluster configuration', finds, all(
-  legacy('virtualRouters: [{localASN: 1, neighbors: [{peerAddress: 10.0.0.1/32, peerASN: 2}]}]'),
-  cluster('bgpInstances: [{name: i, localASN: 1}]'), node('n1')), '4:1 WARN PolicyIgnored spec.nodeSelector');
+test('a family whose selector finds no advertisement', finds, all(peer('families: [{afi: ipv4, safi: unicast, advertisements: {matchLabels: {a: b}}}]'), used), '5:41 WARN NoAdvertisement spec.families[0].advertisements');
+test('an advertisement that nobody selects', finds, advertisement('advertisements: [{advertisementType: PodCIDR}]'), '3:1 WARN UnusedAdvertisement metadata.labels');
+test('an advertisement of Services without addresses', finds, advertisement('advertisements: [{advertisementType: Service}]'), '3:1 WARN UnusedAdvertisement metadata.labels', '5:20 ERROR schema spec.advertisements[0]');
+test('a community that is none', finds, advertisement('advertisements: [{advertisementType: PodCIDR, attributes: {communities: {standard: ["70000:1"]}}}]'), '3:1 WARN UnusedAdvertisement metadata.labels', '5:87 ERROR schema spec.advertisements[0].attributes.communities.standard[0]');
+test('an override for a Node that is not there', finds, all(override('bgpInstances: [{name: i}]'), node('n1')), '3:12 WARN UnknownOverride metadata.name');
+test('an override for an instance that is not there', finds, all(override('bgpInstances: [{name: other}]', 'n1'), node('n1'), cluster('bgpInstances: [{name: i, localASN: 1}]')), '5:19 WARN UnknownOverride spec.bgpInstances[0].name');
+test('a router ID that is no IPv4 address', finds, all(override('bgpInstances: [{name: i, routerID: "::1"}]', 'n1'), cluster('bgpInstances: [{name: i, localASN: 1}]')), '5:28 ERROR schema spec.bgpInstances[0].routerID');
+test('a legacy neighbour without a prefix length', finds, legacy('virtualRouters: [{localASN: 1, neighbors: [{peerAddress: 10.0.0.1, peerASN: 2}]}]'), '5:47 ERROR schema spec.virtualRouters[0].neighbors[0].peerAddress');
+test('a legacy policy beside a cluster configuration', finds, all(legacy('virtualRouters: [{localASN: 1, neighbors: [{peerAddress: 10.0.0.1/32, peerASN: 2}]}]'), cluster('bgpInstances: [{name: i, localASN: 1}]'), node('n1')), '4:1 WARN PolicyIgnored spec.nodeSelector');
 
 test('a Service port out of range', finds, service('ports: [{port: 70000}]'), '5:12 ERROR malformed_object spec.ports[0].port');
 test('a Service whose ports are no list', finds, service('ports: 80'), '5:3 ERROR malformed_object spec.ports');
@@ -152,20 +111,14 @@ test('two objects of one name', finds, all(service('type: ClusterIP'), service('
 const pods = `apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: a}}
 spec: {containers: [{name: c, ports: [{name: http, containerPort: 80}]}]}\n`;
 test('a Service that selects no pod', finds, all(service('selector: {app: b}'), pods), '5:3 WARN NoEndpointSlice spec.selector');
-test('a Service whose target port nobody names', finds, all(
-  service('selector: {app: a}\n  ports: [{port: 80, targetPort: https}]'), pods), '6:22 WARN PortNameMismatch spec.ports[0].targetPort');
+test('a Service whose target port nobody names', finds, all(service('selector: {app: a}\n  ports: [{port: 80, targetPort: https}]'), pods), '6:22 WARN PortNameMismatch spec.ports[0].targetPort');
 
 test('a text that is no YAML', finds, 'kind: [a\n', '2:1 ERROR unreadable');
 test('a tab for indentation', finds, 'kind: Service\nmetadata:\n\tname: a\n', '3:1 ERROR unreadable');
 test('one bad document leaves the others', finds, all('a: [\n', policy('interfaces: []')), '2:1 ERROR unreadable', '6:1 WARN fairlead.dev/inert spec');
 test('an object without a name', finds, 'apiVersion: v1\nkind: Service\nmetadata: {}\n', '1:1 ERROR unreadable');
-test('a list of objects has places inside', finds,
-  'apiVersion: v1\nkind: List\nitems:\n- apiVersion: cilium.io/v2\n  kind: CiliumLoadBalancerIPPool\n' +
-  '  metadata: {name: a}\n  spec: {blocks: [{}]}\n', '7:19 ERROR empty_block spec.blocks[0]');
-test('an alias bomb ends no process', finds,
-  `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefgh'.split('').map((key, index) =>
-    `${key}: &${key} [${Array.from({ length: 9 }, () => `*${'abcdefg'[index]}`).join()}]\n`).join('')}`,
-  '1:1 ERROR unreadable');
+test('a list of objects has places inside', finds, 'apiVersion: v1\nkind: List\nitems:\n- apiVersion: cilium.io/v2\n  kind: CiliumLoadBalancerIPPool\n' + '  metadata: {name: a}\n  spec: {blocks: [{}]}\n', '7:19 ERROR empty_block spec.blocks[0]');
+test('an alias bomb ends no process', finds, `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefgh'.split('').map((key, index) => `${key}: &${key} [${Array.from({ length: 9 }, () => `*${'abcdefg'[index]}`).join()}]\n`).join('')}`, '1:1 ERROR unreadable');
 
 for (const name of readdirSync(examples).filter((each) => each !== 'bad')) {
   test(`X14: example ${name} has no error`, async (t) => {

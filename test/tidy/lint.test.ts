@@ -34,10 +34,21 @@ const planted: readonly (readonly [path: string, rule: string, code: string])[] 
   ['lb/log.ts', 'eslint(no-restricted-globals)', 'export const f = () => console.log(1);'],
   ['lb/then.ts', 'eslint(no-restricted-globals)', 'export const f = () => Promise.resolve(1);'],
   ['lb/random.ts', 'eslint(no-restricted-properties)', 'export const draw = () => Math.random();'],
-  ['lb/pow.ts', 'eslint(no-restricted-properties)', 'export const f = (x: number) => Math.pow(x, 2);'],
-  ['lb/log2.ts', 'eslint(no-restricted-properties)', 'export const f = (x: number) => Math.log2(x);'],
-  ['lb/locale.ts', 'eslint(no-restricted-properties)',
-    'export const f = (a: string, b: string) => a.localeCompare(b);'],
+  [
+    'lb/pow.ts',
+    'eslint(no-restricted-properties)',
+    'export const f = (x: number) => Math.pow(x, 2);',
+  ],
+  [
+    'lb/log2.ts',
+    'eslint(no-restricted-properties)',
+    'export const f = (x: number) => Math.log2(x);',
+  ],
+  [
+    'lb/locale.ts',
+    'eslint(no-restricted-properties)',
+    'export const f = (a: string, b: string) => a.localeCompare(b);',
+  ],
   ['lb/async.ts', 'core(syntax)', 'export async function f() { return 1; }'],
   ['lb/arrow.ts', 'core(syntax)', 'export const f = async () => 1;'],
   ['lb/method.ts', 'core(syntax)', 'export const f = { async g() { return 1; } };'],
@@ -76,7 +87,10 @@ const planted: readonly (readonly [path: string, rule: string, code: string])[] 
 ];
 
 const accepted: readonly (readonly [path: string, code: string])[] = [
-  ['kube/client.real.ts', "import { readFileSync } from 'node:fs';\nexport const f = async () => [readFileSync('a'), Date.now()];"],
+  [
+    'kube/client.real.ts',
+    "import { readFileSync } from 'node:fs';\nexport const f = async () => [readFileSync('a'), Date.now()];",
+  ],
   ['cli/clock.ts', 'export const f = async () => Date.now();'],
   ['test/clock.ts', 'export const f = async () => Date.now();'],
   ['lb/table.ts', "export const known: ReadonlySet<string> = new Set(['a']);"],

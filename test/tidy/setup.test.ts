@@ -36,7 +36,10 @@ function setup(folder: string, ...rest: readonly string[]) {
 test('set-up is silent when nothing changed, and hands over arguments and exit code', (t) => {
   inFolder((folder) => {
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-    writeFileSync(join(folder, 'entry.mjs'), "console.log(process.argv.slice(2)); process.exit(7);");
+    writeFileSync(
+      join(folder, 'entry.mjs'),
+      'console.log(process.argv.slice(2)); process.exit(7);',
+    );
     const { stdout, stderr, status } = setup(folder, 'entry.mjs', 'a', '--b');
     t.is(stderr, '');
     t.is(stdout, "[ 'a', '--b' ]\n");
@@ -56,7 +59,10 @@ test('set-up says what is missing on stderr when npm cannot be started', (t) => 
   inFolder((folder) => {
     const { stdout, stderr, status } = setup(folder, 'entry.mjs');
     t.is(stdout, '');
-    t.regex(stderr, /^fairlead: installing the locked dependencies.*\nfairlead: npm did not start: /);
+    t.regex(
+      stderr,
+      /^fairlead: installing the locked dependencies.*\nfairlead: npm did not start: /,
+    );
     t.is(status, 1);
   });
 });
@@ -87,7 +93,12 @@ const counts = test.macro({
 const green = ['  ✔ a › one (105ms)', '  ✔ two', '  ─', '', '  2 tests passed'];
 test(counts, 'a green run', { lines: green, exitCode: 0 }, '2 passed, 0 failed');
 const coloured = ['  \u001B[32m✔\u001B[39m a', '  - [skip] b', '  ✔ [expected fail] c'];
-test(counts, 'a coloured run with a skipped test', { lines: coloured, exitCode: 0 }, '2 passed, 0 failed');
+test(
+  counts,
+  'a coloured run with a skipped test',
+  { lines: coloured, exitCode: 0 },
+  '2 passed, 0 failed',
+);
 const red = ['  ✔ a', '  ✘ [fail]: a › 3 tests failed', '  1 test failed'];
 test(counts, 'a run with one bad test', { lines: red, exitCode: 1 }, '1 passed, 1 failed');
 const broken = ['  ✔ a', '    ℹ ✔ logged', '  ✘ x.test.ts exited with a non-zero exit code: 1'];

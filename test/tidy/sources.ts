@@ -34,6 +34,8 @@ function paths(folder: string): string[] {
 /** `path:line` of each line that `pattern` matches. */
 export function places(files: readonly Source[], pattern: RegExp): string[] {
   return files.flatMap(({ path, lines }) =>
-    lines.flatMap((line, index) => (pattern.test(line) ? [`${path}:${index + 1} ${line.trim()}`] : [])),
+    lines.flatMap((line, index) =>
+      pattern.test(line) ? [`${path}:${index + 1} ${line.trim()}`] : [],
+    ),
   );
 }
