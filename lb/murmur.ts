@@ -53,8 +53,8 @@ export interface FlowTuple {
 /** The 40 bytes that a flow is hashed by (datapath.md 3). */
 export function flowKey(flow: FlowTuple): Uint8Array {
   const key = new Uint8Array(40);
-  key.set(ipBytes16(flow.source), 0);
-  key.set(ipBytes16(flow.target), 16);
+  putAddress(key, 0, flow.source);
+  putAddress(key, 16, flow.target);
   const view = new DataView(key.buffer);
   view.setUint16(32, flow.sourcePort);
   view.setUint16(34, flow.targetPort);
@@ -65,6 +65,22 @@ export function flowKey(flow: FlowTuple): Uint8Array {
 /** The key of affinity services: the client alone, so that every node finds the same endpoint. */
 export function affinityKey(source: Ip): Uint8Array {
   const key = new Uint8Array(40);
-  key.set(ipBytes16(source), 0);
+  putAddress(key, 0, source);
   return key;
+}
+
+// Every new flow is hashed: canonical IPv4 text is read without a general parser.
+function putAddress(key: Uint8Array, offset: number, address: Ip): void {
+  if (address.includes(':')) {
+    key.set(ipBytes16(address), offset);
+    return;
+  }
+  key[offset + 10] = 0xff;
+  key[offset + 11] = 0xff;
+  let at = offset + 12;
+  for (let index = 0; index < address.length; index += 1) {
+    const unit = address.charCodeAt(index);
+    if (unit === 0x2e) at += 1;
+    else key[at] = (key[at] ?? 0) * 10 + unit - 0x30;
+  }
 }

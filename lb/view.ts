@@ -1,8 +1,9 @@
 import type { NodeFacts } from './datapathoptions.ts';
-import { parsePrefix, prefixContains, type Ip, type PrefixParts } from './ip.ts';
+import type { Ip } from './ip.ts';
 import { maglevTable } from './maglev.ts';
 import type { Protocol, ServiceKey } from './model.ts';
 import type { Scope } from './policy.ts';
+import { PrefixSet } from './prefixset.ts';
 import type { BackendRow } from './endpoints.ts';
 import type { DatapathRecord, ServicePortId, ServicePortRecord } from './serviceport.ts';
 import { SourceRanges } from './sourceranges.ts';
@@ -61,7 +62,6 @@ export interface FrontConflict {
 
 const kindRank = { clusterIp: 0, vip: 1, externalIp: 2, nodePort: 3 } as const satisfies Record<FrontKind, number>;
 const protocolRank = { TCP: 0, UDP: 1, SCTP: 2 } as const satisfies Record<Protocol, number>;
-const rangeAnswersMax = 4_096;
 const noConflicts: readonly FrontConflict[] = [];
 
 /** Counts of how many service ports give an address each of its meanings. */
@@ -85,9 +85,7 @@ export class ViewIndex implements NodeView {
   #nodeAddresses = new Set<Ip>();
   #nodePortAddresses = new Set<Ip>();
   #nodeOwned = new Set<Ip>();
-  #serviceRanges: readonly PrefixParts[] = [];
-  // Packets ask about the same few addresses over and over, and prefix arithmetic is dear.
-  #rangeAnswers = new Map<Ip, boolean>();
+  #serviceRanges = new PrefixSet();
 
   constructor(facts: NodeFacts) {
     this.#facts = facts;
@@ -173,12 +171,7 @@ export class ViewIndex implements NodeView {
   }
 
   inServiceRange(address: Ip): boolean {
-    const known = this.#rangeAnswers.get(address);
-    if (known !== undefined) return known;
-    const answer = this.#serviceRanges.some((prefix) => prefixContains(prefix, address));
-    if (this.#rangeAnswers.size >= rangeAnswersMax) this.#rangeAnswers.clear();
-    this.#rangeAnswers.set(address, answer);
-    return answer;
+    return this.#serviceRanges.contains(address);
   }
 
   /** Losers of fronts that several service ports claim, in order of front. */
@@ -196,9 +189,7 @@ export class ViewIndex implements NodeView {
     this.#nodeAddresses = new Set(facts.addresses);
     this.#nodePortAddresses = new Set(facts.nodePortAddresses);
     this.#nodeOwned = new Set(facts.nodeOwned);
-    this.#rangeAnswers.clear();
-    this.#serviceRanges = facts.options.serviceRanges.map((text) => parsePrefix(text))
-      .filter((parsed) => parsed.ok).map((parsed) => parsed.value);
+    this.#serviceRanges = new PrefixSet(facts.options.serviceRanges);
   }
 
   #viewOf(record: ServicePortRecord): ServicePortView {

@@ -1,6 +1,6 @@
-import type { Ip, PrefixParts } from '../../lb/ip.ts';
-import { familyOf, parsePrefix, prefixContains } from '../../lb/ip.ts';
+import { familyOf, type Ip } from '../../lb/ip.ts';
 import type { KernelPort, LinkPort } from '../../lb/ports.ts';
+import { PrefixSet } from '../../lb/prefixset.ts';
 import { assert } from '../../lb/result.ts';
 import type { ViewIndex } from '../../lb/view.ts';
 import { allNodes, etherTypeArp, solicitedNodeGroup } from '../../l2/frames.ts';
@@ -71,7 +71,7 @@ export class SimNode {
   masquerade = true;
   #links: NodeLinks;
   #pods: PodTable;
-  #podRanges: PrefixParts[] = [];
+  #podRanges = new PrefixSet();
   #outbound = new Masquerade();
   #powered = true;
   #frozen = false;
@@ -103,7 +103,7 @@ export class SimNode {
     this.#pods = new PodTable({ tap, host: this.host, send: (pod, packet) => this.#fromPod(pod, packet) });
     for (const link of options.links) this.#connect(link);
     for (const gateway of options.gateways ?? []) this.setGateway(gateway);
-    for (const range of options.podRanges ?? []) this.#addPodRange(range);
+    for (const range of options.podRanges ?? []) this.#podRanges.add(range);
     this.stack.ingress = (frame, iface) => this.#ingress(frame, iface);
     this.stack.egress = (packet) => this.#egress(packet);
     this.stack.onLocal = (packet) => this.host.receive(this.programs.toClient(packet));
@@ -181,7 +181,7 @@ export class SimNode {
     if (iface === undefined || this.stack.isLocal(via)) return;
     this.stack.routes.remove(prefix, via);
     this.stack.routes.add(prefix, iface, via);
-    this.#addPodRange(prefix);
+    this.#podRanges.add(prefix);
   }
 
   removePodRoute(prefix: string, via: Ip): void {
@@ -246,12 +246,6 @@ export class SimNode {
       this.#links.changed();
       this.#responderChanged(this.#responderAddresses());
     };
-  }
-
-  #addPodRange(prefix: string): void {
-    const parsed = parsePrefix(prefix);
-    assert(parsed.ok, `${prefix} is a prefix`);
-    if (!this.#podRanges.some((range) => range.prefix === parsed.value.prefix)) this.#podRanges.push(parsed.value);
   }
 
   #responderAddresses(): Ip[] {
@@ -330,16 +324,12 @@ export class SimNode {
   }
 
   #translatedOut(packet: Packet): Packet | undefined {
-    if (!this.masquerade || this.#pods.at(packet.source) === undefined || this.#staysInside(packet.target)) return packet;
+    if (!this.masquerade || this.#pods.at(packet.source) === undefined || this.#podRanges.contains(packet.target)) return packet;
     const address = this.stack.addressOf(familyOf(packet.target));
     if (address === undefined || packet.protocol === 'ICMP') return packet;
     const sent = this.#outbound.out(packet, address, this.clock.now());
     if (sent === undefined) this.#drop(packet, 'policy', 'masquerade ports exhausted');
     return sent;
-  }
-
-  #staysInside(target: Ip): boolean {
-    return this.#podRanges.some((range) => range.family === familyOf(target) && prefixContains(range, target));
   }
 
   #fromPod(pod: SimPod, packet: Packet): void {
