@@ -65,6 +65,7 @@ export class ServiceEntry implements Aged {
   losses: Loss[] = [];
   /** What people were last told, so that an Event marks a change. */
   readonly told: { reason: string; warnings: string; addresses: ReadonlySet<Address> };
+  #acknowledged: string | undefined;
   #matching: { readonly generation: number; readonly pools: readonly PoolState[] } | undefined;
 
   constructor(service: Service, settings: IpamSettings) {
@@ -92,8 +93,26 @@ export class ServiceEntry implements Aged {
     return this.service.meta.deleting;
   }
 
-  change(service: Service, settings: IpamSettings): void {
+  /** Takes the table's object in: its status counts unless an acknowledged write is newer. */
+  observe(service: Service): void {
     this.service = service;
+    const { resourceVersion } = service.meta;
+    if (this.#acknowledged !== undefined && olderVersion(resourceVersion, this.#acknowledged)) return;
+    this.#acknowledged = undefined;
+    this.stored = storedStatus(service);
+  }
+
+  /** A write of ours is stored; the table may already know more. */
+  acknowledge(stored: StoredStatus): void {
+    const { resourceVersion } = this.service.meta;
+    if (!olderVersion(resourceVersion, stored.resourceVersion)) return;
+    this.#acknowledged = stored.resourceVersion;
+    this.stored = stored;
+  }
+
+  /** The inputs of the observed object become those of the plan. */
+  reread(settings: IpamSettings): void {
+    const { service } = this;
     this.inputs = inputsOf(service, settings);
     this.#matching = undefined;
   }
@@ -107,6 +126,17 @@ export class ServiceEntry implements Aged {
     return this.#matching.pools;
   }
 }
+
+/**
+ * True when `version` is surely older than `than`. Versions are decimal and ordered since
+ * Kubernetes 1.35 (KEP-5504), and in fact long before; of other texts nothing is sure.
+ */
+export function olderVersion(version: string, than: string): boolean {
+  if (!decimal.test(version) || !decimal.test(than)) return false;
+  return version.length === than.length ? version < than : version.length < than.length;
+}
+
+const decimal = /^(?:0|[1-9][0-9]*)$/u;
 
 interface PoolSource {
   readonly generation: number;

@@ -18,6 +18,12 @@ const nobody: Ownership = { kind: 'nobody' };
  */
 export function ownerOf(service: Service, settings: IpamSettings): Ownership {
   if (service.type !== 'LoadBalancer') return nobody;
+  const owner = ownerByClass(service, settings);
+  const ofNodes = owner.kind === 'node' || owner.kind === 'node-hold';
+  return settings.lbIpam || ofNodes ? owner : nobody;
+}
+
+function ownerByClass(service: Service, settings: IpamSettings): Ownership {
   switch (service.loadBalancerClass ?? '') {
     case 'io.cilium/l2-announcer':
       return settings.l2 ? lbIpam(false) : holdOnly('enable-l2-announcements');

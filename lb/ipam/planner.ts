@@ -1,3 +1,4 @@
+import type { Ip } from '../ip.ts';
 import type { EndpointSlice, Node, Pool, Service, ServiceKey } from '../model.ts';
 import type { Micros } from '../ports.ts';
 import { assert } from '../result.ts';
@@ -35,10 +36,15 @@ export interface PlanResult {
   readonly removed: readonly ServiceEntry[];
   /** Services whose spec is new or changed. */
   readonly changed: ReadonlySet<ServiceEntry>;
-  readonly poolsChanged: boolean;
-  /** Pools whose counts may have changed. */
-  readonly counted: ReadonlySet<string>;
+  /** Pools whose status may have to be written, in text order. */
+  readonly pools: readonly string[];
   readonly joined: readonly { readonly entry: ServiceEntry; readonly address: Address }[];
+}
+
+/** One held address and its holders in age order. */
+export interface AddressHolders {
+  readonly ip: Ip;
+  readonly services: readonly ServiceKey[];
 }
 
 /** The state of one plan while it is made. */
@@ -98,10 +104,16 @@ export class Planner implements Claims {
       touched: [...draft.touched].sort(compareAge),
       removed: draft.removed,
       changed: draft.changed,
-      poolsChanged: draft.poolsChanged,
-      counted: draft.counted,
+      pools: this.#considered(draft),
       joined: draft.joined,
     };
+  }
+
+  // After a change of pools any of them may be in another state; a status may have been touched.
+  #considered(draft: Draft): readonly string[] {
+    const names = new Set([...draft.counted, ...draft.batch.pools.map((change) => change.key)]);
+    if (draft.poolsChanged) for (const pool of this.space.pools) names.add(pool.name);
+    return [...names].sort(compareText);
   }
 
   #takeInPools(draft: Draft): void {
@@ -135,7 +147,7 @@ export class Planner implements Claims {
 
   #enterNewer(entry: ServiceEntry, service: Service, draft: Draft): void {
     if (sameInputs(entry.service, service)) {
-      entry.service = service;
+      entry.observe(service);
       // Somebody's status write: nothing to decide unless it shows what we could hold.
       if (entry.held.size === 0) draft.queue.add(entry);
       draft.touched.add(entry);
@@ -144,7 +156,8 @@ export class Planner implements Claims {
     const held = [...entry.held].map(([address, pool]) => ({ address, recordedPool: pool }));
     draft.held.set(entry, held);
     for (const { address } of held) this.#detach(entry, address, draft);
-    entry.change(service, this.settings);
+    entry.observe(service);
+    entry.reread(this.settings);
     draft.changed.add(entry);
     draft.queue.add(entry);
   }
@@ -286,12 +299,14 @@ export class Planner implements Claims {
         return;
       case 'node': {
         entry.claimed = true;
+        this.#rememberShown(entry);
         const facts = this.nodes.factsFor(entry.service);
         entry.node = nodeAddresses(entry.service, facts, this.settings);
         return;
       }
       case 'node-hold': {
         entry.claimed = true;
+        this.#rememberShown(entry);
         const bare = splitIngress(entry, this).ours.length === 0;
         const message = bare ? `OwnerDisabled: ${ownership.setting} is off` : '';
         const reason = bare ? 'owner_disabled' : undefined;
@@ -300,6 +315,13 @@ export class Planner implements Claims {
       }
       case 'nobody':
     }
+  }
+
+  // What a Service showed when first seen is no news.
+  #rememberShown(entry: ServiceEntry): void {
+    if (entry.known) return;
+    const shown = splitIngress(entry, this).ours.map((item) => item.address);
+    entry.told.addresses = new Set(shown);
   }
 
   #detach(entry: ServiceEntry, address: Address, draft: Draft): void {
@@ -324,12 +346,11 @@ export class Planner implements Claims {
   }
 
   /** Address → holders for those who announce: withdrawn only with the last holder. */
-  holders(): readonly { readonly ip: string; readonly services: readonly ServiceKey[] }[] {
-    const rows = [...this.ledger.addresses].map((address) => ({
+  holders(): readonly AddressHolders[] {
+    return [...this.ledger.addresses].sort(compareAddress).map((address) => ({
       ip: ipOf(address),
       services: this.ledger.holders(address).map((entry) => entry.key),
     }));
-    return rows.sort((left, right) => compareText(left.ip, right.ip));
   }
 }
 
