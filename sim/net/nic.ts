@@ -44,6 +44,8 @@ export class Nic {
   #adminUp = true;
   #port: NicPort | undefined;
   #groups = new Map<string, number>();
+  /** The groups joined, in order. Two groups of one MAC count once, as in the hardware filter. */
+  #reported: Ip[] = [];
 
   constructor(tap: PacketTap, options: NicOptions) {
     this.#tap = tap;
@@ -73,6 +75,14 @@ export class Nic {
     if (this.#adminUp === up) return;
     this.#adminUp = up;
     this.#port?.adminChanged();
+    this.carrierChanged();
+  }
+
+  /** Called by the segment too. Back on the wire, the groups are reported anew. */
+  carrierChanged(): void {
+    if (this.carrier) {
+      for (const group of this.#reported) this.#report(group, 'report');
+    }
     this.onCarrier();
   }
 
@@ -114,6 +124,7 @@ export class Nic {
     const members = this.#groups.get(mac) ?? 0;
     this.#groups.set(mac, members + 1);
     if (members > 0) return;
+    this.#reported.push(group);
     this.#report(group, 'report');
     const again = { kind: 'mld', entity: this.label };
     this.#tap.world.schedule(1_000_000, again, () => {
@@ -128,6 +139,7 @@ export class Nic {
       this.#groups.set(mac, members - 1);
     } else if (members === 1) {
       this.#groups.delete(mac);
+      this.#reported = this.#reported.filter((other) => other !== group);
       this.#report(group, 'done');
     }
   }
@@ -135,6 +147,7 @@ export class Nic {
   /** Power is gone: memberships are lost without a farewell. */
   forgetGroups(): void {
     this.#groups.clear();
+    this.#reported = [];
   }
 
   // Every host listens to all nodes and never reports that (RFC 2710 section 5).

@@ -111,7 +111,7 @@ export class Segment {
   setPower(powered: boolean): void {
     if (this.learning.powered === powered) return;
     this.learning.setPower(powered);
-    for (const port of this.ports) port.nic.onCarrier();
+    for (const port of this.ports) port.nic.carrierChanged();
   }
 
   /** `switch.reboot`: power off now and on after `duration`. */
@@ -283,7 +283,7 @@ export class Segment {
 
   #linkChanged(port: SwitchPort): void {
     if (!port.link.carrier) this.learning.forgetPort(port);
-    port.nic.onCarrier();
+    port.nic.carrierChanged();
   }
 
   #later(proceed: () => void): void {

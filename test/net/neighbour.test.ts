@@ -81,7 +81,7 @@ const hears = test.macro({
     const facts = bench.cache.lookup(vip);
     t.deepEqual([facts?.mac, facts?.state], [row.mac, row.state]);
   },
-  title: (_, row) => `sim 5.4: ${row.frame} ${row.after / 1000} ms after a change gives ${row.mac === macB ? 'the new' : 'the old'} MAC, ${row.state}`,
+  title: (_, row: Row) => `sim 5.4: ${row.frame} ${row.after / 1000} ms after a change gives ${row.mac === macB ? 'the new' : 'the old'} MAC, ${row.state}`,
 });
 
 const late = 1 * second;
@@ -420,7 +420,7 @@ const advertises = test.macro({
     const facts = bench.cache.lookup(vip6);
     t.deepEqual([facts?.mac, facts?.state], expected);
   },
-  title: (name, _change, from, expected) =>
+  title: (name, _change: object, from: string, expected: [string, NeighbourState]) =>
     `sim 5.4 IPv6: ${name}, entry ${from}: ${expected[0] === macB ? 'new' : 'old'} MAC, ${expected[1]}`,
 });
 test('unsolicited, Override', advertises, toAll, 'reachable', [macB, 'stale']);
