@@ -11,7 +11,6 @@ export interface Counts {
 export function countTests(output: string, exitCode: number): Counts {
   let passed = 0;
   let failed = 0;
-  // oxlint-disable-next-line no-control-regex -- ESC starts a colour sequence
   for (const line of output.replaceAll(/\u001B\[[0-9;]*m/g, '').split('\n')) {
     if (/^ {2}✔ /.test(line)) passed += 1;
     else if (/^ {2}✘ \[fail\]: /.test(line)) failed += 1;

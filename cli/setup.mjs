@@ -63,7 +63,8 @@ function install(digest) {
   });
   if (done.error !== undefined) stop(1, `npm did not start: ${done.error.message}`);
   if (done.status !== 0) {
-    stop(1, `npm ci ended with ${done.signal ?? done.status}; the first run needs the npm registry`);
+    const ending = done.signal ?? done.status;
+    stop(1, `npm ci ended with ${ending}; the first run needs the npm registry`);
   }
   writeFileSync(stampFile, digest);
   const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
