@@ -1,0 +1,219 @@
+import { familyOf, parseIpUnmapped, type Family, type Ip } from '../lb/ip.ts';
+import type { EndpointSlice, L2Policy, Node, Service } from '../lb/model.ts';
+import { compareText, type Cursor, type Table } from '../lb/table.ts';
+import { localityOf, nodeFacts, nowhere, type Locality, type NodeFacts } from './candidacy.ts';
+import { PolicyBook, type CompiledPolicy } from './policy.ts';
+import { contributionsOf, refusalOf, type Contribution } from './selection.ts';
+
+/** The tables that decide what is wanted where. */
+export interface L2Tables {
+  readonly services: Table<Service>;
+  readonly slices: Table<EndpointSlice>;
+  readonly nodes: Table<Node>;
+  readonly policies: Table<L2Policy>;
+}
+
+/** What a look at the tables found changed. */
+export interface CatalogueChange {
+  /** Addresses whose contributions or localities changed. */
+  readonly ips: ReadonlySet<Ip>;
+  /** A Node or a policy changed, so any candidacy may have. */
+  readonly all: boolean;
+}
+
+export interface Refusal {
+  readonly ip: Ip;
+  readonly service: Service;
+  readonly reason: string;
+}
+
+/**
+ * Which addresses are wanted and by whom, derived per changed object: an address knows the Services
+ * that contribute it, a Service the addresses it contributes.
+ */
+export class Catalogue {
+  readonly book = new PolicyBook();
+  #tables: L2Tables;
+  #cursors: {
+    services: Cursor<Service>; slices: Cursor<EndpointSlice>; nodes: Cursor<Node>; policies: Cursor<L2Policy>;
+  };
+  #byService = new Map<string, Map<Ip, Contribution>>();
+  #byIp = new Map<Ip, Map<string, Contribution>>();
+  #slices = new Map<string, Map<string, EndpointSlice>>();
+  #sliceService = new Map<string, string>();
+  #localities = new Map<string, Map<Family, Locality>>();
+  #nodes = new Map<string, NodeFacts>();
+  #nodeList: readonly NodeFacts[] | undefined;
+  #nodeAddresses = new Map<Ip, Set<string>>();
+  #changed = new Set<Ip>();
+  #all = false;
+  /** Raised with every change that can reach a candidacy. */
+  version = 0;
+
+  constructor(tables: L2Tables) {
+    this.#tables = tables;
+    this.#cursors = {
+      services: tables.services.cursor(), slices: tables.slices.cursor(),
+      nodes: tables.nodes.cursor(), policies: tables.policies.cursor(),
+    };
+  }
+
+  /** True once all four listings are in: before that absence means nothing. */
+  get complete(): boolean {
+    const { services, slices, nodes, policies } = this.#tables;
+    return services.complete && slices.complete && nodes.complete && policies.complete;
+  }
+
+  /** Takes in what changed since the last call. */
+  refresh(): CatalogueChange {
+    this.#refreshPolicies();
+    for (const change of this.#cursors.nodes.take()) this.#setNode(change.key, change.value);
+    this.#refreshSlices();
+    for (const change of this.#cursors.services.take()) this.#setService(change.key, change.value);
+    const change = { ips: this.#changed, all: this.#all };
+    if (change.all || change.ips.size > 0) this.version += 1;
+    this.#changed = new Set();
+    this.#all = false;
+    return change;
+  }
+
+  /** Contributions by Service key; empty: the address is not wanted. Includes refused addresses. */
+  contributions(address: Ip): Contribution[] {
+    const found = this.#byIp.get(address);
+    if (found === undefined) return [];
+    return [...found.values()].sort((a, b) => compareText(a.service.key, b.service.key));
+  }
+
+  /** P1 to P6. */
+  wanted(address: Ip): boolean {
+    return this.#byIp.has(address) && this.refusal(address) === undefined;
+  }
+
+  refusal(address: Ip): string | undefined {
+    return refusalOf(address, (one) => this.#nodeAddresses.has(one));
+  }
+
+  /** Every contributed address, in no order that may be relied on. */
+  ips(): Iterable<Ip> {
+    return this.#byIp.keys();
+  }
+
+  get nodes(): readonly NodeFacts[] {
+    this.#nodeList ??= [...this.#nodes.values()].sort((a, b) => compareText(a.name, b.name));
+    return this.#nodeList;
+  }
+
+  node(name: string): NodeFacts | undefined {
+    return this.#nodes.get(name);
+  }
+
+  locality(contribution: Contribution, address: Ip): Locality {
+    const { key } = contribution.service;
+    const family = familyOf(address);
+    let families = this.#localities.get(key);
+    if (families === undefined) this.#localities.set(key, families = new Map());
+    let found = families.get(family);
+    if (found === undefined) {
+      const slices = this.#slices.get(key);
+      found = slices === undefined ? nowhere : localityOf(slices.values(), family);
+      families.set(family, found);
+    }
+    return found;
+  }
+
+  #refreshPolicies(): void {
+    let changed = false;
+    for (const change of this.#cursors.policies.take()) {
+      if (this.book.set(change.key, change.value)) changed = true;
+    }
+    if (!changed) return;
+    this.#all = true;
+    const policies = this.book.all();
+    for (const service of this.#tables.services.unordered()) this.#contribute(service.key, service, policies);
+  }
+
+  #setNode(name: string, node: Node | undefined): void {
+    this.#nodeList = undefined;
+    const before = this.#nodes.get(name);
+    const after = node === undefined ? undefined : nodeFacts(node);
+    if (JSON.stringify(before) === JSON.stringify(after)) return;
+    this.#all = true;
+    for (const text of before?.addresses ?? []) {
+      const parsed = parseIpUnmapped(text);
+      if (!parsed.ok) continue;
+      const names = this.#nodeAddresses.get(parsed.value);
+      names?.delete(name);
+      if (names?.size === 0) this.#nodeAddresses.delete(parsed.value);
+    }
+    for (const text of after?.addresses ?? []) {
+      const parsed = parseIpUnmapped(text);
+      if (!parsed.ok) continue;
+      const names = this.#nodeAddresses.get(parsed.value) ?? new Set();
+      this.#nodeAddresses.set(parsed.value, names.add(name));
+    }
+    if (after === undefined) this.#nodes.delete(name);
+    else this.#nodes.set(name, after);
+  }
+
+  #refreshSlices(): void {
+    const touched = new Set<string>();
+    for (const { key, value } of this.#cursors.slices.take()) {
+      const before = this.#sliceService.get(key);
+      if (before !== undefined) this.#slices.get(before)?.delete(key);
+      const after = value?.service;
+      if (value === undefined || after === undefined) this.#sliceService.delete(key);
+      else {
+        this.#sliceService.set(key, after);
+        const slices = this.#slices.get(after) ?? new Map<string, EndpointSlice>();
+        this.#slices.set(after, slices.set(key, value));
+      }
+      for (const service of [before, after]) if (service !== undefined) touched.add(service);
+    }
+    for (const service of touched) {
+      if (this.#slices.get(service)?.size === 0) this.#slices.delete(service);
+      this.#localities.delete(service);
+      // Under policy Cluster endpoints do not decide who announces (C5).
+      for (const [address, one] of this.#byService.get(service) ?? []) {
+        if (one.service.externalTrafficPolicy === 'Local') this.#changed.add(address);
+      }
+    }
+  }
+
+  #setService(key: string, service: Service | undefined): void {
+    if (service === undefined) this.#localities.delete(key);
+    this.#contribute(key, service, this.book.all());
+  }
+
+  #contribute(key: string, service: Service | undefined, policies: readonly CompiledPolicy[]): void {
+    const before = this.#byService.get(key);
+    const wanted = service === undefined ? undefined : contributionsOf(service, policies);
+    if (before === undefined && (wanted === undefined || wanted.size === 0)) return;
+    const after = new Map<Ip, Contribution>();
+    if (service !== undefined) {
+      for (const [address, list] of wanted ?? []) after.set(address, { service, policies: list });
+    }
+    for (const address of before?.keys() ?? []) if (!after.has(address)) this.#drop(address, key);
+    for (const [address, one] of after) {
+      if (!sameContribution(before?.get(address), one)) this.#changed.add(address);
+      const services = this.#byIp.get(address) ?? new Map<string, Contribution>();
+      this.#byIp.set(address, services.set(key, one));
+    }
+    if (after.size === 0) this.#byService.delete(key);
+    else this.#byService.set(key, after);
+  }
+
+  #drop(address: Ip, key: string): void {
+    const services = this.#byIp.get(address);
+    services?.delete(key);
+    if (services?.size === 0) this.#byIp.delete(address);
+    this.#changed.add(address);
+  }
+}
+
+// A Service changes for many reasons; only these reach an announcement.
+function sameContribution(left: Contribution | undefined, right: Contribution): boolean {
+  return left !== undefined && left.policies.length === right.policies.length
+    && left.policies.every((policy, index) => policy === right.policies[index])
+    && left.service.externalTrafficPolicy === right.service.externalTrafficPolicy
+    && left.service.meta.uid === right.service.meta.uid;
+}

@@ -1,0 +1,94 @@
+import type { Ip } from '../lb/ip.ts';
+import type { EventSink, Journal, JournalEntry, Micros, ObjectEvent } from '../lb/ports.ts';
+import type { Catalogue } from './catalogue.ts';
+
+const causes: Readonly<Record<string, string>> = {
+  T1: 'release', T2: 'crash', T3: 'crash', T4: 're-take', T5: 'new', T6: 'crash', T7: 're-take',
+};
+
+/** Says what happened to an address, to people by Events and to logs and oracles by the journal. */
+export class Chronicle {
+  #ports: { readonly events: EventSink; readonly journal: Journal };
+  #catalogue: Catalogue;
+  #node: string;
+
+  constructor(ports: { readonly events: EventSink; readonly journal: Journal }, catalogue: Catalogue, node: string) {
+    this.#ports = ports;
+    this.#catalogue = catalogue;
+    this.#node = node;
+  }
+
+  /** `took`: from when the lock was seen takeable until its key was verified. */
+  announced(address: Ip, of: { readonly rule: string; readonly links: readonly string[]; readonly took: Micros }): void {
+    const cause = causes[of.rule] ?? 'new';
+    const text = `node ${this.#node} answers for ${address} on ${of.links.join(', ')}`
+      + ` (${cause}, ${Math.round(of.took / 1000)} ms)`;
+    this.#note('info', 'l2.announced', address, text);
+    this.event(address, { type: 'Normal', reason: 'L2Announced', message: text });
+  }
+
+  failover(address: Ip, former: string): void {
+    this.#note('info', 'l2.failover', address, `node ${this.#node} took ${address} over from ${former}`);
+  }
+
+  released(address: Ip, why: string | undefined): void {
+    const text = `node ${this.#node} released ${address}${why === undefined ? '' : `: ${why}`}`;
+    this.#note('info', 'l2.released', address, text);
+    this.event(address, { type: 'Normal', reason: 'L2Released', message: text });
+  }
+
+  lost(address: Ip, cause: 'lost' | 'fenced' | 'denied'): void {
+    const fenced = cause === 'fenced';
+    const text = fenced
+      ? `node ${this.#node} stopped answering for ${address}: its session is lost`
+      : `node ${this.#node} stopped answering for ${address}: its lock is no longer this session's`;
+    this.#note('warn', 'l2.lost', address, text);
+    this.event(address, { type: 'Warning', reason: fenced ? 'L2Fenced' : 'L2Lost', message: text });
+  }
+
+  programFailed(address: Ip): void {
+    const text = `node ${this.#node} could not program ${address} three times; it declines it for 30 s.`
+      + ' Look at the fill of map fl_l2';
+    this.#note('error', 'l2.programFailed', address, text);
+    this.event(address, { type: 'Warning', reason: 'L2ProgramFailed', message: text });
+  }
+
+  conflict(address: Ip, macs: { readonly own: string; readonly foreign: string }): void {
+    const text = `${macs.foreign} claims ${address}, which node ${this.#node} (${macs.own}) answers for;`
+      + ' find the host that has it configured';
+    this.#note('warn', 'l2.conflictSeen', address, text);
+    this.event(address, { type: 'Warning', reason: 'L2Conflict', message: text });
+  }
+
+  duplicateSegment(address: Ip, links: { readonly silent: string; readonly kept: string }): void {
+    const text = `links ${links.silent} and ${links.kept} of node ${this.#node} are one segment;`
+      + ` only ${links.kept} answers`;
+    this.#note('warn', 'l2.duplicateSegment', address, text);
+    this.event(address, { type: 'Warning', reason: 'L2DuplicateSegment', message: text });
+  }
+
+  healed(address: Ip, text: string): void {
+    this.#note('info', 'l2.announcedAfterHeal', address, text);
+  }
+
+  mismatch(address: string, text: string): void {
+    this.#note('warn', 'l2.mapMismatch', address, text);
+  }
+
+  /** About the node as a whole. */
+  note(level: JournalEntry['level'], code: string, text: string): void {
+    this.#ports.journal.note({ level, component: 'l2', code, object: this.#node, text });
+  }
+
+  /** One Event on each Service that contributes the address. */
+  event(address: Ip, event: Omit<ObjectEvent, 'object'>): void {
+    for (const { service } of this.#catalogue.contributions(address)) {
+      const { namespace, name, uid } = service.meta;
+      this.#ports.events.emit({ object: { apiVersion: 'v1', kind: 'Service', namespace, name, uid }, ...event });
+    }
+  }
+
+  #note(level: JournalEntry['level'], code: string, object: string, text: string): void {
+    this.#ports.journal.note({ level, component: 'l2', code, object, text });
+  }
+}

@@ -1,0 +1,144 @@
+import { familyOf, type Ip } from '../lb/ip.ts';
+import type { Micros } from '../lb/ports.ts';
+import { compareText } from '../lb/table.ts';
+import { elect, isLocal, type Candidate, type Election, type Rule, type SessionFacts } from './candidacy.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { Rank } from './rank.ts';
+import type { Contribution } from './selection.ts';
+import { sessionFactsOf, type LeaseView } from './view.ts';
+
+const rankStep: Micros = 50_000;
+const rankMax = 20;
+
+export interface ElectionParts {
+  readonly catalogue: Catalogue;
+  readonly view: LeaseView;
+  readonly rank: Rank;
+  readonly ignoreExcludeLabel: boolean;
+  /** Facts of the own session, fresher than its Lease; undefined: none open, or an observer. */
+  readonly own: () => SessionFacts | undefined;
+  readonly silent: (name: string) => boolean;
+}
+
+/**
+ * Who could announce what, and in which order. Addresses with the same policies and localities
+ * share one election, so thousands of Services cost as many as there are differences among them.
+ */
+export class Elections {
+  #parts: ElectionParts;
+  #version = 0;
+  #seen = -1;
+  #catalogueSeen = -1;
+  #elections = new Map<string, Election>();
+  #sessions: ReadonlyMap<string, readonly SessionFacts[]> = new Map();
+  #declined = new Map<Ip, Set<string>>();
+
+  constructor(parts: ElectionParts) {
+    this.#parts = parts;
+  }
+
+  /** A session, a link or a silence changed: nothing computed before holds. */
+  outdate(): void {
+    this.#version += 1;
+  }
+
+  /** C1 to C7 for an address, shared with others of the same profile; C8 is in `candidates`. */
+  of(address: Ip): Election {
+    this.#renew();
+    const contributions = this.#parts.catalogue.contributions(address);
+    const profile = profileOf(address, contributions);
+    let election = this.#elections.get(profile);
+    if (election === undefined) {
+      election = elect({
+        ip: address, contributions, nodes: this.#parts.catalogue.nodes, sessions: this.#sessions,
+        locality: (one) => this.#parts.catalogue.locality(one, address),
+        ignoreExcludeLabel: this.#parts.ignoreExcludeLabel,
+      });
+      this.#elections.set(profile, election);
+    }
+    return election;
+  }
+
+  /** Those of the election that did not decline the address (C8). */
+  candidates(address: Ip): readonly Candidate[] {
+    const { candidates } = this.of(address);
+    const declined = this.#declined.get(address);
+    return declined === undefined ? candidates : candidates.filter((one) => !declined.has(one.identity));
+  }
+
+  /** First failing rule per node that is no candidate, by node name. */
+  failures(address: Ip): readonly (readonly [string, Rule])[] {
+    const failures = new Map(this.of(address).failures);
+    const standing = new Set(this.candidates(address).map((one) => one.node));
+    for (const { node } of this.of(address).candidates) if (!standing.has(node)) failures.set(node, 'C8');
+    return [...failures].sort(([a], [b]) => compareText(a, b));
+  }
+
+  /** Rank by class, then by rendezvous hash; 0 acts first. */
+  position(address: Ip, own: Candidate): number {
+    const others = this.candidates(address);
+    const rivals: string[] = [];
+    let before = 0;
+    for (const other of others) {
+      if (other.node === own.node) continue;
+      if (other.reluctant === own.reluctant) rivals.push(other.node);
+      else if (own.reluctant) before += 1;
+    }
+    return before + this.#parts.rank.position(address, own.node, rivals);
+  }
+
+  /** E1: how long a candidate of that rank lets better ones go first. */
+  delay(address: Ip, own: Candidate): Micros {
+    return Math.min(this.position(address, own), rankMax) * rankStep;
+  }
+
+  /** E1 for the closing of a session (T3), among all nodes with a live session. */
+  closingDelay(identity: string, node: string): Micros {
+    this.#renew();
+    const nodes = [...this.#sessions.entries()].filter(([, list]) => list.some((one) => one.live));
+    const others = nodes.map(([name]) => name);
+    return Math.min(this.#parts.rank.position(identity, node, others), rankMax) * rankStep;
+  }
+
+  #renew(): void {
+    const { catalogue } = this.#parts;
+    if (this.#seen === this.#version && this.#catalogueSeen === catalogue.version) return;
+    if (this.#seen !== this.#version) this.#readSessions();
+    this.#seen = this.#version;
+    this.#catalogueSeen = catalogue.version;
+    this.#elections.clear();
+  }
+
+  #readSessions(): void {
+    const { view, own, silent } = this.#parts;
+    const mine = own();
+    const sessions = new Map<string, SessionFacts[]>();
+    this.#declined.clear();
+    const add = (facts: SessionFacts): void => {
+      const list = sessions.get(facts.node);
+      if (list === undefined) sessions.set(facts.node, [facts]);
+      else list.push(facts);
+      for (const text of facts.declined) {
+        // Written by a daemon from canonical addresses; another text equals no address and is inert.
+        const address = text as Ip;
+        const identities = this.#declined.get(address) ?? new Set();
+        this.#declined.set(address, identities.add(facts.identity));
+      }
+    };
+    if (mine !== undefined) add(mine);
+    for (const name of [...view.sessions.keys()].sort(compareText)) {
+      const seen = view.sessions.get(name);
+      if (seen === undefined || seen.node === mine?.node) continue;
+      add(sessionFactsOf(seen, !silent(name)));
+    }
+    this.#sessions = sessions;
+  }
+}
+
+function profileOf(address: Ip, contributions: readonly Contribution[]): string {
+  const parts = contributions.map((one) => {
+    const names = one.policies.map((policy) => policy.name).join(',');
+    return isLocal(one) ? `${names}#${one.service.key}` : names;
+  });
+  return `${familyOf(address)} ${[...new Set(parts)].sort(compareText).join(' ')}`;
+}

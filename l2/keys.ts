@@ -1,0 +1,152 @@
+import type { Ip } from '../lb/ip.ts';
+import type { KernelPort, Micros } from '../lb/ports.ts';
+import { compareText } from '../lb/table.ts';
+import {
+  decodeResponderValue, encodeResponderKey, encodeResponderValue, responderMap,
+} from './responder-map.ts';
+
+interface Key {
+  readonly bytes: Uint8Array;
+  readonly mac: string;
+  expiry: Micros;
+}
+
+/** A link as keys need it. */
+export interface KeyLink {
+  readonly ifindex: number;
+  readonly mac: string;
+}
+
+/** What the level check found and put right. */
+export interface KeyCheck {
+  /** Addresses with a key missing or different. */
+  readonly mismatched: readonly Ip[];
+  /** Keys that nobody wanted; they are deleted. */
+  readonly strays: number;
+}
+
+/**
+ * This node's keys in the responder map, the only place that decides who answers. Expiries are
+ * CLOCK_BOOTTIME in microseconds here and in nanoseconds in the map.
+ */
+export class ResponderKeys {
+  #kernel: KernelPort;
+  #held = new Map<Ip, Map<number, Key>>();
+  /** Writes that the kernel refused. */
+  errors = 0;
+
+  constructor(kernel: KernelPort) {
+    this.#kernel = kernel;
+  }
+
+  /** Rule S2: deletes everything and reads the map back; false: something is left. */
+  clear(): boolean {
+    this.#held.clear();
+    for (const { key } of this.#kernel.dump(responderMap)) this.#kernel.remove(responderMap, key);
+    return this.#kernel.dump(responderMap).length === 0;
+  }
+
+  has(address: Ip): boolean {
+    return this.#held.has(address);
+  }
+
+  /** Interfaces with a key of this address, ascending. */
+  ifindexes(address: Ip): number[] {
+    return [...(this.#held.get(address)?.keys() ?? [])].sort((a, b) => a - b);
+  }
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** Makes the keys of `address` be exactly those of `links`, and reads them back (L2). */
+  put(address: Ip, links: readonly KeyLink[], expiry: Micros): boolean {
+    const keys = this.#held.get(address) ?? new Map<number, Key>();
+    this.#held.set(address, keys);
+    let sound = true;
+    for (const ifindex of this.ifindexes(address)) {
+      if (!links.some((link) => link.ifindex === ifindex) && !this.#removeOne(keys, ifindex)) sound = false;
+    }
+    for (const { ifindex, mac } of links) {
+      const bytes = keys.get(ifindex)?.bytes ?? encodeResponderKey({ ifindex, ip: address });
+      keys.set(ifindex, { bytes, mac, expiry });
+      const value = encodeResponderValue({ expiryNs: BigInt(expiry) * 1000n, mac });
+      const written = this.#kernel.update(responderMap, { key: bytes, value }, 'any');
+      if (!written.ok) this.errors += 1;
+      if (!written.ok || !sameBytes(this.#kernel.lookup(responderMap, bytes), value)) sound = false;
+    }
+    return sound;
+  }
+
+  /** Raises the expiry of existing keys; never creates one (l2.md 5.4). */
+  extend(address: Ip, expiry: Micros): void {
+    for (const key of this.#held.get(address)?.values() ?? []) {
+      if (expiry <= key.expiry) continue;
+      const value = encodeResponderValue({ expiryNs: BigInt(expiry) * 1000n, mac: key.mac });
+      const written = this.#kernel.update(responderMap, { key: key.bytes, value }, 'exist');
+      // A missing key is the level check's to repair, an expiry that did not rise dies by itself.
+      if (written.ok) key.expiry = expiry;
+      else this.errors += 1;
+    }
+  }
+
+  /** Deletes every key of `address` and reads them back as gone; false: one may be left. */
+  remove(address: Ip): boolean {
+    const keys = this.#held.get(address);
+    if (keys === undefined) return true;
+    let gone = true;
+    for (const ifindex of this.ifindexes(address)) if (!this.#removeOne(keys, ifindex)) gone = false;
+    if (gone) this.#held.delete(address);
+    return gone;
+  }
+
+  /** The latest instant at which a key of `address` may still answer. */
+  lastExpiry(address: Ip): Micros {
+    let last = 0;
+    for (const key of this.#held.get(address)?.values() ?? []) last = Math.max(last, key.expiry);
+    return last;
+  }
+
+  /** Compares the map with what should be in it; strays go at once. */
+  check(): KeyCheck {
+    const expected = new Map<string, { readonly address: Ip; readonly key: Key }>();
+    for (const [address, keys] of this.#held) {
+      for (const key of keys.values()) expected.set(textOf(key.bytes), { address, key });
+    }
+    let strays = 0;
+    for (const { key, value } of this.#kernel.dump(responderMap)) {
+      const text = textOf(key);
+      const found = expected.get(text);
+      if (found === undefined) {
+        strays += 1;
+        this.#kernel.remove(responderMap, key);
+      } else if (matches(found.key, value)) expected.delete(text);
+    }
+    const mismatched = new Set<Ip>();
+    for (const { address } of expected.values()) mismatched.add(address);
+    return { mismatched: [...mismatched].sort(compareText), strays };
+  }
+
+  #removeOne(keys: Map<number, Key>, ifindex: number): boolean {
+    const key = keys.get(ifindex);
+    if (key === undefined) return true;
+    const removed = this.#kernel.remove(responderMap, key.bytes);
+    if (!removed.ok) this.errors += 1;
+    if (this.#kernel.lookup(responderMap, key.bytes) !== undefined) return false;
+    keys.delete(ifindex);
+    return true;
+  }
+}
+
+function matches(key: Key, value: Uint8Array): boolean {
+  const stored = decodeResponderValue(value);
+  return stored.mac === key.mac && stored.expiryNs === BigInt(key.expiry) * 1000n;
+}
+
+function sameBytes(left: Uint8Array | undefined, right: Uint8Array): boolean {
+  return left !== undefined && left.length === right.length && left.every((byte, index) => byte === right[index]);
+}
+
+function textOf(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
+}

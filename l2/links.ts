@@ -1,0 +1,181 @@
+import { parseIpUnmapped, type Family, type Ip } from '../lb/ip.ts';
+import type { Clock, LinkFacts, LinkPort, Micros } from '../lb/ports.ts';
+import { compareText } from '../lb/table.ts';
+import type { SessionLink } from './lease.ts';
+import { compileExpression } from './policy.ts';
+
+const holdUp: Micros = 2_000_000;
+const suspension: Micros = 60_000_000;
+const families = ['IPv4', 'IPv6'] as const;
+
+/** A usable network interface (rule I1) with what an announcement on it needs. */
+export interface Link {
+  readonly name: string;
+  readonly ifindex: number;
+  readonly mac: string;
+  /** Source of unsolicited advertisements; undefined where the link has none (yet). */
+  readonly linkLocal: Ip | undefined;
+  readonly families: readonly Family[];
+}
+
+interface Known {
+  facts: LinkFacts;
+  /** Carrier and administrative state allow use since then; undefined: not now. */
+  readySince: Micros | undefined;
+  usable: boolean;
+  /** Had carrier in this session and lost it. */
+  lost: boolean;
+}
+
+/**
+ * The managed interfaces and which of them are usable (l2.md 11). A link that comes back is held
+ * back for 2 s of stable carrier; loss counts at once.
+ */
+export class Links {
+  #ports: { readonly clock: Clock; readonly link: LinkPort };
+  #devices: readonly string[];
+  #known = new Map<string, Known>();
+  /** `name family` of links that I5 keeps silent, with the end of it and the link that stays. */
+  #suspended = new Map<string, { until: Micros; by: string }>();
+  #started = false;
+  #nodeAddresses: ReadonlySet<string> = new Set();
+
+  constructor(ports: { readonly clock: Clock; readonly link: LinkPort }, devices: readonly string[]) {
+    this.#ports = ports;
+    this.#devices = devices;
+  }
+
+  /** Addresses of the own Node object: they make a device managed where no list does. */
+  setNodeAddresses(addresses: readonly string[]): void {
+    this.#nodeAddresses = new Set(addresses);
+  }
+
+  /** Reads the interfaces anew. Returns when to look again; undefined: after the next change. */
+  refresh(): Micros | undefined {
+    const now = this.#ports.clock.now();
+    const present = new Set<string>();
+    let again: Micros | undefined;
+    for (const facts of this.#ports.link.links()) {
+      if (!this.#managed(facts)) continue;
+      present.add(facts.name);
+      const due = this.#observe(facts, now);
+      if (due !== undefined) again = Math.min(again ?? due, due);
+    }
+    for (const [name, known] of this.#known) if (!present.has(name)) this.#lose(known);
+    for (const [key, { until }] of this.#suspended) {
+      if (until <= now) this.#suspended.delete(key);
+      else again = Math.min(again ?? until, until);
+    }
+    this.#started = true;
+    return again;
+  }
+
+  /** Usable now, by name. */
+  usable(): Link[] {
+    const links: Link[] = [];
+    for (const name of [...this.#known.keys()].sort(compareText)) {
+      const known = this.#known.get(name);
+      if (known === undefined || !known.usable) continue;
+      links.push({
+        name, ifindex: known.facts.ifindex, mac: known.facts.mac,
+        linkLocal: known.facts.addresses.find((one) => /^fe[89ab]/u.test(one)),
+        families: families.filter((family) => !this.#suspended.has(`${name} ${family}`)),
+      });
+    }
+    return links;
+  }
+
+  /** What the session tells of them, lost ones included. */
+  told(): SessionLink[] {
+    return [...this.#known.keys()].sort(compareText).flatMap((name) => {
+      const known = this.#known.get(name);
+      if (known === undefined || (!known.usable && !known.lost)) return [];
+      const kept = families.filter((family) => !this.#suspended.has(`${name} ${family}`));
+      return [{ name, mac: known.facts.mac, up: known.usable, lost: known.lost, families: kept }];
+    });
+  }
+
+  /** The interface with that MAC, if it is one of this node's. */
+  owner(mac: string): LinkFacts | undefined {
+    return this.#ports.link.links().find((facts) => facts.mac === mac);
+  }
+
+  /** True for an address configured on an interface: that kernel answers by itself (C8). */
+  configured(address: Ip): boolean {
+    return this.#ports.link.links().some((facts) => facts.addresses.includes(address));
+  }
+
+  /** Rule I5: an own frame sent on one link arrived on another; the higher ifindex falls silent. */
+  sameSegment(of: { readonly sent: LinkFacts; readonly received: number }, family: Family): boolean {
+    const other = this.#ports.link.links().find((facts) => facts.ifindex === of.received);
+    if (other === undefined || other.ifindex === of.sent.ifindex) return false;
+    const [kept, silent] = other.ifindex < of.sent.ifindex ? [other, of.sent] : [of.sent, other];
+    const key = `${silent.name} ${family}`;
+    const fresh = !this.#suspended.has(key);
+    this.#suspended.set(key, { until: this.#ports.clock.now() + suspension, by: kept.name });
+    return fresh;
+  }
+
+  /** Suspended links with the link that goes on answering, for notices. */
+  suspensions(): { readonly link: string; readonly by: string }[] {
+    return [...this.#suspended.keys()].sort(compareText).map((key) => ({
+      link: key.slice(0, key.lastIndexOf(' ')), by: this.#suspended.get(key)?.by ?? '',
+    }));
+  }
+
+  /** A new session has lost no link yet. */
+  forgetLosses(): void {
+    for (const known of this.#known.values()) known.lost = false;
+  }
+
+  #observe(facts: LinkFacts, now: Micros): Micros | undefined {
+    const known = this.#known.get(facts.name);
+    const fit = fitForUse(facts);
+    if (known === undefined) {
+      const usable = fit && !this.#started;
+      this.#known.set(facts.name, { facts, readySince: fit ? now : undefined, usable, lost: false });
+      return fit && !usable ? now + holdUp : undefined;
+    }
+    const recreated = known.facts.ifindex !== facts.ifindex;
+    known.facts = facts;
+    if (!fit || recreated) this.#lose(known);
+    if (!fit) return undefined;
+    known.readySince ??= now;
+    if (known.usable) return undefined;
+    if (now < known.readySince + holdUp) return known.readySince + holdUp;
+    known.usable = true;
+    known.lost = false;
+    return undefined;
+  }
+
+  #lose(known: Known): void {
+    if (known.usable) known.lost = true;
+    known.usable = false;
+    known.readySince = undefined;
+  }
+
+  #managed(facts: LinkFacts): boolean {
+    if (facts.loopback) return false;
+    if (this.#devices.length === 0) {
+      return facts.defaultRoute || facts.addresses.some((one) => this.#isNodeAddress(one));
+    }
+    return this.#devices.some((device) => {
+      if (device === facts.name) return true;
+      const compiled = compileExpression(device);
+      return compiled.ok && compiled.value.matcher(facts.name).find();
+    });
+  }
+
+  #isNodeAddress(address: Ip): boolean {
+    for (const text of this.#nodeAddresses) {
+      const parsed = parseIpUnmapped(text);
+      if (parsed.ok && parsed.value === address) return true;
+    }
+    return false;
+  }
+}
+
+function fitForUse(facts: LinkFacts): boolean {
+  const unicast = (Number.parseInt(facts.mac.slice(0, 2), 16) & 1) === 0 && facts.mac !== '00:00:00:00:00:00';
+  return facts.adminUp && facts.carrier && unicast && !facts.noArp && !facts.enslaved;
+}
