@@ -74,10 +74,11 @@ export class Cluster {
     this.world = new World({ seed: input.seed, order: input.order ?? 'fifo' });
     this.tap = new PacketTap(this.world);
     this.prepared = prepareManifests(input.objects, input.cluster.nodes, ownNamespace);
-    this.settings = parseClusterSettings({ ...this.prepared.settings, ...input.cluster.settings });
-    this.api = new ApiServer(this.world, { freeze: input.freeze ?? false });
+    const serviceCidrs = serviceRanges(this.prepared.objects);
+    this.api = new ApiServer(this.world, { freeze: input.freeze ?? false, serviceCidrs });
     this.path = new ApiPath(this.world);
     this.store = new ObjectStore(this.api);
+    this.settings = parseClusterSettings({ ...this.prepared.settings, ...input.cluster.settings }, serviceCidrs);
     const refused = this.api.load(this.prepared.objects);
     this.faults = [
       ...refused,
@@ -137,11 +138,15 @@ export class Cluster {
 
   /** What is under way anywhere; empty when the cluster waits for nothing. */
   pending(): string[] {
-    const ours = this.machines.all().flatMap(({ agent, controller }) => [
-      ...(agent.agent?.pending() ?? []).map((text) => `${agent.name}: ${text}`),
-      ...(controller?.controller?.pending() ?? []).map((text) => `${controller?.name ?? ''}: ${text}`),
-    ]);
-    return [...this.actors.pending(), ...ours];
+    const agents = this.machines.all().flatMap(({ agent }) => (
+      (agent.agent?.pending() ?? []).map((text) => `${agent.name}: ${text}`)
+    ));
+    const leader = this.machines.all().find(({ controller }) => controller?.leads === true)?.controller;
+    // A standby waits for ever; a cluster in which nobody leads is waiting for one.
+    const controller = leader === undefined
+      ? ['no controller leads']
+      : (leader.controller?.pending() ?? []).map((text) => `${leader.name}: ${text}`);
+    return [...this.actors.pending(), ...agents, ...controller];
   }
 
   /** Differences between what should be and what is, besides work that is pending. */
@@ -207,6 +212,13 @@ export class Cluster {
       return decoded.ok ? [decoded.value] : [];
     });
   }
+}
+
+// Dual-stack where a Node has an IPv6 address, as an administrator would have set it up.
+function serviceRanges(objects: readonly KubeObject[]): string[] {
+  const nodes = objects.filter((object) => object.kind === 'Node');
+  const dual = JSON.stringify(nodes.map((node) => node['status'])).includes('::');
+  return dual ? ['10.96.0.0/16', 'fd00:10:96::/112'] : ['10.96.0.0/16'];
 }
 
 // 40 s before Kubernetes 1.32 (kubernetes#126287).

@@ -1,5 +1,6 @@
 import { datapathDefaults, type DatapathOptions } from '../../lb/datapathoptions.ts';
 import { defaultIpamSettings, ipamSettingNames, parseIpamSettings, type IpamSettings } from '../../lb/ipam/settings.ts';
+import { parsePrefix, type Prefix } from '../../lb/ip.ts';
 import type { Fault } from '../../lb/model.ts';
 import { parseL2Settings, type L2Settings } from '../../l2/settings.ts';
 
@@ -25,7 +26,9 @@ const datapathNames: readonly string[] = [
  * Reads settings by the names of interface.md 10; those absent have their defaults. Grouped keys
  * may also be nested mappings, as people write them in YAML.
  */
-export function parseClusterSettings(record: Readonly<Record<string, unknown>>): ClusterSettings {
+export function parseClusterSettings(
+  record: Readonly<Record<string, unknown>>, serviceCidrs: readonly string[],
+): ClusterSettings {
   const flat = flatten(record);
   const faults: Fault[] = [];
   const known = new Set([...ipamSettingNames, ...l2Names, ...datapathNames]);
@@ -41,9 +44,14 @@ export function parseClusterSettings(record: Readonly<Record<string, unknown>>):
   return {
     ipam: { ...allocation, l2: allocation.l2 && enabled },
     l2: { ...l2.settings, enabled },
-    datapath: readDatapath(flat, faults),
+    datapath: { ...readDatapath(flat, faults), serviceRanges: serviceCidrs.flatMap(prefixOf) },
     faults,
   };
+}
+
+function prefixOf(text: string): Prefix[] {
+  const parsed = parsePrefix(text);
+  return parsed.ok ? [parsed.value.prefix] : [];
 }
 
 function flatten(record: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
