@@ -1,6 +1,8 @@
 import type { Micros } from '../../lb/ports.ts';
 import type { Result } from '../../lb/result.ts';
-import type { KubeAnswer, KubeError, KubeObject, KubeRequest, WatchEvent } from '../../kube/port.ts';
+import type {
+  KubeAnswer, KubeError, KubeObject, KubeRequest, WatchEvent,
+} from '../../kube/port.ts';
 import type { Resource } from '../../kube/resource.ts';
 import type { World } from '../world.ts';
 import type { Catalog } from './catalog.ts';
@@ -79,7 +81,9 @@ export type ActorWrite =
  * Makes the writes in order, as `user`, and returns the first refusal. All are tried: a refused
  * one says nothing about the others. What is gone already counts as removed.
  */
-export function applyWrites(api: ActorApi, user: string, writes: readonly ActorWrite[]): KubeError | undefined {
+export function applyWrites(
+  api: ActorApi, user: string, writes: readonly ActorWrite[],
+): KubeError | undefined {
   let refusal: KubeError | undefined;
   for (const write of writes) {
     const done = api.handle(requestOf(write), user);

@@ -5,7 +5,9 @@ import { assert } from '../../lb/result.ts';
 import type { KubeObject } from '../../kube/port.ts';
 import { resources } from '../../kube/resource.ts';
 import type { World } from '../world.ts';
-import { applyWrites, defaultTimings, type ActorApi, type ActorContext, type ActorTimings } from './actor.ts';
+import {
+  applyWrites, defaultTimings, type ActorApi, type ActorContext, type ActorTimings,
+} from './actor.ts';
 import { Catalog, type Step } from './catalog.ts';
 import { daemonSets } from './daemonset.ts';
 import { deployments } from './deployment.ts';
@@ -96,7 +98,9 @@ class BuiltInActors implements Actors {
     this.#scheduler = new Scheduler(context);
     this.#slices = new SliceController(context);
     this.#garbage = new GarbageCollector(context);
-    const deploymentController = new WorkloadController(context, deployments(context, (uid) => this.#sets.of(uid)));
+    const deploymentController = new WorkloadController(
+      context, deployments(context, (uid) => this.#sets.of(uid)),
+    );
     this.#sets = new OwnedSets((key) => deploymentController.look(key));
     this.#daemons = new WorkloadController(context, daemonSets(context));
     this.#workloads = [
@@ -183,13 +187,16 @@ class BuiltInActors implements Actors {
   }
 
   #probe(choice: PodChoice, passes: boolean): void {
-    for (const pod of this.#chosen(choice)) this.#kubelets.get(pod.spec.nodeName)?.probe(pod.uid, passes);
+    for (const pod of this.#chosen(choice)) {
+      this.#kubelets.get(pod.spec.nodeName)?.probe(pod.uid, passes);
+    }
   }
 
   #chosen(choice: PodChoice): readonly PodView[] {
     const compiled = compileSelector(choice.labels);
     if (!compiled.ok) return [];
-    return this.#names().flatMap((name) => this.#context.catalog.podsOn(name)).filter((pod) => podActive(pod)
+    const pods = this.#names().flatMap((name) => this.#context.catalog.podsOn(name));
+    return pods.filter((pod) => podActive(pod)
       && (choice.namespace === undefined || choice.namespace === pod.namespace)
       && (choice.name === undefined || choice.name === pod.name) && compiled.value(pod.labels));
   }
@@ -217,10 +224,7 @@ class BuiltInActors implements Actors {
     this.#slices.nodeChanged(step);
     this.#lifecycle.nodeChanged(step);
     this.#garbage.nodeChanged(step);
-    const heartbeatOnly = before !== undefined && after !== undefined && before.ready === after.ready
-      && before.object['spec'] === after.object['spec'] && before.labels === after.labels
-      && before.addresses.join() === after.addresses.join();
-    if (heartbeatOnly) return;
+    if (before !== undefined && after !== undefined && sameMachine(before, after)) return;
     this.#daemons.lookAtAll();
     if (after !== undefined) this.#kubelets.get(after.name)?.nodeChanged();
   }
@@ -229,7 +233,9 @@ class BuiltInActors implements Actors {
     const object = this.#context.catalog.node(node)?.object;
     if (object === undefined) return;
     const body: KubeObject = { ...object, spec: { ...fields(object['spec']), unschedulable } };
-    applyWrites(this.#context.api, 'kubernetes-admin', [{ verb: 'replace', resource: resources.nodes, body }]);
+    applyWrites(
+      this.#context.api, 'kubernetes-admin', [{ verb: 'replace', resource: resources.nodes, body }],
+    );
   }
 
   #drained(node: string): readonly PodView[] {
@@ -245,4 +251,10 @@ class BuiltInActors implements Actors {
       this.#context.world.schedule(0, what, () => drain.done?.());
     }
   }
+}
+
+// A heartbeat changes nothing that a pod or a daemon depends on.
+function sameMachine(before: NodeView, after: NodeView): boolean {
+  return before.ready === after.ready && before.object['spec'] === after.object['spec']
+    && before.labels === after.labels && before.addresses.join() === after.addresses.join();
 }

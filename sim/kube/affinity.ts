@@ -7,14 +7,15 @@ export type NodeTest = (node: NodeView) => boolean;
 
 /**
  * nodeSelector and required node affinity of a pod spec: terms are alternatives, the expressions of
- * one term hold together, an empty term matches nothing. A term that cannot be read matches nothing.
+ * one term hold together; a term that is empty or cannot be read matches nothing.
  */
 export function nodeTest(spec: Fields): NodeTest | undefined {
   const selector = Object.entries(labelsOf(spec['nodeSelector']));
   const affinity = fields(fields(spec['affinity'])['nodeAffinity']);
   const required = affinity['requiredDuringSchedulingIgnoredDuringExecution'];
   if (selector.length === 0 && required === undefined) return undefined;
-  const terms = required === undefined ? undefined : items(fields(required)['nodeSelectorTerms']).map(termTest);
+  const stated = items(fields(required)['nodeSelectorTerms']);
+  const terms = required === undefined ? undefined : stated.map(termTest);
   return (node) => selector.every(([key, value]) => node.labels[key] === value)
     && (terms === undefined || terms.some((term) => term(node)));
 }

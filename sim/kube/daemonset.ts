@@ -5,7 +5,9 @@ import { nodeTest } from './affinity.ts';
 import { fields, items, share, type Fields } from './fields.ts';
 import { effectiveTaints, type NodeView } from './node.ts';
 import { podActive, podFinished, type PodView } from './pod.ts';
-import { notReadyKey, placeable, tolerationOf, unreachableKey, unschedulableKey } from './taints.ts';
+import {
+  notReadyKey, placeable, tolerationOf, unreachableKey, unschedulableKey,
+} from './taints.ts';
 import {
   podOfTemplate, removePod, statusWrites, templateHashes, type WorkloadKind,
 } from './workload.ts';
@@ -58,7 +60,9 @@ function planDaemons(set: DaemonView): readonly ActorWrite[] {
     byNode.set(pod.spec.nodeName, [...byNode.get(pod.spec.nodeName) ?? [], pod]);
   }
   const wanted = new Set(nodes.map((node) => node.name));
-  const strays = pods.filter((pod) => !pod.deleting && (podFinished(pod) || !wanted.has(pod.spec.nodeName)));
+  const strays = pods.filter(
+    (pod) => !pod.deleting && (podFinished(pod) || !wanted.has(pod.spec.nodeName)),
+  );
   const doubles = nodes.flatMap((node) => (byNode.get(node.name) ?? []).filter(podActive).slice(1));
   // The terminating pod of a node keeps its place until it is gone.
   const missing = nodes.filter((node) => (byNode.get(node.name) ?? []).length === 0);

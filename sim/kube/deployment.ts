@@ -32,14 +32,18 @@ interface Rollout {
 }
 
 /** Deployment: one ReplicaSet per template, moved over within surge and unavailability. */
-export function deployments(context: ActorContext, setsOf: (uid: string) => readonly KubeObject[]): WorkloadKind {
+export function deployments(
+  context: ActorContext, setsOf: (uid: string) => readonly KubeObject[],
+): WorkloadKind {
   const hashOf = templateHashes();
   return {
     resource: resources.deployments,
     plan(deployment) {
       const sets = setsOf(deployment.metadata?.uid ?? '').map((set) => viewOf(context, set));
       const rollout = rolloutOf(deployment, sets, hashOf(deployment));
-      return [...planRollout(rollout), ...planStatus(rollout, sets, formatTime(context.world.wall))];
+      return [
+        ...planRollout(rollout), ...planStatus(rollout, sets, formatTime(context.world.wall)),
+      ];
     },
   };
 }
@@ -57,11 +61,17 @@ function rolloutOf(
   deployment: KubeObject, sets: readonly ReplicaSetView[], hash: string,
 ): Rollout {
   const template = fields(fields(deployment['spec'])['template']);
-  const sorted = [...sets].sort((left, right) => compareText(createdAt(left.object), createdAt(right.object))
-    || compareText(left.object.metadata?.name ?? '', right.object.metadata?.name ?? ''));
-  const labelled = sorted.find((set) => labelsOf(set.object.metadata?.['labels'])[hashLabel] === hash);
+  const nameOf = (set: ReplicaSetView): string => set.object.metadata?.name ?? '';
+  const sorted = [...sets].sort((left, right) =>
+    compareText(createdAt(left.object), createdAt(right.object))
+    || compareText(nameOf(left), nameOf(right)));
+  const labelled = sorted.find(
+    (set) => labelsOf(set.object.metadata?.['labels'])[hashLabel] === hash,
+  );
   // A set that came from another cluster carries that cluster's hash.
-  const current = labelled ?? sorted.find((set) => canonical(unhashed(set.object)) === canonical(template));
+  const current = labelled ?? sorted.find(
+    (set) => canonical(unhashed(set.object)) === canonical(template),
+  );
   return {
     deployment, hash, current, wanted: replicasOf(deployment),
     old: sorted.filter((set) => set !== current),
@@ -91,12 +101,17 @@ function planRolling(rollout: Rollout, bounds: Fields): readonly ActorWrite[] {
   const total = now + old.reduce((sum, set) => sum + set.replicas, 0);
   const room = Math.max(0, wanted + surge - total);
   const next = now >= wanted ? wanted : now + Math.min(wanted - now, room);
-  return [...grown(rollout, next), ...shrunk(rollout, { total, minAvailable: wanted - unavailable })];
+  return [
+    ...grown(rollout, next), ...shrunk(rollout, { total, minAvailable: wanted - unavailable }),
+  ];
 }
 
-function shrunk(rollout: Rollout, of: { total: number; minAvailable: number }): readonly ActorWrite[] {
+function shrunk(
+  rollout: Rollout, of: { total: number; minAvailable: number },
+): readonly ActorWrite[] {
   const { current, old } = rollout;
-  const newUnready = (current?.replicas ?? 0) - Math.min(current?.available ?? 0, current?.replicas ?? 0);
+  const asked = current?.replicas ?? 0;
+  const newUnready = asked - Math.min(current?.available ?? 0, asked);
   let budget = Math.max(0, of.total - of.minAvailable - newUnready);
   const next = old.map((set) => set.replicas);
   // Pods that do not serve go first: they cost nothing.
@@ -158,13 +173,20 @@ function unhashed(set: KubeObject): Fields {
   return { ...template, metadata: { ...metadata, labels } };
 }
 
-function planStatus(rollout: Rollout, sets: readonly ReplicaSetView[], stamp: string): readonly ActorWrite[] {
+function planStatus(
+  rollout: Rollout, sets: readonly ReplicaSetView[], stamp: string,
+): readonly ActorWrite[] {
   const { deployment, wanted, current } = rollout;
-  const sum = (count: (set: ReplicaSetView) => number): number => sets.reduce((all, set) => all + count(set), 0);
+  const sum = (of: (set: ReplicaSetView) => number): number =>
+    sets.reduce((all, set) => all + of(set), 0);
   const available = sum((set) => set.available);
-  const enough = available >= Math.max(wanted - (wanted > 1 ? Math.floor(wanted / 4) : 0), Math.min(wanted, 1));
+  const enough = available >= Math.max(
+    wanted - (wanted > 1 ? Math.floor(wanted / 4) : 0), Math.min(wanted, 1),
+  );
   const before = items(fields(deployment['status'])['conditions'])
-    .find((entry) => entry['type'] === 'Available' && entry['status'] === (enough ? 'True' : 'False'));
+    .find(
+      (entry) => entry['type'] === 'Available' && entry['status'] === (enough ? 'True' : 'False'),
+    );
   const condition = {
     type: 'Available', status: enough ? 'True' : 'False',
     reason: enough ? 'MinimumReplicasAvailable' : 'MinimumReplicasUnavailable',

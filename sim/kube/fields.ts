@@ -36,7 +36,9 @@ export function labelsOf(value: unknown): Labels {
   const map = fields(value);
   const entries = Object.entries(map);
   if (entries.every((entry) => typeof entry[1] === 'string')) return map as Labels;
-  return Object.fromEntries(entries.flatMap(([key, entry]) => typeof entry === 'string' ? [[key, entry]] : []));
+  return Object.fromEntries(
+    entries.flatMap(([key, entry]) => typeof entry === 'string' ? [[key, entry]] : []),
+  );
 }
 
 /** metav1.LabelSelector, with absent parts empty. */

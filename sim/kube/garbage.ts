@@ -12,7 +12,7 @@ const emptier = 'system:serviceaccount:kube-system:namespace-controller';
 const podCollector = 'system:serviceaccount:kube-system:pod-garbage-collector';
 const foreground = 'foregroundDeletion';
 const orphan = 'orphan';
-/** How long a node must be gone before its pods are removed, as kube-controller-manager's quarantine. */
+/** How long a node must be gone before its pods are removed, as in kube-controller-manager. */
 const orphanQuarantine = 40 * second;
 
 /**
@@ -29,9 +29,15 @@ export class GarbageCollector {
   constructor(context: ActorContext) {
     this.#context = context;
     const reaction = context.timings.garbageReaction;
-    this.#objects = new WorkQueue(context, { name: 'garbage', reaction }, (uid) => this.#collect(uid));
-    this.#namespaces = new WorkQueue(context, { name: 'namespaces', reaction }, (name) => this.#empty(name));
-    this.#nodes = new WorkQueue(context, { name: 'podgc', reaction }, (name) => this.#forceOff(name));
+    this.#objects = new WorkQueue(
+      context, { name: 'garbage', reaction }, (uid) => this.#collect(uid),
+    );
+    this.#namespaces = new WorkQueue(
+      context, { name: 'namespaces', reaction }, (name) => this.#empty(name),
+    );
+    this.#nodes = new WorkQueue(
+      context, { name: 'podgc', reaction }, (name) => this.#forceOff(name),
+    );
   }
 
   start(): void {
@@ -44,7 +50,8 @@ export class GarbageCollector {
     }
     for (const pod of this.#context.api.list(resources.pods)) {
       const node = text(fields(pod['spec'])['nodeName']);
-      if (node !== '' && this.#context.catalog.node(node) === undefined) this.#nodes.addAfter(node, orphanQuarantine);
+      const absent = node !== '' && this.#context.catalog.node(node) === undefined;
+      if (absent) this.#nodes.addAfter(node, orphanQuarantine);
     }
   }
 
@@ -77,7 +84,8 @@ export class GarbageCollector {
     const { uid = '', name = '' } = object.metadata ?? {};
     if (object.kind === 'Namespace') this.#namespaces.add(name);
     if (!deleting(object)) return;
-    if (finalizers(object).some((entry) => entry === foreground || entry === orphan)) this.#objects.add(uid);
+    const ours = finalizers(object).some((entry) => entry === foreground || entry === orphan);
+    if (ours) this.#objects.add(uid);
   }
 
   #removed(before: LedgerEntry | undefined): void {
@@ -88,8 +96,9 @@ export class GarbageCollector {
       const entry = this.#ledger.entry(owner);
       if (entry !== undefined && deleting(entry.object)) this.#objects.add(owner);
     }
+    const { namespace } = before;
     if (before.resource.kind === 'Namespace') this.#namespaces.forget(before.name);
-    else if (before.namespace !== '' && this.#going(before.namespace)) this.#namespaces.add(before.namespace);
+    else if (namespace !== '' && this.#going(namespace)) this.#namespaces.add(namespace);
   }
 
   #owned(entry: LedgerEntry): boolean {
@@ -128,7 +137,9 @@ export class GarbageCollector {
     if (namespace === undefined) return undefined;
     if (!deleting(namespace)) return applyWrites(api, emptier, this.#stubs(name));
     const rest = this.#ledger.inNamespace(name);
-    const refusal = applyWrites(api, emptier, rest.filter((entry) => !deleting(entry.object)).map(removal));
+    const refusal = applyWrites(
+      api, emptier, rest.filter((entry) => !deleting(entry.object)).map(removal),
+    );
     if (refusal !== undefined || this.#ledger.inNamespace(name).length > 0) return refusal;
     const now = api.get(resources.namespaces, '', name);
     if (now === undefined) return undefined;
@@ -142,12 +153,15 @@ export class GarbageCollector {
     const { api } = this.#context;
     const writes: ActorWrite[] = [];
     if (api.get(resources.serviceAccounts, namespace, 'default') === undefined) {
-      const body: KubeObject = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace, name: 'default' } };
+      const body: KubeObject = {
+        apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace, name: 'default' },
+      };
       writes.push({ verb: 'create', resource: resources.serviceAccounts, body });
     }
     if (api.get(resources.configMaps, namespace, 'kube-root-ca.crt') === undefined) {
       const body: KubeObject = {
-        apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace, name: 'kube-root-ca.crt' }, data: { 'ca.crt': '' },
+        apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace, name: 'kube-root-ca.crt' },
+        data: { 'ca.crt': '' },
       };
       writes.push({ verb: 'create', resource: resources.configMaps, body });
     }
@@ -186,5 +200,8 @@ function disowned(entry: LedgerEntry, owner: string): ActorWrite {
   const kept = items(metadata['ownerReferences']).filter((reference) => reference['uid'] !== owner);
   // Entries of a stored object are JSON: the filter only left some out.
   const ownerReferences = kept as readonly { readonly [key: string]: string | boolean }[];
-  return { verb: 'replace', resource: entry.resource, body: { ...entry.object, metadata: { ...metadata, ownerReferences } } };
+  return {
+    verb: 'replace', resource: entry.resource,
+    body: { ...entry.object, metadata: { ...metadata, ownerReferences } },
+  };
 }

@@ -36,7 +36,9 @@ export class Heartbeat {
   start(): void {
     this.#tell();
     const { leasePeriod } = this.#context.timings;
-    this.#arm(this.#context.world.stream(`kube/kubelet/${this.#options.node}`).between(1, leasePeriod));
+    this.#arm(
+      this.#context.world.stream(`kube/kubelet/${this.#options.node}`).between(1, leasePeriod),
+    );
   }
 
   beat(): void {
@@ -90,15 +92,17 @@ export class Heartbeat {
         name: node.name,
         ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: node.name, uid: node.uid }],
       },
-      spec: { holderIdentity: node.name, leaseDurationSeconds: timings.leaseDurationSeconds, renewTime },
+      spec: {
+        holderIdentity: node.name, leaseDurationSeconds: timings.leaseDurationSeconds, renewTime,
+      },
     };
     return { verb: 'create', resource: resources.leases, body };
   }
 
   #status(node: NodeView): readonly ActorWrite[] {
     const { world, timings } = this.#context;
-    const due = this.#reported === undefined || world.now - this.#reported >= timings.nodeStatusPeriod;
-    if (!due && node.ready === 'True') return [];
+    const next = this.#reported === undefined ? 0 : this.#reported + timings.nodeStatusPeriod;
+    if (world.now < next && node.ready === 'True') return [];
     this.#reported = world.now;
     return [{
       verb: 'replace', resource: resources.nodes, subresource: 'status',
@@ -109,8 +113,8 @@ export class Heartbeat {
 
 function readyNode(object: KubeObject, stamp: string): KubeObject {
   const ready = {
-    type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status',
-    lastHeartbeatTime: stamp,
+    type: 'Ready', status: 'True', reason: 'KubeletReady',
+    message: 'kubelet is posting ready status', lastHeartbeatTime: stamp,
   };
   const told = withCondition(object, ready, stamp);
   const status = fields(told['status']);

@@ -28,7 +28,7 @@ export interface NodeRuntime {
   readonly name: string;
   /** False while powered off or frozen: nothing of the kubelet runs then. */
   readonly running: boolean;
-  /** Differs after each boot; pods of another boot are gone. Absent: pods never vanish by themselves. */
+  /** Differs after each boot; pods of another boot are gone. Absent: pods survive all. */
   readonly bootId?: string;
   startPod(pod: NodePod): void;
   stopPod(uid: string): void;
@@ -81,9 +81,12 @@ export class Kubelet {
     const { reaction } = context.timings;
     const name = `kubelet/${runtime.name}`;
     // A kubelet without the API server drops its work: it looks at everything when it is back.
-    this.#queue = new WorkQueue(context, { name, reaction, reach: () => true }, (key) => this.#sync(key));
+    this.#queue = new WorkQueue(
+      context, { name, reaction, reach: () => true }, (key) => this.#sync(key),
+    );
     this.#heartbeat = new Heartbeat(context, {
-      node: runtime.name, reach: this.#reach, runs: () => runtime.running, back: () => this.#syncAll(),
+      node: runtime.name, reach: this.#reach,
+      runs: () => runtime.running, back: () => this.#syncAll(),
     });
   }
 
@@ -152,7 +155,9 @@ export class Kubelet {
     const changing = this.#sortedLocal().filter((local) => local.state === 'starting'
       || local.state === 'unready' || local.state === 'stopping');
     return [
-      ...changing.map((local) => `pod ${local.key} ${local.state === 'stopping' ? 'stopping' : 'starting'}`),
+      ...changing.map(
+        (local) => `pod ${local.key} ${local.state === 'stopping' ? 'stopping' : 'starting'}`,
+      ),
       ...this.#queue.pending().map((key) => `kubelet ${this.name} looks at ${key}`),
     ];
   }
@@ -209,7 +214,8 @@ export class Kubelet {
   }
 
   #report(pod: PodView, local: LocalPod): readonly ActorWrite[] {
-    const phase = local.finished ?? (local.state === 'starting' && local.restarts === 0 ? 'Pending' : 'Running');
+    const fresh = local.state === 'starting' && local.restarts === 0;
+    const phase = local.finished ?? (fresh ? 'Pending' : 'Running');
     const serving = local.state === 'ready' || (local.state === 'stopping' && local.servedBefore);
     const ready = serving && !local.probeFails;
     const ips = phase === 'Pending' && !local.hostNetwork ? [] : local.pod.ips;
@@ -228,7 +234,8 @@ export class Kubelet {
     const node = this.#context.catalog.node(this.name);
     if (node === undefined) return undefined;
     const { hostNetwork } = pod.spec;
-    const given = hostNetwork ? node.addresses : pod.ips.length > 0 ? pod.ips : this.#range.take(node.podCidrs);
+    const own = pod.ips.length > 0 ? pod.ips : undefined;
+    const given = hostNetwork ? node.addresses : own ?? this.#range.take(node.podCidrs);
     if (given === undefined || given.length === 0) return undefined;
     const { uid, name, namespace, key } = pod;
     const restarted = pod.phase === 'Running' ? 1 : 0;
@@ -302,7 +309,8 @@ export class Kubelet {
   #drawn(delay: Micros): Micros {
     const span = Math.floor((delay * this.#context.timings.podSpreadPercent) / 100);
     if (span === 0) return delay;
-    return this.#context.world.stream(`kube/kubelet/${this.name}`).between(delay - span, delay + span);
+    const stream = this.#context.world.stream(`kube/kubelet/${this.name}`);
+    return stream.between(delay - span, delay + span);
   }
 }
 

@@ -29,7 +29,9 @@ export class Ledger {
     }
   }
 
-  onChange(listener: (before: LedgerEntry | undefined, after: LedgerEntry | undefined) => void): void {
+  onChange(
+    listener: (before: LedgerEntry | undefined, after: LedgerEntry | undefined) => void,
+  ): void {
     this.#listeners.push(listener);
   }
 
@@ -68,7 +70,9 @@ export class Ledger {
   }
 }
 
-function entryOf(resource: Resource, object: KubeObject, before: LedgerEntry | undefined): LedgerEntry {
+function entryOf(
+  resource: Resource, object: KubeObject, before: LedgerEntry | undefined,
+): LedgerEntry {
   const references = object.metadata?.['ownerReferences'];
   const shared = before !== undefined && before.object.metadata?.['ownerReferences'] === references;
   const owners = shared ? before.owners

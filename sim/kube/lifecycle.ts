@@ -30,8 +30,12 @@ export class NodeLifecycle {
   constructor(context: ActorContext) {
     this.#context = context;
     const { reaction } = context.timings;
-    this.#nodes = new WorkQueue(context, { name: 'lifecycle', reaction }, (name) => this.#settle(name));
-    this.#evictions = new WorkQueue(context, { name: 'eviction', reaction: 0 }, (key) => this.#evict(key));
+    this.#nodes = new WorkQueue(
+      context, { name: 'lifecycle', reaction }, (name) => this.#settle(name),
+    );
+    this.#evictions = new WorkQueue(
+      context, { name: 'eviction', reaction: 0 }, (key) => this.#evict(key),
+    );
   }
 
   start(): void {
@@ -39,7 +43,9 @@ export class NodeLifecycle {
     api.subscribe(resources.leases, (event) => {
       if (event.type !== 'BOOKMARK') this.#leaseSeen(event.object);
     });
-    for (const node of catalog.nodes()) this.#seen.set(node.name, { renewTime: '', at: this.#context.world.now });
+    for (const node of catalog.nodes()) {
+      this.#seen.set(node.name, { renewTime: '', at: this.#context.world.now });
+    }
     for (const lease of api.list(resources.leases)) this.#leaseSeen(lease);
     for (const node of catalog.nodes()) this.#nodes.add(node.name);
     this.#look();
@@ -60,8 +66,10 @@ export class NodeLifecycle {
 
   podChanged(step: Step<PodView>): void {
     const { before, after } = step;
-    if (after === undefined || after.deleting) return this.#evictions.forget(after?.key ?? before?.key ?? '');
-    if (after.spec.nodeName !== '' && before?.spec.nodeName !== after.spec.nodeName) this.#plan(after);
+    const key = after?.key ?? before?.key ?? '';
+    if (after === undefined || after.deleting) return this.#evictions.forget(key);
+    const { nodeName } = after.spec;
+    if (nodeName !== '' && before?.spec.nodeName !== nodeName) this.#plan(after);
   }
 
   pending(): string[] {
@@ -86,7 +94,9 @@ export class NodeLifecycle {
     const { world, timings } = this.#context;
     if (this.#context.reachControl()) this.#judge();
     else this.#reached = false;
-    world.schedule(timings.lookPeriod, { kind: 'actor.look', entity: 'kube/lifecycle' }, () => this.#look());
+    world.schedule(
+      timings.lookPeriod, { kind: 'actor.look', entity: 'kube/lifecycle' }, () => this.#look(),
+    );
   }
 
   // After a loss of the API server every node gets a fresh grace: nobody could have renewed, and a
@@ -108,10 +118,13 @@ export class NodeLifecycle {
     const { world, api } = this.#context;
     const stamp = formatTime(world.wall);
     const condition = {
-      type: 'Ready', status: 'Unknown', reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.',
+      type: 'Ready', status: 'Unknown', reason: 'NodeStatusUnknown',
+      message: 'Kubelet stopped posting node status.',
     };
     const body = withCondition(node.object, condition, stamp);
-    applyWrites(api, user, [{ verb: 'replace', resource: resources.nodes, subresource: 'status', body }]);
+    applyWrites(
+      api, user, [{ verb: 'replace', resource: resources.nodes, subresource: 'status', body }],
+    );
     world.note('kube/lifecycle', {
       level: 'warn', component: 'kube', code: 'kube.nodeUnknown', object: `node ${node.name}`,
       text: `node ${node.name} missed its lease for ${this.#context.timings.nodeGrace / second} s`,
@@ -127,7 +140,9 @@ export class NodeLifecycle {
     const refusal = applyWrites(api, user, planTaints(node, formatTime(world.wall)));
     const pods = catalog.podsOn(name);
     const unready = node.ready === 'Unknown' ? pods.filter((pod) => pod.ready) : [];
-    const marked = applyWrites(api, user, unready.map((pod) => markUnready(pod, formatTime(world.wall))));
+    const marked = applyWrites(
+      api, user, unready.map((pod) => markUnready(pod, formatTime(world.wall))),
+    );
     this.#noteTaints(catalog.node(name) ?? node);
     for (const pod of pods) if (!pod.deleting) this.#plan(pod);
     return refusal ?? marked;
@@ -160,7 +175,9 @@ export class NodeLifecycle {
       this.#evictions.addAfter(key, due - world.now);
       return undefined;
     }
-    return applyWrites(api, user, [{ verb: 'remove', resource: resources.pods, object: pod.object }]);
+    return applyWrites(
+      api, user, [{ verb: 'remove', resource: resources.pods, object: pod.object }],
+    );
   }
 
   #evictionTime(pod: PodView): Micros | undefined {
@@ -180,14 +197,17 @@ export class NodeLifecycle {
 /** The taints that the Ready condition asks for, if they differ from those that stand. */
 function planTaints(node: NodeView, stamp: string): readonly ActorWrite[] {
   if (node.ready === undefined) return [];
-  const wanted = node.ready === 'True' ? undefined : node.ready === 'Unknown' ? unreachableKey : notReadyKey;
+  const bad = node.ready === 'Unknown' ? unreachableKey : notReadyKey;
+  const wanted = node.ready === 'True' ? undefined : bad;
   const spec = fields(node.object['spec']);
   const present = items(spec['taints']);
   const ours = (entry: { readonly [key: string]: unknown }): boolean =>
     entry['key'] === unreachableKey || entry['key'] === notReadyKey;
   const kept = present.filter((entry) => !ours(entry) || entry['key'] === wanted);
   const missing = (wanted === undefined ? [] : ['NoSchedule', 'NoExecute'])
-    .filter((effect) => !kept.some((entry) => entry['key'] === wanted && entry['effect'] === effect))
+    .filter(
+      (effect) => !kept.some((entry) => entry['key'] === wanted && entry['effect'] === effect),
+    )
     .map((effect) => ({ key: wanted, effect, timeAdded: stamp }));
   if (kept.length === present.length && missing.length === 0) return [];
   const body = { ...node.object, spec: { ...spec, taints: [...kept, ...missing] } };

@@ -49,7 +49,9 @@ export function nodeView(object: KubeObject): NodeView {
  * which the NodeRestriction and TaintNodesByCondition plug-ins see to in a real cluster.
  */
 export function effectiveTaints(node: NodeView): readonly Taint[] {
-  const told = node.taints.some((taint) => taint.key === notReadyKey || taint.key === unreachableKey);
+  const told = node.taints.some(
+    (taint) => taint.key === notReadyKey || taint.key === unreachableKey,
+  );
   if (node.ready === 'True' || told) return node.taints;
   return [...node.taints, { key: notReadyKey, value: '', effect: 'NoSchedule' }];
 }
@@ -72,7 +74,8 @@ function nodeAddresses(status: Fields): readonly Ip[] {
     const parsed = parseIp(text(entry['address']));
     return entry['type'] === 'InternalIP' && parsed.ok ? [parsed.value] : [];
   });
-  const first = (family: 'IPv4' | 'IPv6'): Ip[] => internal.filter((ip) => familyOf(ip) === family).slice(0, 1);
+  const first = (family: 'IPv4' | 'IPv6'): Ip[] =>
+    internal.filter((ip) => familyOf(ip) === family).slice(0, 1);
   return [...first('IPv4'), ...first('IPv6')];
 }
 

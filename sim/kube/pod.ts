@@ -63,6 +63,7 @@ export function podView(object: KubeObject, before: PodView | undefined): PodVie
   const spec = shared ? before.spec : podSpec(fields(object['spec']));
   const status = fields(object['status']);
   const deleting = metadata['deletionTimestamp'] !== undefined;
+  const granted = metadata['deletionGracePeriodSeconds'];
   return {
     key: `${namespace}/${name}`,
     namespace,
@@ -71,7 +72,7 @@ export function podView(object: KubeObject, before: PodView | undefined): PodVie
     labels: labelsOf(metadata['labels']),
     owner: controllerOf(object),
     deleting,
-    graceSeconds: deleting ? count(metadata['deletionGracePeriodSeconds'], spec.graceSeconds) : spec.graceSeconds,
+    graceSeconds: deleting ? count(granted, spec.graceSeconds) : spec.graceSeconds,
     spec,
     phase: phaseOf(status['phase']),
     ready: conditionTrue(status, 'Ready'),
@@ -95,23 +96,29 @@ export function controllerOf(object: KubeObject): Owner | undefined {
   if (references === undefined) return undefined;
   const controller = items(references).find((reference) => reference['controller'] === true);
   if (controller === undefined) return undefined;
-  return { kind: text(controller['kind']), name: text(controller['name']), uid: text(controller['uid']) };
+  return {
+    kind: text(controller['kind']), name: text(controller['name']), uid: text(controller['uid']),
+  };
 }
 
 export function conditionTrue(status: Fields, type: string): boolean {
-  return items(status['conditions']).some((entry) => entry['type'] === type && entry['status'] === 'True');
+  return items(status['conditions']).some(
+    (entry) => entry['type'] === type && entry['status'] === 'True',
+  );
 }
 
 function podSpec(spec: Fields): PodSpec {
-  const restartPolicy = spec['restartPolicy'];
+  const policy = spec['restartPolicy'];
   return {
     nodeName: text(spec['nodeName']),
     hostNetwork: spec['hostNetwork'] === true,
-    restartPolicy: restartPolicy === 'Never' || restartPolicy === 'OnFailure' ? restartPolicy : 'Always',
+    restartPolicy: policy === 'Never' || policy === 'OnFailure' ? policy : 'Always',
     graceSeconds: count(spec['terminationGracePeriodSeconds'], defaultGraceSeconds),
     hostname: text(spec['hostname']),
     subdomain: text(spec['subdomain']),
-    ports: items(spec['containers']).flatMap((container) => items(container['ports']).flatMap(containerPort)),
+    ports: items(spec['containers']).flatMap(
+      (container) => items(container['ports']).flatMap(containerPort),
+    ),
     tolerations: items(spec['tolerations']).map(tolerationOf),
     fields: spec,
   };

@@ -12,7 +12,9 @@ const nodeBits = { IPv4: 24, IPv6: 64 } as const;
  */
 export function assignPodCidrs(api: ActorApi, clusterCidrs: readonly string[]): void {
   const nodes = api.list(resources.nodes);
-  const taken = new Set<string>(nodes.flatMap((node) => nodeView(node).podCidrs.map((range) => range.prefix)));
+  const taken = new Set<string>(
+    nodes.flatMap((node) => nodeView(node).podCidrs.map((range) => range.prefix)),
+  );
   const ranges = clusterCidrs.flatMap((cidr) => {
     const parsed = parsePrefix(cidr);
     return parsed.ok ? [parsed.value] : [];

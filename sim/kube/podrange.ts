@@ -2,7 +2,7 @@ import { ipFromNumber, type Ip, type PrefixParts } from '../../lb/ip.ts';
 
 /** Network, gateway and broadcast addresses of a range are never a pod's. */
 const firstOffset = 2n;
-/** Addresses looked at before a range counts as full: a bound for IPv6, more than any node holds. */
+/** Addresses looked at before a range counts as full: more than any node holds. */
 const searchMax = 65_536;
 
 /**

@@ -17,6 +17,7 @@ export interface PodReport {
 /** The pod with its status as reported; transition times move only with their condition. */
 export function reportedPod(pod: PodView, report: PodReport): KubeObject {
   const before = fields(pod.object['status']);
+  const { hostIps } = report;
   const running = report.phase === 'Running';
   const status = {
     ...before,
@@ -28,7 +29,7 @@ export function reportedPod(pod: PodView, report: PodReport): KubeObject {
       condition('Ready', report.ready),
     ]),
     startTime: text(before['startTime']) === '' ? report.stamp : before['startTime'],
-    ...(report.hostIps.length > 0 && { hostIP: report.hostIps[0], hostIPs: ipList(report.hostIps) }),
+    ...(hostIps.length > 0 && { hostIP: hostIps[0], hostIPs: ipList(hostIps) }),
     ...(report.ips.length > 0 && { podIP: report.ips[0], podIPs: ipList(report.ips) }),
     containerStatuses: items(pod.spec.fields['containers']).map((container) => ({
       name: container['name'],
@@ -44,7 +45,9 @@ export function reportedPod(pod: PodView, report: PodReport): KubeObject {
 /** The object with one condition set and the others kept. */
 export function withCondition(object: KubeObject, condition: Fields, stamp: string): KubeObject {
   const status = fields(object['status']);
-  return { ...object, status: { ...status, conditions: withConditions(status, stamp, [condition]) } };
+  return {
+    ...object, status: { ...status, conditions: withConditions(status, stamp, [condition]) },
+  };
 }
 
 /** Container restarts so far. */
@@ -55,14 +58,20 @@ export function restartsOf(pod: PodView): number {
 
 function condition(type: string, holds: boolean): Fields {
   if (holds) return { type, status: 'True' };
-  return { type, status: 'False', reason: 'ContainersNotReady', message: 'containers are not ready' };
+  return {
+    type, status: 'False', reason: 'ContainersNotReady', message: 'containers are not ready',
+  };
 }
 
-function withConditions(status: Fields, stamp: string, wanted: readonly Fields[]): readonly Fields[] {
+function withConditions(
+  status: Fields, stamp: string, wanted: readonly Fields[],
+): readonly Fields[] {
   const before = items(status['conditions']);
   const rest = before.filter((entry) => !wanted.some((own) => own['type'] === entry['type']));
   const own = wanted.map((entry) => {
-    const same = before.find((other) => other['type'] === entry['type'] && other['status'] === entry['status']);
+    const same = before.find(
+      (other) => other['type'] === entry['type'] && other['status'] === entry['status'],
+    );
     return { ...entry, lastTransitionTime: same?.['lastTransitionTime'] ?? stamp };
   });
   return [...own, ...rest];

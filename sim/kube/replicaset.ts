@@ -18,9 +18,12 @@ export function replicaSets(context: ActorContext): WorkloadKind {
       const pods = context.catalog.podsOf(object.metadata?.uid ?? '').filter(podActive);
       const ready = pods.filter((pod) => pod.ready).length;
       const status = {
-        replicas: pods.length, fullyLabeledReplicas: pods.length, readyReplicas: ready, availableReplicas: ready,
+        replicas: pods.length, fullyLabeledReplicas: pods.length,
+        readyReplicas: ready, availableReplicas: ready,
       };
-      return [...planReplicas(object, pods), ...statusWrites(object, resources.replicaSets, status)];
+      return [
+        ...planReplicas(object, pods), ...statusWrites(object, resources.replicaSets, status),
+      ];
     },
   };
 }

@@ -46,7 +46,8 @@ export class Scheduler {
       return;
     }
     this.#unplaced.delete(key);
-    const freed = before !== undefined && before.spec.nodeName !== '' && (after === undefined || podFinished(after));
+    const placed = before !== undefined && before.spec.nodeName !== '';
+    const freed = placed && (after === undefined || podFinished(after));
     if (freed && this.#unplaced.size > 0) this.#queue.add(cycle);
   }
 
@@ -79,7 +80,9 @@ export class Scheduler {
 
   #cycle(): KubeError | undefined {
     const nodes = this.#context.catalog.nodes().map((node) => ({ node, taints: taintsOf(node) }));
-    const pods = [...this.#unplaced.values()].sort((left, right) => compareText(left.key, right.key));
+    const pods = [...this.#unplaced.values()].sort(
+      (left, right) => compareText(left.key, right.key),
+    );
     let refusal: KubeError | undefined;
     for (const pod of pods) {
       const test = nodeTest(pod.spec.fields);
@@ -99,7 +102,8 @@ export class Scheduler {
     for (const name of names) {
       const owned = ofOwner?.get(name) ?? 0;
       const total = this.#perNode.get(name) ?? 0;
-      const better = best.length === 0 || owned < bestOwned || (owned === bestOwned && total < bestTotal);
+      const emptier = owned === bestOwned && total < bestTotal;
+      const better = best.length === 0 || owned < bestOwned || emptier;
       if (better) best = [name];
       else if (owned === bestOwned && total === bestTotal) best.push(name);
       if (!better) continue;
@@ -113,12 +117,18 @@ export class Scheduler {
     const { api, world } = this.#context;
     if (nodeName === undefined) return this.#refuse(pod);
     const spec = { ...pod.spec.fields, nodeName };
-    const bound = applyWrites(api, user, [{ verb: 'replace', resource: resources.pods, body: { ...pod.object, spec } }]);
+    const bound = applyWrites(
+      api, user, [{ verb: 'replace', resource: resources.pods, body: { ...pod.object, spec } }],
+    );
     if (bound !== undefined || !saidUnschedulable(pod)) return bound;
     const now = this.#context.catalog.pod(pod.key);
     if (now === undefined) return undefined;
-    const body = withCondition(now.object, { type: 'PodScheduled', status: 'True' }, formatTime(world.wall));
-    return applyWrites(api, user, [{ verb: 'replace', resource: resources.pods, subresource: 'status', body }]);
+    const body = withCondition(
+      now.object, { type: 'PodScheduled', status: 'True' }, formatTime(world.wall),
+    );
+    return applyWrites(
+      api, user, [{ verb: 'replace', resource: resources.pods, subresource: 'status', body }],
+    );
   }
 
   #refuse(pod: PodView): KubeError | undefined {
@@ -128,14 +138,17 @@ export class Scheduler {
       message: 'no node satisfies the selectors, tolerations and free slots of this pod',
     };
     const body = withCondition(pod.object, condition, formatTime(this.#context.world.wall));
-    const write = { verb: 'replace', resource: resources.pods, subresource: 'status', body } as const;
+    const write = {
+      verb: 'replace', resource: resources.pods, subresource: 'status', body,
+    } as const;
     return applyWrites(this.#context.api, user, [write]);
   }
 }
 
 function taintsOf(node: NodeView): readonly NodeView['taints'][number][] {
   const taints = effectiveTaints(node);
-  return node.unschedulable ? [...taints, { key: unschedulableKey, value: '', effect: 'NoSchedule' }] : taints;
+  if (!node.unschedulable) return taints;
+  return [...taints, { key: unschedulableKey, value: '', effect: 'NoSchedule' }];
 }
 
 function saidUnschedulable(pod: PodView): boolean {

@@ -11,6 +11,8 @@ import { podFinished, protocolOf, type PodView } from './pod.ts';
 export const serviceNameLabel = 'kubernetes.io/service-name';
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
 export const managedByValue = 'endpointslice-controller.k8s.io';
+/** Values of spec.trafficDistribution that prefer the zone of the client. */
+const zoneDistributions: readonly string[] = ['PreferClose', 'PreferSameZone', 'PreferSameNode'];
 const headlessLabel = 'service.kubernetes.io/headless';
 /** As kube-controller-manager's --max-endpoints-per-slice. */
 const endpointsMax = 100;
@@ -62,9 +64,14 @@ export function sliceService(object: KubeObject): SliceService {
 export function planSlices(inputs: SliceInputs): readonly ActorWrite[] {
   const { service, slices } = inputs;
   const plans = service.families.map((family) => planFamily(inputs, family));
-  const strays = slices.filter((slice) => !service.families.some((family) => family === slice['addressType']));
+  const strays = slices.filter(
+    (slice) => !service.families.some((family) => family === slice['addressType']),
+  );
   const writes = [...plans.flat(), ...strays.map(removal)];
-  return [...writes.filter((write) => write.verb !== 'remove'), ...writes.filter((write) => write.verb === 'remove')];
+  return [
+    ...writes.filter((write) => write.verb !== 'remove'),
+    ...writes.filter((write) => write.verb === 'remove'),
+  ];
 }
 
 interface Group {
@@ -97,10 +104,15 @@ function planFamily(inputs: SliceInputs, family: Family): readonly ActorWrite[] 
   return [...writes, ...(some ? rest.map(removal) : keepOne(inputs.service, family, rest))];
 }
 
+interface Leftover {
+  readonly service: SliceService;
+  readonly family: Family;
+  readonly groups: ReadonlyMap<string, Group>;
+  readonly emptied: readonly KubeObject[];
+}
+
 // New endpoints that fit into no kept slice: emptied slices serve again before new ones are made.
-function placeRest(
-  of: { service: SliceService; family: Family; groups: Map<string, Group>; emptied: readonly KubeObject[] },
-): { written: readonly ActorWrite[]; rest: readonly KubeObject[] } {
+function placeRest(of: Leftover): { written: readonly ActorWrite[]; rest: readonly KubeObject[] } {
   const written: ActorWrite[] = [];
   const rest = [...of.emptied];
   const signatures = [...of.groups.keys()].sort(compareText);
@@ -117,8 +129,10 @@ function placeRest(
   return { written, rest };
 }
 
-// A Service without endpoints keeps one empty slice, so that it can be told from one never looked at.
-function keepOne(service: SliceService, family: Family, slices: readonly KubeObject[]): readonly ActorWrite[] {
+// A Service without endpoints keeps one empty slice: so it differs from one never looked at.
+function keepOne(
+  service: SliceService, family: Family, slices: readonly KubeObject[],
+): readonly ActorWrite[] {
   const [first, ...others] = slices;
   if (first === undefined) return [creation(service, family, { ports: [], endpoints: new Map() })];
   return [...changed(service, first, { ports: [], endpoints: new Map() }), ...others.map(removal)];
@@ -155,7 +169,8 @@ function podPorts(service: SliceService, pod: PodView): readonly Fields[] {
       : count(target, 0) === 0 ? count(entry['port'], 0) : count(target, 0);
     if (named === 0) return [];
     const appProtocol = text(entry['appProtocol']);
-    return [{ name: text(entry['name']), protocol, port: named, ...(appProtocol !== '' && { appProtocol }) }];
+    const port = { name: text(entry['name']), protocol, port: named };
+    return [{ ...port, ...(appProtocol !== '' && { appProtocol }) }];
   });
 }
 
@@ -176,12 +191,14 @@ function endpoint(inputs: SliceInputs, pod: PodView, ip: Ip): Fields {
   };
 }
 
-/** KEP-3015 and KEP-4444: the node hint is accompanied by the zone, for proxies that know only zones. */
+/** KEP-3015, KEP-4444: the zone stands beside the node hint, for proxies that know only zones. */
 function hintsOf(distribution: string, node: string, zone: string): Fields | undefined {
   const byNode = distribution === 'PreferSameNode' && node !== '';
-  const byZone = zone !== '' && /^(?:PreferClose|PreferSameZone|PreferSameNode)$/u.test(distribution);
+  const byZone = zone !== '' && zoneDistributions.includes(distribution);
   if (!byNode && !byZone) return undefined;
-  return { ...(byZone && { forZones: [{ name: zone }] }), ...(byNode && { forNodes: [{ name: node }] }) };
+  return {
+    ...(byZone && { forZones: [{ name: zone }] }), ...(byNode && { forNodes: [{ name: node }] }),
+  };
 }
 
 function changed(
@@ -189,7 +206,8 @@ function changed(
 ): readonly ActorWrite[] {
   const endpoints = listed(content.endpoints);
   const labels = sliceLabels(service);
-  const same = equalJson(slice['endpoints'] ?? [], endpoints) && equalJson(slice['ports'] ?? [], content.ports)
+  const same = equalJson(slice['endpoints'] ?? [], endpoints)
+    && equalJson(slice['ports'] ?? [], content.ports)
     && equalJson(slice.metadata?.['labels'], labels);
   if (same) return [];
   const metadata = { ...slice.metadata, labels };
@@ -232,7 +250,8 @@ function sliceLabels(service: SliceService): { readonly [key: string]: Json } {
 }
 
 function listed(endpoints: ReadonlyMap<string, Fields>): readonly Fields[] {
-  return [...endpoints].sort((left, right) => compareText(left[0], right[0])).map((entry) => entry[1]);
+  const sorted = [...endpoints].sort((left, right) => compareText(left[0], right[0]));
+  return sorted.map((entry) => entry[1]);
 }
 
 function idsOf(slice: KubeObject): readonly string[] {
@@ -245,7 +264,8 @@ function idsOf(slice: KubeObject): readonly string[] {
 
 function signature(ports: readonly Fields[]): string {
   return ports.map((port) =>
-    `${text(port['name'])}/${text(port['protocol'])}/${count(port['port'], 0)}/${text(port['appProtocol'])}`).sort(compareText).join();
+    [port['name'], port['protocol'], String(count(port['port'], 0)), port['appProtocol']]
+      .map(text).join('/')).sort(compareText).join();
 }
 
 function familiesOf(spec: Fields): readonly Family[] {

@@ -2,6 +2,7 @@ import type { Labels } from '../../lb/model.ts';
 import { compareText } from '../../lb/table.ts';
 import type { KubeError, KubeObject, WatchEvent } from '../../kube/port.ts';
 import { resources } from '../../kube/resource.ts';
+import { equalJson } from '../api/json.ts';
 import { applyWrites, type ActorContext } from './actor.ts';
 import { keyOf, type Step } from './catalog.ts';
 import { labelsOf } from './fields.ts';
@@ -36,8 +37,9 @@ export class SliceController {
     const { api } = this.#context;
     api.subscribe(resources.services, (event) => this.#serviceEvent(event));
     api.subscribe(resources.endpointSlices, (event) => this.#sliceEvent(event));
-    for (const object of api.list(resources.endpointSlices)) this.#sliceEvent({ type: 'ADDED', object });
-    for (const object of api.list(resources.services)) this.#serviceEvent({ type: 'ADDED', object });
+    const type = 'ADDED';
+    for (const object of api.list(resources.endpointSlices)) this.#sliceEvent({ type, object });
+    for (const object of api.list(resources.services)) this.#serviceEvent({ type, object });
   }
 
   podChanged(step: Step<PodView>): void {
@@ -70,13 +72,16 @@ export class SliceController {
     if (event.type === 'BOOKMARK') return;
     const key = keyOf(event.object);
     const before = this.#services.get(key);
-    if (before !== undefined) this.#bySelector.remove({ namespace: before.namespace, key }, firstPair(before.selector));
+    const namespace = event.object.metadata?.namespace ?? '';
+    if (before !== undefined) {
+      this.#bySelector.remove({ namespace, key }, firstPair(before.selector));
+    }
     this.#services.delete(key);
     if (event.type === 'DELETED') return this.#queue.forget(key);
     const after = sliceService(event.object);
     if (Object.keys(after.selector).length === 0) return this.#queue.forget(key);
     this.#services.set(key, after);
-    this.#bySelector.add({ namespace: after.namespace, key }, firstPair(after.selector));
+    this.#bySelector.add({ namespace, key }, firstPair(after.selector));
     if (before === undefined || !sameService(before, after)) this.#queue.add(key);
   }
 
@@ -124,7 +129,8 @@ function firstPair(selector: Labels): Labels {
 }
 
 function sameEndpoint(before: PodView, after: PodView): boolean {
-  return before.uid === after.uid && before.ready === after.ready && before.deleting === after.deleting
+  return before.uid === after.uid
+    && before.ready === after.ready && before.deleting === after.deleting
     && before.spec.nodeName === after.spec.nodeName && before.ips.join() === after.ips.join()
     && podFinished(before) === podFinished(after) && sameLabels(before.labels, after.labels);
 }
@@ -133,11 +139,12 @@ function sameService(before: SliceService, after: SliceService): boolean {
   return before.uid === after.uid && before.publishNotReady === after.publishNotReady
     && before.headless === after.headless && before.distribution === after.distribution
     && before.families.join() === after.families.join() && sameLabels(before.labels, after.labels)
-    && sameLabels(before.selector, after.selector) && JSON.stringify(before.ports) === JSON.stringify(after.ports);
+    && sameLabels(before.selector, after.selector) && equalJson(before.ports, after.ports);
 }
 
 function sameLabels(before: Labels, after: Labels): boolean {
   if (before === after) return true;
   const own = Object.entries(before);
-  return own.length === Object.keys(after).length && own.every(([key, value]) => after[key] === value);
+  if (own.length !== Object.keys(after).length) return false;
+  return own.every(([key, value]) => after[key] === value);
 }

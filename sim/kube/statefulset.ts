@@ -42,7 +42,8 @@ function setView(object: KubeObject, pods: readonly PodView[], hash: string): Se
   const byOrdinal = new Map<number, PodView>();
   for (const pod of pods) {
     const suffix = pod.name.slice(name.length + 1);
-    if (pod.name.startsWith(`${name}-`) && /^\d{1,9}$/u.test(suffix)) byOrdinal.set(Number(suffix), pod);
+    const numbered = pod.name.startsWith(`${name}-`) && /^\d{1,9}$/u.test(suffix);
+    if (numbered) byOrdinal.set(Number(suffix), pod);
   }
   return {
     object, name, hash, byOrdinal,
@@ -51,7 +52,7 @@ function setView(object: KubeObject, pods: readonly PodView[], hash: string): Se
   };
 }
 
-// Ordered sets move one pod at a time: up from the lowest, down and through updates from the highest.
+// Ordered sets move one pod at a time: up from the lowest, down and to updates from the highest.
 function planOrdinals(set: SetView): readonly ActorWrite[] {
   const parallel = fields(set.object['spec'])['podManagementPolicy'] === 'Parallel';
   const writes: ActorWrite[] = [];
@@ -62,11 +63,14 @@ function planOrdinals(set: SetView): readonly ActorWrite[] {
     else if (podFinished(pod) && !pod.deleting) writes.push(removePod(pod));
     if (!settled && !parallel) return writes;
   }
-  const surplus = [...set.byOrdinal].filter(([ordinal]) => ordinal < set.first || ordinal >= set.first + set.replicas)
+  const surplus = [...set.byOrdinal].filter(
+    ([ordinal]) => ordinal < set.first || ordinal >= set.first + set.replicas,
+  )
     .sort((left, right) => right[0] - left[0]).map((entry) => entry[1]);
   if (surplus.some((pod) => pod.deleting) && !parallel) return writes;
   const leaving = surplus.filter((pod) => !pod.deleting);
-  if (leaving.length > 0) return [...writes, ...(parallel ? leaving : leaving.slice(0, 1)).map(removePod)];
+  const next = parallel ? leaving : leaving.slice(0, 1);
+  if (next.length > 0) return [...writes, ...next.map(removePod)];
   return writes.length > 0 ? writes : planUpdate(set);
 }
 
@@ -74,7 +78,8 @@ function planUpdate(set: SetView): readonly ActorWrite[] {
   const strategy = fields(fields(set.object['spec'])['updateStrategy']);
   if (strategy['type'] === 'OnDelete') return [];
   const partition = count(fields(strategy['rollingUpdate'])['partition'], 0);
-  for (let ordinal = set.first + set.replicas - 1; ordinal >= Math.max(set.first, partition); ordinal -= 1) {
+  const lowest = Math.max(set.first, partition);
+  for (let ordinal = set.first + set.replicas - 1; ordinal >= lowest; ordinal -= 1) {
     const pod = set.byOrdinal.get(ordinal);
     if (pod === undefined || pod.deleting) return [];
     if (pod.labels[revisionLabel] !== set.hash) return [removePod(pod)];

@@ -56,6 +56,8 @@ export function evictionSeconds(
     return ofCondition ? defaultSeconds : 0;
   }
   // The shortest of several matching ones counts; those without a limit count only alone.
-  const limits = matching.flatMap((toleration) => toleration.seconds === undefined ? [] : [toleration.seconds]);
+  const limits = matching.flatMap(
+    (toleration) => toleration.seconds === undefined ? [] : [toleration.seconds],
+  );
   return limits.length === 0 ? undefined : Math.min(...limits);
 }

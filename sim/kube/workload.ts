@@ -25,7 +25,9 @@ export class WorkloadController {
     this.#context = context;
     this.#kind = kind;
     const { reaction } = context.timings;
-    this.#queue = new WorkQueue(context, { name: kind.resource.plural, reaction }, (key) => this.#sync(key));
+    this.#queue = new WorkQueue(
+      context, { name: kind.resource.plural, reaction }, (key) => this.#sync(key),
+    );
   }
 
   start(): void {
@@ -47,7 +49,8 @@ export class WorkloadController {
   }
 
   lookAtAll(): void {
-    for (const object of this.#context.api.list(this.#kind.resource)) this.#queue.add(keyOf(object));
+    const objects = this.#context.api.list(this.#kind.resource);
+    for (const object of objects) this.#queue.add(keyOf(object));
   }
 
   pending(): string[] {
@@ -66,7 +69,8 @@ export class WorkloadController {
     const { api } = this.#context;
     const { resource } = this.#kind;
     const object = api.get(resource, key.slice(0, slash), key.slice(slash + 1));
-    if (object === undefined || object.metadata?.['deletionTimestamp'] !== undefined) return undefined;
+    const gone = object?.metadata?.['deletionTimestamp'] !== undefined;
+    if (object === undefined || gone) return undefined;
     const user = `system:serviceaccount:kube-system:${resource.kind.toLowerCase()}-controller`;
     return applyWrites(api, user, this.#kind.plan(object));
   }
@@ -84,12 +88,13 @@ export interface PodMaking {
 export function podOfTemplate(owner: KubeObject, of: Resource, making: PodMaking): ActorWrite {
   const template = fields(fields(owner['spec'])['template']);
   const metadata = fields(template['metadata']);
-  const name = 'exact' in making.name ? { name: making.name.exact } : { generateName: making.name.prefix };
+  const { name } = making;
+  const named = 'exact' in name ? { name: name.exact } : { generateName: name.prefix };
   const body: KubeObject = {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
-      ...name,
+      ...named,
       namespace: owner.metadata?.namespace ?? '',
       labels: { ...labelsOf(metadata['labels']), ...making.labels },
       annotations: labelsOf(metadata['annotations']),
@@ -136,12 +141,18 @@ export function replicasOf(object: KubeObject): number {
 }
 
 /** The status write, or nothing when it stands already. Other fields of the status stay. */
-export function statusWrites(object: KubeObject, of: Resource, status: Fields): readonly ActorWrite[] {
+export function statusWrites(
+  object: KubeObject, of: Resource, status: Fields,
+): readonly ActorWrite[] {
   const before = fields(object['status']);
   const generation = object.metadata?.['generation'];
-  const after = { ...before, ...status, ...(generation !== undefined && { observedGeneration: generation }) };
+  const after = {
+    ...before, ...status, ...(generation !== undefined && { observedGeneration: generation }),
+  };
   if (equalJson(before, after)) return [];
-  return [{ verb: 'replace', resource: of, subresource: 'status', body: { ...object, status: after } }];
+  return [
+    { verb: 'replace', resource: of, subresource: 'status', body: { ...object, status: after } },
+  ];
 }
 
 /** Order in which surplus pods go: unplaced, not running, not ready, then the newest (by name). */

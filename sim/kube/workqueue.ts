@@ -31,7 +31,9 @@ export class WorkQueue {
   #waiting = new Map<string, { readonly due: Micros; readonly timer: Timer }>();
   #attempts = new Map<string, number>();
 
-  constructor(context: ActorContext, options: WorkQueueOptions, work: (key: string) => KubeError | undefined) {
+  constructor(
+    context: ActorContext, options: WorkQueueOptions, work: (key: string) => KubeError | undefined,
+  ) {
     this.name = options.name;
     this.#context = context;
     this.#reaction = options.reaction;
@@ -43,7 +45,8 @@ export class WorkQueue {
   add(key: string): void {
     if (this.#waiting.has(key)) return;
     const { world } = this.#context;
-    this.#arm(key, this.#reaction === 0 ? 0 : world.stream(`kube/${this.name}`).between(0, this.#reaction));
+    const stream = world.stream(`kube/${this.name}`);
+    this.#arm(key, this.#reaction === 0 ? 0 : stream.between(0, this.#reaction));
   }
 
   /** Queues `key` at a stated delay; the earlier of two due times counts. */
