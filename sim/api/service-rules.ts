@@ -1,8 +1,8 @@
-import { parseIp, parsePrefix } from '../../lb/ip.ts';
 import type { Fault } from '../../lb/model.ts';
 import { validLabelKey } from '../../lb/selector.ts';
 import { conditionFaults } from './conditions.ts';
 import { equalJson, listOf, objectOf, type JsonObject } from './json.ts';
+import { isSloppyPrefix, sloppyIp, specialIp } from './sloppy.ts';
 
 type Report = (path: string, message: string) => void;
 
@@ -90,11 +90,12 @@ function isPort(value: unknown): boolean {
 
 function addressFaults(spec: JsonObject, report: Report): void {
   for (const [index, text] of listOf(spec['externalIPs']).entries()) {
-    if (typeof text === 'string' && parseIp(text).ok) continue;
-    report(`externalIPs[${index}]`, `Invalid value: ${JSON.stringify(text)}: must be a valid IP address`);
+    const ip = sloppyIp(text);
+    const why = ip === undefined ? 'must be a valid IP address' : specialIp(ip);
+    if (why !== undefined) report(`externalIPs[${index}]`, `Invalid value: ${JSON.stringify(text)}: ${why}`);
   }
   for (const [index, text] of listOf(spec['loadBalancerSourceRanges']).entries()) {
-    if (typeof text === 'string' && parsePrefix(text.trim()).ok) continue;
+    if (isSloppyPrefix(text)) continue;
     report(`loadBalancerSourceRanges[${index}]`, `Invalid value: ${JSON.stringify(text)}: must be a valid CIDR value`);
   }
   const families = listOf(spec['ipFamilies']);
@@ -165,7 +166,7 @@ export function serviceStatusFaults(spec: JsonObject, status: JsonObject): Fault
     const entry = objectOf(value) ?? {};
     const path = `status.loadBalancer.ingress[${index}]`;
     const ip = entry['ip'];
-    if (ip !== undefined && ip !== '' && !(typeof ip === 'string' && parseIp(ip).ok)) {
+    if (ip !== undefined && ip !== '' && sloppyIp(ip) === undefined) {
       faults.push({ path: `${path}.ip`, message: `Invalid value: ${JSON.stringify(ip)}: must be a valid IP address` });
     }
     const mode = entry['ipMode'];
