@@ -128,7 +128,7 @@ const sizes = test.macro({
   exec(t, pods: number, expected: number[]) {
     t.deepEqual(plan(many(pods)).map((write) => write.body.endpoints.length), expected);
   },
-  title: (_, pods, expected) => `${pods} pods make slices of ${expected.join(', ')}`,
+  title: (_, pods: number, expected: number[]) => `${pods} pods make slices of ${expected.join(', ')}`,
 });
 test(sizes, 0, [0]);
 test(sizes, 1, [1]);
