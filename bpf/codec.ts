@@ -13,7 +13,7 @@ export const viewRowsMax = 65_536;
  * ASCII escaped. Equal values are equal bytes, so a restart sees that nothing changed.
  */
 export function encodeRow(value: unknown): Uint8Array {
-  return asciiBytes(canonicalText(value).replace(/[\u0080-\uffff]/gu, escapeUnit));
+  return asciiBytes(canonicalText(value).replace(/\P{ASCII}/gu, escapeUnit));
 }
 
 /** The reverse; undefined for bytes that are no JSON object, such as another layout's. */
