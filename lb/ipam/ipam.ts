@@ -229,9 +229,9 @@ class IpamHost implements Ipam {
     const pools = this.#settings.lbIpam
       ? term.teller.tell(term.planner, initial)
       : { events: [], notes: [] };
+    for (const reason of services.failures) this.#counters.failed(reason);
     for (const event of warningsFirst([...services.events, ...pools.events])) {
       this.#ports.events.emit(event);
-      if (event.reason === 'AllocationFailed') this.#counters.failed(reasonText(event.message));
     }
     for (const note of [...services.notes, ...pools.notes]) this.#ports.journal.note(note);
   }
@@ -277,9 +277,4 @@ class IpamHost implements Ipam {
 
 function rows<V>(table: Table<V>): readonly Change<V>[] {
   return table.keys().map((key) => ({ key, value: table.get(key) }));
-}
-
-// The finer code is the first word of the message.
-function reasonText(message: string): string {
-  return message.slice(0, Math.max(0, message.indexOf(':')));
 }

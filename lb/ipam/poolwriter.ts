@@ -11,7 +11,7 @@ import type { PoolState } from './poolstate.ts';
 import type { PoolSpace } from './space.ts';
 
 /** Field manager of our conditions on pools. */
-export const poolManager = 'fairlead-lb-ipam';
+export const poolFieldOwner = 'fairlead-lb-ipam';
 
 /** Counts change with every Service; a pool's status is written once in this time at most. */
 const poolInterval: Micros = 1_000_000;
@@ -161,7 +161,7 @@ export class PoolWriter {
       resourceVersion,
       conditions: conditions.filter((condition) => poolConditionTypes.includes(condition.type)),
     };
-    this.#ports.status.writeConditions(write, poolManager, (result) => {
+    this.#ports.status.writeConditions(write, poolFieldOwner, (result) => {
       if (this.#stopped || this.#writings.get(pool.name) !== writing) return;
       if (result.ok) {
         attempts.succeed();

@@ -10,13 +10,15 @@ import { inputMessage, wantedStatus } from './servicestatus.ts';
 export interface Tidings {
   readonly events: ObjectEvent[];
   readonly notes: JournalEntry[];
+  /** Reasons of the False conditions that appeared, for the counter of failures. */
+  readonly failures: string[];
 }
 
 type Say = (type: 'Normal' | 'Warning', reason: string, message: string) => void;
 
 /** Events and notes about the Services of a plan; what was told is remembered (lb-ipam.md 10.4). */
 export function tellServices(result: PlanResult, planner: Planner, initial: boolean): Tidings {
-  const tidings: Tidings = { events: [], notes: [] };
+  const tidings: Tidings = { events: [], notes: [], failures: [] };
   for (const entry of result.touched) {
     const changed = result.changed.has(entry) && !initial;
     tellService(entry, { planner, initial, changed, tidings });
@@ -73,6 +75,7 @@ function tellVerdict(
   if (reason === entry.told.reason) return;
   entry.told.reason = reason;
   if (verdict === undefined) return;
+  tidings.failures.push(reason);
   if (reason === 'out_of_ips') tidings.notes.push(note('ipam.exhausted', entry, verdict.message));
   if (reason === 'owner_disabled') say('Warning', 'OwnerDisabled', verdict.message);
   else if (verdict.type === nodeSatisfiedType) say('Warning', 'NodeAllocationFailed', verdict.message);
@@ -132,7 +135,7 @@ export class PoolTeller {
   #told = new Map<string, PoolTold>();
 
   tell(planner: Planner, initial: boolean): Tidings {
-    const tidings: Tidings = { events: [], notes: [] };
+    const tidings: Tidings = { events: [], notes: [], failures: [] };
     const present = new Set(planner.space.pools.map((pool) => pool.name));
     for (const name of [...this.#told.keys()]) {
       if (!present.has(name)) this.#told.delete(name);

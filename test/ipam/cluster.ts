@@ -1,0 +1,367 @@
+import type {
+  Condition, EndpointSlice, IngressEntry, Meta, Node, Pool, PoolBlock, Service, ServiceKey, ServicePort,
+} from '../../lb/model.ts';
+import type { Family } from '../../lb/ip.ts';
+import type { LabelSelector } from '../../lb/selector.ts';
+import type { Clock, ObjectEvent } from '../../lb/ports.ts';
+import { err, ok } from '../../lb/result.ts';
+import type { ConditionsWrite, ServiceStatusWrite, StatusPort, WriteDone, WriteError } from '../../lb/status.ts';
+import { Table } from '../../lb/table.ts';
+import { createIpam, type Ipam, type IpamTables } from '../../lb/ipam/ipam.ts';
+import { defaultIpamSettings, type IpamSettings } from '../../lb/ipam/settings.ts';
+import { MachineClock, Process, processClock } from '../../sim/process.ts';
+import { World } from '../../sim/world.ts';
+
+export interface ServiceOptions {
+  ns?: string; at?: number | undefined; uid?: string; labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  ips?: string; key?: string; cross?: string; permit?: string;
+  type?: Service['type']; class?: string; lbip?: string; families?: Family[];
+  policy?: Service['ipFamilyPolicy']; etp?: 'Cluster' | 'Local'; ports?: string;
+  selector?: Record<string, string>; deleting?: boolean; faults?: Service['faults'];
+}
+
+export interface PoolOptions {
+  at?: number; uid?: string; disabled?: boolean; first?: string; deleting?: boolean;
+  selector?: LabelSelector; faults?: Pool['faults'];
+}
+
+export interface LoggedWrite {
+  readonly kind: 'service' | 'pool';
+  readonly name: string;
+  readonly at: number;
+  readonly ingress: readonly (string | undefined)[] | undefined;
+  readonly outcome: 'ok' | WriteError['kind'];
+}
+
+export const equals = (labels: Record<string, string>): LabelSelector => {
+  return { matchLabels: labels, matchExpressions: [] };
+};
+
+/** Blocks from text: prefixes and `start-stop` ranges, single addresses being ranges of one. */
+export function blocks(text: string): PoolBlock[] {
+  return text.split(/[ ,]+/u).filter((part) => part !== '').map((part) => {
+    if (part.includes('/')) return { cidr: part, start: undefined, stop: undefined };
+    const [start, stop] = part.split('-');
+    return { cidr: undefined, start, stop };
+  });
+}
+
+/** An API store and a controller around it, on virtual time: the scenario bench of LB IPAM. */
+export class Cluster {
+  readonly world = new World({ seed: 1n });
+  readonly tables: IpamTables = newTables();
+  readonly writes: LoggedWrite[] = [];
+  readonly events: ObjectEvent[] = [];
+  readonly notes: string[] = [];
+  readonly settings: IpamSettings;
+  /** Errors for the next writes of that object. */
+  readonly errors = new Map<string, WriteError['kind'][]>();
+  /** Runs before a write is applied: another client is quicker. */
+  before: ((write: ServiceStatusWrite | ConditionsWrite) => void) | undefined;
+  ipam: Ipam;
+  #clock: Clock;
+  #version = 0;
+  #age = 0;
+  #port = 8000;
+  #services = new Map<string, { options: ServiceOptions; object: Service }>();
+
+  constructor(settings: Partial<IpamSettings> = {}, start = true) {
+    this.settings = { ...defaultIpamSettings, ...settings };
+    this.#clock = processClock(new Process(this.world, 'controller', new MachineClock(this.world)));
+    this.ipam = this.#create();
+    if (!start) return;
+    this.complete();
+    this.ipam.start();
+  }
+
+  #create(): Ipam {
+    const ports = {
+      clock: this.#clock,
+      status: this.#statusPort(),
+      events: { emit: (event: ObjectEvent) => void this.events.push(event) },
+      journal: { note: (entry: { code: string }) => void this.notes.push(entry.code) },
+    };
+    return createIpam(ports, this.tables, this.settings);
+  }
+
+  complete(): void {
+    for (const table of Object.values(this.tables)) table.markComplete();
+  }
+
+  /** A new process on the same store; counts of writes and Events begin anew. */
+  restart(settings: Partial<IpamSettings> = {}): void {
+    this.ipam.stop();
+    Object.assign(this.settings, settings);
+    this.forget();
+    this.ipam = this.#create();
+    this.ipam.start();
+    this.settle();
+  }
+
+  forget(): void {
+    this.writes.length = 0;
+    this.events.length = 0;
+    this.notes.length = 0;
+  }
+
+  settle(seconds = 5): this {
+    this.world.run(this.world.now + seconds * 1_000_000);
+    return this;
+  }
+
+  pool(name: string, text: string | PoolBlock[], options: PoolOptions = {}): this {
+    const present = this.tables.pools.get(name);
+    const uid = options.uid ?? present?.meta.uid ?? `pool-${name}-${this.#version}`;
+    const same = present?.meta.uid === uid ? present : undefined;
+    const at = options.at ?? same?.meta.createdAtMs ?? this.#nextAge();
+    const pool: Pool = {
+      kind: 'CiliumLoadBalancerIPPool',
+      meta: { ...this.#meta('', name), uid, createdAtMs: at, generation: (same?.meta.generation ?? 0) + 1, deleting: options.deleting ?? false },
+      blocks: typeof text === 'string' ? blocks(text) : text,
+      allowFirstLastIps: options.first,
+      disabled: options.disabled ?? false,
+      serviceSelector: options.selector,
+      conditions: same?.conditions ?? [],
+      faults: options.faults ?? [],
+    };
+    this.tables.pools.upsert(name, pool);
+    return this;
+  }
+
+  dropPool(name: string): this {
+    this.tables.pools.delete(name);
+    return this;
+  }
+
+  service(name: string, options: ServiceOptions = {}): this {
+    const ns = options.ns ?? 'default';
+    const at = 'at' in options ? options.at : this.#nextAge();
+    const ports = options.ports ?? `TCP/${(this.#port += 1)}`;
+    return this.#put(name, { ...options, ns, at, ports }, { ingress: [], conditions: [] });
+  }
+
+  /** Changes the spec or metadata, keeping status and identity. */
+  edit(name: string, options: ServiceOptions): this {
+    const row = this.#row(name);
+    return this.#put(name, { ...row.options, ...options }, row.object);
+  }
+
+  drop(name: string): this {
+    const { object } = this.#row(name);
+    this.#services.delete(name);
+    this.tables.services.delete(object.key);
+    return this;
+  }
+
+  /** Overwrites parts of a status as another client would. */
+  patchStatus(name: string, status: { ingress?: (string | IngressEntry)[]; conditions?: Condition[] }): this {
+    const { object, options } = this.#row(name);
+    const ingress = status.ingress?.map((item) => (typeof item === 'string' ? entryOf(item) : item));
+    return this.#put(name, options, { ingress: ingress ?? object.ingress, conditions: status.conditions ?? object.conditions });
+  }
+
+  node(name: string, addresses: string, options: { labels?: Record<string, string>; taints?: string[]; deleting?: boolean } = {}): this {
+    const list = addresses.split(' ').filter((text) => text !== '').map((text) => {
+      const [type = '', address = ''] = text.split('=');
+      return { type, address };
+    });
+    const taints = (options.taints ?? []).map((key) => ({ key, value: '', effect: 'NoSchedule' }));
+    const meta = { ...this.#meta('', name), labels: options.labels ?? {}, deleting: options.deleting ?? false };
+    const node: Node = { kind: 'Node', meta, podCidrs: [], unschedulable: false, taints, addresses: list, conditions: [], faults: [] };
+    this.tables.nodes.upsert(name, node);
+    return this;
+  }
+
+  slice(service: string, endpoints: Record<string, boolean | undefined>): this {
+    const rows = Object.entries(endpoints).map(([nodeName, ready]) => ({
+      addresses: ['10.1.0.1'], ready, serving: undefined, terminating: undefined, nodeName, zone: undefined, hintZones: [], hintNodes: [],
+    }));
+    const slice: EndpointSlice = {
+      kind: 'EndpointSlice', meta: this.#meta('default', `${service}-1`), service: `default/${service}` as ServiceKey,
+      addressType: 'IPv4', endpoints: rows, ports: [], faults: [],
+    };
+    this.tables.slices.upsert(`default/${service}-1`, slice);
+    return this;
+  }
+
+  get(name: string): Service {
+    return this.#row(name).object;
+  }
+
+  /** Addresses and hostnames as stored, in order. */
+  ips(name: string): string {
+    return this.get(name).ingress.map((item) => item.ip ?? item.hostname).join(' ');
+  }
+
+  condition(name: string, type: string): Condition | undefined {
+    const found = this.get(name).conditions.filter((item) => item.type === type);
+    if (found.length > 1) throw new Error(`${type} stands ${found.length} times`);
+    return found[0];
+  }
+
+  /** `True/satisfied`; empty without the condition. */
+  verdict(name: string, type = 'cilium.io/IPAMRequestSatisfied'): string {
+    const found = this.condition(name, type);
+    return found === undefined ? '' : `${found.status}/${found.reason}`;
+  }
+
+  message(name: string): string {
+    return this.condition(name, 'cilium.io/IPAMRequestSatisfied')?.message ?? '';
+  }
+
+  record(name: string): string | undefined {
+    return this.condition(name, 'fairlead.dev/IPAMAllocation')?.message;
+  }
+
+  poolCondition(name: string, type: string): Condition | undefined {
+    const full = type === 'Invalid' ? 'fairlead.dev/Invalid' : `cilium.io/${type}`;
+    return this.tables.pools.get(name)?.conditions.find((item) => item.type === full);
+  }
+
+  poolVerdict(name: string, type: string): string {
+    const found = this.poolCondition(name, type);
+    return found === undefined ? '' : `${found.status}/${found.reason}`;
+  }
+
+  /** `total/available/used`. */
+  counts(name: string): string {
+    return ['IPsTotal', 'IPsAvailable', 'IPsUsed'].map((type) => this.poolCondition(name, type)?.message).join('/');
+  }
+
+  writesOf(name: string): LoggedWrite[] {
+    return this.writes.filter((write) => write.name === name && write.outcome === 'ok');
+  }
+
+  reasons(name?: string): string[] {
+    return this.events.filter((event) => name === undefined || event.object.name === name).map((event) => event.reason);
+  }
+
+  get names(): string[] {
+    return [...this.#services.keys()];
+  }
+
+  #row(name: string): { options: ServiceOptions; object: Service } {
+    const row = this.#services.get(name);
+    if (row === undefined) throw new Error(`no Service ${name}`);
+    return row;
+  }
+
+  #put(name: string, options: ServiceOptions, status: Pick<Service, 'ingress' | 'conditions'>): this {
+    const present = this.#services.get(name)?.object;
+    const uid = options.uid ?? present?.meta.uid ?? `uid-${name}-${this.#version}`;
+    const meta = { ...this.#meta(options.ns ?? 'default', name), uid, createdAtMs: options.at };
+    const { ingress, conditions } = status;
+    const object = { ...serviceObject(meta, options), ingress, conditions };
+    this.#services.set(name, { options: { ...options, uid }, object });
+    this.tables.services.upsert(object.key, object);
+    return this;
+  }
+
+  #meta(namespace: string, name: string): Meta {
+    this.#version += 1;
+    return {
+      namespace, name, uid: `uid-${name}`, resourceVersion: String(this.#version), generation: 0,
+      createdAtMs: 0, deleting: false, labels: {}, annotations: {},
+    };
+  }
+
+  #nextAge(): number {
+    this.#age += 1;
+    return this.#age * 1000;
+  }
+
+  #statusPort(): StatusPort {
+    return {
+      writeService: (write, done) => {
+        this.#later(() => this.#applyService(write, done));
+      },
+      writeConditions: (write, _manager, done) => {
+        this.#later(() => this.#applyPool(write, done));
+      },
+    };
+  }
+
+  #later(callback: () => void): void {
+    this.world.schedule(1000, { kind: 'write', entity: 'store' }, callback);
+  }
+
+  #applyService(write: ServiceStatusWrite, done: WriteDone): void {
+    this.before?.(write);
+    const name = write.key.slice(write.key.indexOf('/') + 1);
+    const row = this.#services.get(name);
+    const error = this.#refusal(name, row?.object.meta, write);
+    this.writes.push({ kind: 'service', name, at: this.world.now, ingress: write.ingress?.map((item) => item.ip ?? item.hostname), outcome: error ?? 'ok' });
+    if (row === undefined || error !== undefined) {
+      this.#later(() => done(err({ kind: error ?? 'gone', message: 'refused' })));
+      return;
+    }
+    this.#put(name, row.options, { ingress: write.ingress ?? row.object.ingress, conditions: write.conditions ?? row.object.conditions });
+    const { resourceVersion } = this.get(name).meta;
+    this.#later(() => done(ok({ resourceVersion })));
+  }
+
+  #applyPool(write: ConditionsWrite, done: WriteDone): void {
+    this.before?.(write);
+    const { name } = write;
+    const pool = this.tables.pools.get(name);
+    const error = this.#refusal(name, pool?.meta, write);
+    this.writes.push({ kind: 'pool', name, at: this.world.now, ingress: undefined, outcome: error ?? 'ok' });
+    if (pool === undefined || error !== undefined) {
+      this.#later(() => done(err({ kind: error ?? 'gone', message: 'refused' })));
+      return;
+    }
+    const types = new Set(write.conditions.map((item) => item.type));
+    const conditions = [...pool.conditions.filter((item) => !types.has(item.type)), ...write.conditions];
+    this.#version += 1;
+    const resourceVersion = String(this.#version);
+    this.tables.pools.upsert(name, { ...pool, conditions, meta: { ...pool.meta, resourceVersion } });
+    this.#later(() => done(ok({ resourceVersion })));
+  }
+
+  #refusal(name: string, meta: Meta | undefined, write: { uid: string; resourceVersion: string }): WriteError['kind'] | undefined {
+    const injected = this.errors.get(name)?.shift();
+    if (injected !== undefined) return injected;
+    if (meta === undefined) return 'gone';
+    return meta.uid === write.uid && meta.resourceVersion === write.resourceVersion ? undefined : 'conflict';
+  }
+}
+
+function newTables(): IpamTables {
+  return { pools: new Table('pools'), services: new Table('services'), nodes: new Table('nodes'), slices: new Table('slices') };
+}
+
+export function entryOf(text: string): IngressEntry {
+  const address = /^[0-9a-f.:]+$/u.test(text);
+  return { ip: address ? text : undefined, hostname: address ? undefined : text, ipMode: undefined, ports: undefined };
+}
+
+export function condition(type: string, verdict: string, message = ''): Condition {
+  const [status, reason = ''] = verdict.split('/');
+  return { type, status: status as Condition['status'], reason, message, observedGeneration: 0, lastTransitionTime: '2025-01-01T00:00:00Z' };
+}
+
+/** A decoded Service from short options. */
+export function serviceObject(meta: Meta, options: ServiceOptions): Service {
+  const annotations: Record<string, string> = { ...options.annotations };
+  if (options.ips !== undefined) annotations['lbipam.cilium.io/ips'] = options.ips;
+  if (options.key !== undefined) annotations['lbipam.cilium.io/sharing-key'] = options.key;
+  if (options.cross !== undefined) annotations['lbipam.cilium.io/sharing-cross-namespace'] = options.cross;
+  if (options.permit !== undefined) annotations['lbipam.cilium.io/sharing-permit-different-pods'] = options.permit;
+  const ports = (options.ports ?? 'TCP/80').split(',').map((text): ServicePort => {
+    const [protocol, port] = text.split('/');
+    return { name: text, protocol: protocol as ServicePort['protocol'], port: Number(port), nodePort: 0 };
+  });
+  return {
+    kind: 'Service',
+    meta: { ...meta, labels: options.labels ?? {}, annotations, deleting: options.deleting ?? false },
+    key: `${meta.namespace}/${meta.name}` as ServiceKey,
+    type: options.type ?? 'LoadBalancer', clusterIps: [], ports,
+    selector: options.selector ?? { app: 'web' }, externalIps: [],
+    loadBalancerIp: options.lbip, loadBalancerClass: options.class,
+    ipFamilies: options.families ?? [], ipFamilyPolicy: options.policy,
+    externalTrafficPolicy: options.etp ?? 'Cluster', internalTrafficPolicy: 'Cluster',
+    affinitySeconds: undefined, sourceRanges: [], healthCheckNodePort: 0,
+    ingress: [], conditions: [], faults: options.faults ?? [],
+  };
+}
