@@ -76,7 +76,7 @@ export class IpStack {
       inSubnet: (address) => subnets.some((subnet) => prefixContains(subnet, address)),
       solicit: (target, mac) => this.#solicit(iface, target, mac),
       transmit: (packet, mac) => this.#transmit(iface, packet, mac),
-      unresolved: (packet, why) => this.#unresolved(iface, packet, why),
+      unresolved: (packet, why) => this.#unresolved(packet, why),
     }, { name: this.name, ...this.#settings });
     const iface: OwnInterface = { nic, neighbours, addresses: own, subnets };
     this.#interfaces.push(iface);
@@ -172,7 +172,7 @@ export class IpStack {
         const mine = frame.ethTarget === iface.nic.mac || isGroupMac(frame.ethTarget);
         if (!mine) this.tap.drop({ place: this.place, why: 'not-mine', frame });
         else if (this.#local.has(content.packet.target)) this.#deliver(content.packet);
-        else this.#forward(iface, content.packet);
+        else this.#forward(content.packet);
         return;
       }
       case 'arp': return this.#onArp(iface, content.arp);
@@ -194,20 +194,20 @@ export class IpStack {
     this.send({ ...answer, icmp: { ...icmp, kind: 'echo-reply' } });
   }
 
-  #forward(iface: StackInterface, packet: Packet): void {
+  #forward(packet: Packet): void {
     if (!this.forwarding) return this.#drop(packet, 'not-mine');
     if (packet.ttl <= 1) {
-      this.#complain(iface, packet, { kind: 'time-exceeded', quoted: tupleOf(packet) });
+      this.#complain(packet, { kind: 'time-exceeded', quoted: tupleOf(packet) });
       return this.#drop(packet, 'ttl');
     }
     const route = this.routes.lookup(packet.target);
     if (route === undefined) {
-      this.#complain(iface, packet, { kind: 'unreachable', cause: 'network', quoted: tupleOf(packet) });
+      this.#complain(packet, { kind: 'unreachable', cause: 'network', quoted: tupleOf(packet) });
       return this.#drop(packet, 'no-route');
     }
     const { mtuBytes } = route.iface.nic;
     if (packetLength(packet) > mtuBytes) {
-      this.#complain(iface, packet, { kind: 'too-big', mtuBytes, quoted: tupleOf(packet) });
+      this.#complain(packet, { kind: 'too-big', mtuBytes, quoted: tupleOf(packet) });
       return this.#drop(packet, 'mtu');
     }
     this.#emit({ ...packet, ttl: packet.ttl - 1 }, route);
@@ -226,9 +226,11 @@ export class IpStack {
   }
 
   /** An ICMP error to the source of a forwarded packet; never about an error (RFC 1122 3.2.2). */
-  #complain(iface: StackInterface, about: Packet, icmp: IcmpMessage): void {
+  #complain(about: Packet, icmp: IcmpMessage): void {
     if (about.icmp !== undefined && 'quoted' in about.icmp) return;
-    const source = sourceFor(iface, about.source);
+    // Linux takes the address of the interface that the error leaves by.
+    const back = this.routes.lookup(about.source);
+    const source = back === undefined ? undefined : sourceFor(back.iface, about.source);
     if (source === undefined) return;
     this.send({
       source, target: about.source, protocol: 'ICMP', sourcePort: 0, targetPort: 0, ttl: ttlDefault,
@@ -236,10 +238,10 @@ export class IpStack {
     });
   }
 
-  #unresolved(iface: StackInterface, packet: Packet, why: 'no-neighbour' | 'neighbour-queue'): void {
+  #unresolved(packet: Packet, why: 'no-neighbour' | 'neighbour-queue'): void {
     this.#drop(packet, why, this.routes.lookup(packet.target)?.via ?? packet.target);
     if (why !== 'no-neighbour' || this.#local.has(packet.source)) return;
-    this.#complain(iface, packet, { kind: 'unreachable', cause: 'host', quoted: tupleOf(packet) });
+    this.#complain(packet, { kind: 'unreachable', cause: 'host', quoted: tupleOf(packet) });
   }
 
   #drop(packet: Packet, why: DropReason, detail?: string): void {
