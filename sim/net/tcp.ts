@@ -131,7 +131,12 @@ export class TcpConnection implements Due {
   /** Orderly close of this side. */
   close(): void {
     if (this.#state === 'ended' || this.#finSent) return;
-    if (this.#state !== 'established') return this.abort();
+    if (this.#state !== 'established') {
+      // What was given before goes first; an attempt without data is just given up.
+      if (this.#waiting.length === 0) this.abort();
+      else this.#waiting.push({ payload: noPayload, fin: true });
+      return;
+    }
     this.#finSent = true;
     this.#transmit(noPayload, tcpFlag.ack | tcpFlag.fin);
   }
