@@ -43,8 +43,8 @@ export interface Reflector {
 const requestTimeout: Micros = 15_000_000;
 /** Silence after which the watch is doubted, so that a stall is noticed within 60 s. */
 const doubtAfter: Micros = 40_000_000;
-/** A watch that misses one bookmark and half the next is not believed any longer. */
-const silenceMax: Micros = 100_000_000;
+/** A watch without its bookmark is not believed any longer, nor is any other: a list decides. */
+const silenceMax: Micros = 75_000_000;
 /** A second watch that speaks at once brings what the first one withheld. */
 const replayWindow: Micros = 5_000_000;
 /** Matches nothing: the answer shows that the API hears us, at the cost of an empty list. */
@@ -60,6 +60,7 @@ const knockSelector = 'fairlead.dev/knock';
  * is lost, nothing comes twice, and versions, which are opaque, are never compared. Simply opening
  * a new watch each 40 s would starve every watch of its bookmarks, and so age the version until
  * it is compacted. An unanswered knock means that the API is out of reach: back off, knock, watch.
+ * After 75 s, when even a bookmark is overdue on both, a whole list tells the truth.
  */
 export function createReflector(
   ports: ReflectorPorts,
@@ -251,7 +252,7 @@ class ListAndWatch implements Reflector {
     const silence = this.#ports.clock.now() - this.#heardAt;
     if (silence >= silenceMax) {
       this.#stalled('no bookmark in time');
-      this.#connect();
+      this.#list();
       return;
     }
     this.#arm(Math.min(doubtAfter, silenceMax - silence), () => this.#doubt());

@@ -181,15 +181,19 @@ test('a quiet resource costs a knock and a second watch a minute, no list and no
   t.deepEqual(codes(world), []);
 });
 
-test('a server without bookmarks is watched anew each 100 s', (t) => {
+test('where every watch is mute and no bookmark comes, a list tells the truth each 75 s', (t) => {
   const { world, kube, reflector, agree } = scene();
   kube.bookmarks = false;
+  kube.mishaps = { ...kube.mishaps, stall: 1000 };
   reflector.start();
   world.run(1000 * second);
   kube.put('a', 'u1');
-  world.run(1001 * second);
+  world.run(1076 * second);
   t.true(agree());
   t.true(codes(world).every((code) => code === 'kube.stallDetected'));
+  const lists = kube.requests.filter(({ verb, ...rest }) =>
+    verb === 'list' && 'options' in rest && rest.options.labelSelector === undefined);
+  t.true(lists.length <= 16);
 });
 
 test('after stop nothing is called', (t) => {
