@@ -38,6 +38,7 @@ export const bgpPeeringPolicySchema: KindSchema = {
   versions: alphaVersions,
   columns: [ageColumn],
   statusSubresource: true,
+  specRequired: false,
   spec: object(
     {
       nodeSelector: labelSelector,

@@ -22,7 +22,7 @@ function bgpKind(names: BgpNames): KindSchema {
   const { kind, plural, shortName, spec, status, versions = currentVersions } = names;
   return {
     group: 'cilium.io', kind, plural, shortNames: [shortName], categories: bgpCategories, versions,
-    columns: [ageColumn], statusSubresource: status !== undefined, spec, status,
+    columns: [ageColumn], statusSubresource: status !== undefined, specRequired: true, spec, status,
   };
 }
 

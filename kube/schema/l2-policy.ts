@@ -11,6 +11,7 @@ export const l2PolicySchema: KindSchema = {
   versions: alphaVersions,
   columns: [ageColumn],
   statusSubresource: true,
+  specRequired: false,
   spec: object({
     nodeSelector: looseLabelSelector,
     serviceSelector: looseLabelSelector,

@@ -68,6 +68,7 @@ export const poolSchema: KindSchema = {
     ageColumn,
   ],
   statusSubresource: true,
+  specRequired: true,
   spec: object({
     blocks: list(object({ cidr: prefixText, start: addressText, stop: addressText }, { rules: blockRules })),
     cidrs: list(object({ cidr: prefixText }), { deprecated: true }),

@@ -87,6 +87,8 @@ export interface KindSchema {
   readonly versions: readonly SchemaVersion[];
   readonly columns: readonly PrinterColumn[];
   readonly statusSubresource: boolean;
+  /** False where a manifest without `spec` is admitted, as Cilium admits it. */
+  readonly specRequired: boolean;
   /** Of `spec` and `status`; apiVersion, kind and metadata are every object's. */
   readonly spec: ObjectSchema;
   readonly status: ObjectSchema | undefined;

@@ -14,13 +14,24 @@ export function validateObject(object: KubeObject): Fault[] {
   const schema = schemaOfObject(object);
   if (schema === undefined) return [];
   const faults: Fault[] = [];
-  if (object['spec'] === undefined) faults.push({ path: 'spec', message: 'Required value' });
-  else validateValue(object['spec'], { schema: schema.spec, path: 'spec', faults });
+  const unserved = unservedVersion(object);
+  if (unserved !== undefined) faults.push({ path: 'apiVersion', message: unserved });
+  const spec = object['spec'];
+  if (spec !== undefined) validateValue(spec, { schema: schema.spec, path: 'spec', faults });
+  else if (schema.specRequired) faults.push({ path: 'spec', message: 'Required value' });
   const status = object['status'];
   if (schema.status !== undefined && status !== undefined) {
     validateValue(status, { schema: schema.status, path: 'status', faults });
   }
   return faults;
+}
+
+/** Why no server takes an object of our group in that version, or undefined where one does. */
+export function unservedVersion(object: KubeObject): string | undefined {
+  const schema = schemaOfObject(object);
+  const version = (object.apiVersion ?? '').split('/')[1] ?? '';
+  if (schema === undefined || schema.versions.some((known) => known.served && known.name === version)) return undefined;
+  return `no matches for kind "${schema.kind}" in version "${object.apiVersion ?? ''}"`;
 }
 
 /** The object with absent fields filled from the schema's defaults; the same object if none was. */

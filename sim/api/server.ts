@@ -6,6 +6,7 @@ import type {
   WatchRequest, WatchSink,
 } from '../../kube/port.ts';
 import { apiVersion, resourceOf, resources, type Resource } from '../../kube/resource.ts';
+import { unservedVersion } from '../../kube/schema/validate.ts';
 import { formatTime } from '../../kube/time.ts';
 import type { World } from '../world.ts';
 import { ServiceAllocation, type AllocationOptions } from './allocation.ts';
@@ -324,6 +325,8 @@ export class ApiServer {
   #load(object: KubeObject): Outcome<KubeAnswer> {
     const resource = resourceOf(object.apiVersion ?? '', object.kind ?? '');
     if (resource === undefined) return badRequest(`no matches for kind "${object.kind ?? ''}" in version "${object.apiVersion ?? ''}"`);
+    const unserved = unservedVersion(object);
+    if (unserved !== undefined) return badRequest(unserved);
     const namespace = resource.namespaced ? object.metadata?.namespace ?? 'default' : '';
     const place = this.#place({ resource, namespace, name: this.#nameFor(object) });
     const existing = this.#store.get(resource, keyOf(place.ref));
