@@ -244,9 +244,9 @@ class BuiltInActors implements Actors {
 
   // Inside a commit nothing may be written, so `done` comes as an event of its own.
   #lookAtDrains(): void {
-    for (const drain of [...this.#draining]) {
-      if (this.#drained(drain.node).length > 0) continue;
-      this.#draining = this.#draining.filter((other) => other !== drain);
+    const finished = this.#draining.filter(({ node }) => this.#drained(node).length === 0);
+    this.#draining = this.#draining.filter((drain) => !finished.includes(drain));
+    for (const drain of finished) {
       const what = { kind: 'actor.drained', entity: `node/${drain.node}` };
       this.#context.world.schedule(0, what, () => drain.done?.());
     }

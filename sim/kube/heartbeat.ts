@@ -41,6 +41,11 @@ export class Heartbeat {
     );
   }
 
+  /** True when a beat was due and could not be told. */
+  get late(): boolean {
+    return this.#missed;
+  }
+
   beat(): void {
     const told = this.#tell();
     this.#arm(told || !this.#options.runs() ? this.#context.timings.leasePeriod : retryPeriod);

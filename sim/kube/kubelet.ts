@@ -71,6 +71,8 @@ export class Kubelet {
   #heartbeat: Heartbeat;
   #bootId: string | undefined;
   #writing = false;
+  /** Something was not looked at because the machine stood still. */
+  #behind = false;
 
   constructor(context: ActorContext, runtime: NodeRuntime, reach: () => boolean) {
     this.name = runtime.name;
@@ -102,18 +104,19 @@ export class Kubelet {
   /** Looks at the machine now: it was powered, frozen or thawed, or its network changed. */
   wake(): void {
     if (!this.#runtime.running) return;
-    this.#noticeBoot();
+    const booted = this.#noticeBoot();
     for (const local of this.#sortedLocal()) {
       if (local.timer === undefined || local.due > this.#context.world.now) continue;
       this.#arm(local, 0);
     }
-    this.#heartbeat.beat();
-    this.#syncAll();
+    if (booted || this.#behind) this.#syncAll();
+    if (booted || this.#heartbeat.late) this.#heartbeat.beat();
   }
 
   podChanged(step: Step<PodView>): void {
     const key = step.after?.key ?? step.before?.key ?? '';
-    if (this.#runtime.running && !this.#writing) this.#queue.add(key);
+    if (!this.#runtime.running) this.#behind = true;
+    else if (!this.#writing) this.#queue.add(key);
   }
 
   /** The node's ranges may have come, or an address: pods may wait for them. */
@@ -163,6 +166,7 @@ export class Kubelet {
   }
 
   #syncAll(): void {
+    this.#behind = false;
     for (const pod of this.#context.catalog.podsOn(this.name)) this.#queue.add(pod.key);
     for (const local of this.#sortedLocal()) this.#queue.add(local.key);
   }
@@ -171,18 +175,22 @@ export class Kubelet {
     return [...this.#local.values()].sort((left, right) => compareText(left.key, right.key));
   }
 
-  #noticeBoot(): void {
-    if (this.#runtime.bootId === this.#bootId) return;
+  #noticeBoot(): boolean {
+    if (this.#runtime.bootId === this.#bootId) return false;
     this.#bootId = this.#runtime.bootId;
     for (const local of this.#local.values()) local.timer?.cancel();
     this.#local.clear();
     this.#uidOf.clear();
+    return true;
   }
 
   // Level-triggered: from the pod as the API has it and the pod as the machine has it.
   #sync(key: string): KubeError | undefined {
-    if (!this.#runtime.running) return undefined;
-    this.#noticeBoot();
+    if (!this.#runtime.running) {
+      this.#behind = true;
+      return undefined;
+    }
+    if (this.#noticeBoot()) this.#syncAll();
     if (!this.#reach()) return this.#heartbeat.missed();
     const pod = this.#context.catalog.pod(key);
     const here = pod !== undefined && pod.spec.nodeName === this.name ? pod : undefined;
@@ -287,8 +295,11 @@ export class Kubelet {
 
   // A frozen machine comes here late: `wake` arms what was missed.
   #advance(local: LocalPod): void {
-    if (!this.#runtime.running) return;
-    this.#noticeBoot();
+    if (!this.#runtime.running) {
+      this.#behind = true;
+      return;
+    }
+    if (this.#noticeBoot()) this.#syncAll();
     if (this.#local.get(local.uid) !== local) return;
     local.timer = undefined;
     if (local.state === 'crashed') {

@@ -48,7 +48,9 @@ export class Cluster {
 
   constructor(options: ClusterOptions = {}) {
     this.world = new World({ seed: options.seed ?? 7n, order: options.order ?? 'fifo' });
-    this.api = new ApiServer(this.world, { freeze: true, serviceCidrs: ['10.96.0.0/16', 'fd00:96::/112'] });
+    this.api = new ApiServer(
+      this.world, { freeze: true, serviceCidrs: ['10.96.0.0/16', 'fd00:96::/112'] },
+    );
     this.apply(namespace('web'));
     const zones = (options.zones ?? '').split(' ');
     for (const [index, name] of (options.nodes ?? 'n1 n2 n3').split(' ').entries()) {
@@ -77,7 +79,9 @@ export class Cluster {
   edit(resource: Resource, name: string, spec: object): void {
     const namespaceName = resource.namespaced ? 'web' : '';
     const ref = { resource, namespace: namespaceName, name };
-    const done = this.api.handle({ verb: 'patch', ref, body: JSON.parse(JSON.stringify({ spec })) }, 'test');
+    const done = this.api.handle(
+      { verb: 'patch', ref, body: JSON.parse(JSON.stringify({ spec })) }, 'test',
+    );
     if (!done.ok) throw new Error(done.error.message);
   }
 
@@ -107,7 +111,9 @@ export class Cluster {
 
   /** `name@node` of each pod, with `-` in front while not ready and `~` while terminating. */
   roster(): string {
-    return this.pods().map((pod) => `${mark(pod)}${pod.metadata.name}@${pod.spec.nodeName ?? '?'}`).sort().join(' ');
+    return this.pods().map(
+      (pod) => `${mark(pod)}${pod.metadata.name}@${pod.spec.nodeName ?? '?'}`,
+    ).sort().join(' ');
   }
 
   slices(service = 'app'): any[] {
@@ -119,7 +125,9 @@ export class Cluster {
   endpoints(family = 'IPv4'): string {
     return this.slices().filter((slice) => slice.addressType === family)
       .flatMap((slice) => slice.endpoints as any[])
-      .map((endpoint) => `${endpoint.addresses[0]} ${flags(endpoint.conditions)}`).sort().join(', ');
+      .map(
+        (endpoint) => `${endpoint.addresses[0]} ${flags(endpoint.conditions)}`,
+      ).sort().join(', ');
   }
 
   ready(name: string): string {
@@ -139,14 +147,19 @@ function mark(pod: any): string {
 }
 
 export function readyCondition(pod: any): boolean {
-  return pod.status?.conditions?.some((entry: any) => entry.type === 'Ready' && entry.status === 'True') ?? false;
+  return pod.status?.conditions?.some(
+    (entry: any) => entry.type === 'Ready' && entry.status === 'True',
+  ) ?? false;
 }
 
 function flags(conditions: any): string {
-  return `${conditions.ready ? 'r' : '-'}${conditions.serving ? 's' : '-'}${conditions.terminating ? 't' : '-'}`;
+  const { ready, serving, terminating } = conditions;
+  return `${ready ? 'r' : '-'}${serving ? 's' : '-'}${terminating ? 't' : '-'}`;
 }
 
-export function node(name: string, of: { labels?: Record<string, string>; address: string }): KubeObject {
+export function node(
+  name: string, of: { labels?: Record<string, string>; address: string },
+): KubeObject {
   return {
     apiVersion: 'v1', kind: 'Node', metadata: { name, labels: of.labels ?? {} }, spec: {},
     status: { addresses: [{ type: 'InternalIP', address: of.address }] },
@@ -184,8 +197,23 @@ export function workload(kind: string, spec: object = {}, pod: object = {}): Kub
   };
 }
 
-export function barePod(name: string, spec: object = {}, labels: Record<string, string> = {}): KubeObject {
+export function barePod(
+  name: string, spec: object = {}, labels: Record<string, string> = {},
+): KubeObject {
   return { apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'web', name, labels }, spec: {
-    containers: [{ name: 'c', image: 'echo:1', ports: [{ name: 'http', containerPort: 8080 }] }], ...spec,
+    containers: [
+      { name: 'c', image: 'echo:1', ports: [{ name: 'http', containerPort: 8080 }] },
+    ], ...spec,
   } };
+}
+
+/** A settled cluster that started with these objects. */
+export function booted(
+  objects: KubeObject[], options: ClusterOptions = {},
+): Cluster {
+  const cluster = new Cluster(options);
+  cluster.apply(...objects);
+  cluster.actors.start();
+  cluster.settle();
+  return cluster;
 }

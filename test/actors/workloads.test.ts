@@ -1,14 +1,9 @@
 import test from 'ava';
+import { compareText } from '../../lb/table.ts';
 import { resources } from '../../kube/resource.ts';
-import { barePod, Cluster, exact, readyCondition, s, service, template, workload } from './cluster.ts';
-
-function booted(objects: Parameters<Cluster['apply']>, options: ConstructorParameters<typeof Cluster>[0] = {}): Cluster {
-  const cluster = new Cluster(options);
-  cluster.apply(...objects);
-  cluster.actors.start();
-  cluster.settle();
-  return cluster;
-}
+import {
+  booted, Cluster, exact, readyCondition, s, service, template, workload,
+} from './cluster.ts';
 
 interface Watched {
   readonly readyMin: number;
@@ -22,7 +17,9 @@ interface Watched {
 function watched(cluster: Cluster): Watched {
   let readyMin = Infinity;
   let activeMax = 0;
-  const active = (): any[] => cluster.pods().filter((pod) => pod.metadata.deletionTimestamp === undefined);
+  const active = (): any[] => cluster.pods().filter(
+    (pod) => pod.metadata.deletionTimestamp === undefined,
+  );
   cluster.api.subscribe(resources.pods, () => {
     readyMin = Math.min(readyMin, active().filter(readyCondition).length);
   });
@@ -33,19 +30,29 @@ function watched(cluster: Cluster): Watched {
   return { readyMin, activeMax };
 }
 
-const names = (cluster: Cluster): string => cluster.pods().map((pod) => pod.metadata.name).sort().join(' ');
-const nodesOf = (cluster: Cluster): string => cluster.pods().map((pod) => pod.spec.nodeName ?? '?').sort().join(' ');
+const names = (cluster: Cluster): string => cluster.pods().map(
+  (pod) => pod.metadata.name,
+).sort(compareText).join(' ');
+
+const nodesOf = (cluster: Cluster): string => cluster.pods().map(
+  (pod) => pod.spec.nodeName ?? '?',
+).sort(compareText).join(' ');
 
 test('a Deployment has a ReplicaSet and pods, and says so in its status', (t) => {
   const cluster = booted([workload('Deployment', { replicas: 3 })]);
   const deployment = cluster.object(resources.deployments, 'app');
-  t.like(deployment.status, { replicas: 3, updatedReplicas: 3, readyReplicas: 3, availableReplicas: 3, unavailableReplicas: 0 });
+  t.like(deployment.status, {
+    replicas: 3, updatedReplicas: 3, readyReplicas: 3, availableReplicas: 3, unavailableReplicas: 0,
+  });
   t.is(deployment.status.conditions[0].status, 'True');
   const [set] = cluster.api.list(resources.replicaSets) as any[];
   t.is(set.metadata.ownerReferences[0].uid, deployment.metadata.uid);
   t.like(set.status, { replicas: 3, readyReplicas: 3 });
   t.is(nodesOf(cluster), 'n1 n2 n3');
-  t.is(cluster.pods()[0].metadata.labels['pod-template-hash'], set.metadata.labels['pod-template-hash']);
+  t.is(
+    cluster.pods()[0].metadata.labels['pod-template-hash'],
+    set.metadata.labels['pod-template-hash'],
+  );
 });
 
 const rolls = test.macro({
@@ -56,11 +63,14 @@ const rolls = test.macro({
     t.deepEqual(watched(cluster), expected);
     t.is(cluster.pods().length, replicas);
     t.true(cluster.pods().every((pod) => pod.metadata.labels.version === '2'));
-    t.is((cluster.api.list(resources.replicaSets) as any[]).filter((set) => set.spec.replicas > 0).length, 1);
+    const sets: any[] = [...cluster.api.list(resources.replicaSets)];
+    t.is(sets.filter((set) => set.spec.replicas > 0).length, 1);
   },
   title: (_, replicas: number, bounds: object, expected: Watched) =>
-    `a roll of ${replicas} with ${JSON.stringify(bounds)} keeps ${expected.readyMin} ready and makes at most ${expected.activeMax}`,
+    `a roll of ${replicas} with ${JSON.stringify(bounds)} keeps ${expected.readyMin} ready `
+    + `and makes at most ${expected.activeMax}`,
 });
+
 test(rolls, 10, {}, { readyMin: 8, activeMax: 13 });
 test(rolls, 10, { maxSurge: 1, maxUnavailable: 0 }, { readyMin: 10, activeMax: 11 });
 test(rolls, 4, { maxSurge: 0, maxUnavailable: 1 }, { readyMin: 3, activeMax: 4 });
@@ -106,7 +116,10 @@ test('a removed pod is replaced at once, while it still terminates', (t) => {
   const cluster = booted([workload('Deployment', { replicas: 1 }), service()]);
   cluster.remove(resources.pods, cluster.pods()[0].metadata.name);
   cluster.run(3.5);
-  t.is(cluster.endpoints().split(', ').map((line) => line.slice(-3)).sort().join(), '-st,rs-');
+  t.is(
+    cluster.endpoints().split(', ').map((line) => line.slice(-3)).sort(compareText).join(),
+    '-st,rs-',
+  );
   cluster.settle();
   t.is(cluster.pods().length, 1);
 });
@@ -115,17 +128,25 @@ test('a Deployment that goes takes its ReplicaSets and pods with it', (t) => {
   const cluster = booted([workload('Deployment', { replicas: 3 }), service()]);
   cluster.remove(resources.deployments, 'app');
   cluster.settle();
-  t.deepEqual([names(cluster), cluster.api.list(resources.replicaSets).length, cluster.endpoints()], ['', 0, '']);
+  t.deepEqual(
+    [names(cluster), cluster.api.list(resources.replicaSets).length, cluster.endpoints()],
+    ['', 0, ''],
+  );
 });
 
 const condemned = test.macro({
   exec(t, finalizer: string, after: number[]) {
     const deployment = workload('Deployment', { replicas: 2 });
-    const cluster = booted([{ ...deployment, metadata: { ...deployment.metadata, finalizers: [finalizer] } }]);
+    const cluster = booted(
+      [{ ...deployment, metadata: { ...deployment.metadata, finalizers: [finalizer] } }],
+    );
     cluster.remove(resources.deployments, 'app');
     const seen: number[] = [];
     const look = (): void => {
-      seen.push(cluster.api.list(resources.deployments).length, cluster.api.list(resources.replicaSets).length, cluster.pods().length);
+      seen.push(
+        cluster.api.list(resources.deployments).length,
+        cluster.api.list(resources.replicaSets).length, cluster.pods().length,
+      );
     };
     cluster.run(5);
     look();
@@ -133,8 +154,10 @@ const condemned = test.macro({
     look();
     t.deepEqual(seen, after);
   },
-  title: (_, finalizer: string, after: number[]) => `${finalizer}: Deployments, ReplicaSets and pods after 5 s and at the end are ${after.join(' ')}`,
+  title: (_, finalizer: string, after: number[]) =>
+    `${finalizer}: Deployments, sets and pods after 5 s and at the end are ${after.join(' ')}`,
 });
+
 test(condemned, 'foregroundDeletion', [0, 0, 2, 0, 0, 0]);
 test(condemned, 'orphan', [0, 1, 2, 0, 1, 2]);
 
@@ -142,13 +165,20 @@ test('a DaemonSet runs on every node that it tolerates, also on cordoned and new
   const cluster = new Cluster({ nodes: 'n1 n2 n3 n4' });
   cluster.apply(workload('DaemonSet'));
   cluster.edit(resources.nodes, 'n2', { unschedulable: true });
-  cluster.edit(resources.nodes, 'n3', { taints: [{ key: 'gpu', value: 'yes', effect: 'NoSchedule' }] });
+  cluster.edit(
+    resources.nodes, 'n3', { taints: [{ key: 'gpu', value: 'yes', effect: 'NoSchedule' }] },
+  );
   cluster.actors.start();
   cluster.settle();
   t.is(nodesOf(cluster), 'n1 n2 n4');
-  t.like(cluster.object(resources.daemonSets, 'app').status, { desiredNumberScheduled: 3, numberReady: 3 });
+  t.like(
+    cluster.object(resources.daemonSets, 'app').status,
+    { desiredNumberScheduled: 3, numberReady: 3 },
+  );
   cluster.edit(resources.nodes, 'n3', { taints: null });
-  cluster.edit(resources.nodes, 'n4', { taints: [{ key: 'gpu', value: 'yes', effect: 'NoSchedule' }] });
+  cluster.edit(
+    resources.nodes, 'n4', { taints: [{ key: 'gpu', value: 'yes', effect: 'NoSchedule' }] },
+  );
   cluster.settle();
   t.is(nodesOf(cluster), 'n1 n2 n3');
 });
@@ -167,7 +197,10 @@ test('a DaemonSet rolls one node at a time, and not at all with OnDelete', (t) =
   cluster.edit(resources.daemonSets, 'app', { template: template({}, { version: '2' }) });
   t.is(watched(cluster).readyMin, 2);
   t.true(cluster.pods().every((pod) => pod.metadata.labels.version === '2'));
-  cluster.edit(resources.daemonSets, 'app', { updateStrategy: { type: 'OnDelete' }, template: template({}, { version: '3' }) });
+  cluster.edit(
+    resources.daemonSets, 'app',
+    { updateStrategy: { type: 'OnDelete' }, template: template({}, { version: '3' }) },
+  );
   cluster.settle();
   t.true(cluster.pods().every((pod) => pod.metadata.labels.version === '2'));
 });
@@ -192,7 +225,13 @@ test('a StatefulSet makes its pods in order, each after the one before is ready'
 });
 
 test('a parallel StatefulSet makes all pods at once', (t) => {
-  const cluster = booted([workload('StatefulSet', { replicas: 3, podManagementPolicy: 'Parallel', ordinals: { start: 5 } })]);
+  const cluster = booted(
+    [
+      workload(
+        'StatefulSet', { replicas: 3, podManagementPolicy: 'Parallel', ordinals: { start: 5 } },
+      ),
+    ],
+  );
   t.true(cluster.world.now <= 5 * s);
   t.is(names(cluster), 'app-5 app-6 app-7');
 });
@@ -234,126 +273,6 @@ test('or until its node is back, which ends it and lets a new one come', (t) => 
   cluster.run(4);
   t.true(readyCondition(cluster.pod('app-0')));
   t.not(cluster.pod('app-0').metadata.uid, uid);
-});
-
-const places = test.macro({
-  exec(t, _: string, spec: object, expected: string) {
-    const cluster = new Cluster({ nodes: 'n1 n2 n3', zones: 'z1 z2 z2' });
-    cluster.edit(resources.nodes, 'n3', { taints: [{ key: 'gpu', value: 'yes', effect: 'NoSchedule' }] });
-    cluster.apply(workload('Deployment', { replicas: 6 }, spec));
-    cluster.actors.start();
-    cluster.settle();
-    t.is([...new Set(nodesOf(cluster).split(' '))].join(' '), expected);
-    t.deepEqual(cluster.actors.pending(), []);
-  },
-  title: (_, what, __, expected) => `pods with ${what} are placed on: ${expected}`,
-});
-const zone = 'topology.kubernetes.io/zone';
-const required = (terms: object[]): object => ({
-  affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } } },
-});
-const expression = (key: string, operator: string, values: string[] = []): object => ({ matchExpressions: [{ key, operator, values }] });
-const gpu = { tolerations: [{ key: 'gpu', operator: 'Equal', value: 'yes', effect: 'NoSchedule' }] };
-test(places, 'no demand', {}, 'n1 n2');
-test(places, 'a toleration', gpu, 'n1 n2 n3');
-test(places, 'a toleration of another value', { tolerations: [{ key: 'gpu', value: 'no' }] }, 'n1 n2');
-test(places, 'a toleration of everything', { tolerations: [{ operator: 'Exists' }] }, 'n1 n2 n3');
-test(places, 'a node selector', { nodeSelector: { [zone]: 'z2' } }, 'n2');
-test(places, 'a node selector and a toleration', { ...gpu, nodeSelector: { [zone]: 'z2' } }, 'n2 n3');
-test(places, 'a selector that no node has', { nodeSelector: { disk: 'fast' } }, '?');
-test(places, 'affinity In', required([expression(zone, 'In', ['z1'])]), 'n1');
-test(places, 'affinity NotIn', required([expression(zone, 'NotIn', ['z1'])]), 'n2');
-test(places, 'affinity of two terms', required([expression(zone, 'In', ['z1']), expression(zone, 'In', ['z2'])]), 'n1 n2');
-test(places, 'affinity DoesNotExist', required([expression('disk', 'DoesNotExist')]), 'n1 n2');
-test(places, 'affinity Gt of an absent label', required([expression('cores', 'Gt', ['1'])]), '?');
-test(places, 'affinity to a name', required([{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['n2'] }] }]), 'n2');
-test(places, 'an empty term', required([{}]), '?');
-test(places, 'no term', required([]), '?');
-test(places, 'an unknown operator', required([expression(zone, 'Near', ['z1'])]), '?');
-test(places, 'a node name of its own', { nodeName: 'n3' }, 'n3');
-
-test('a pod that fits nowhere says so, and is placed when a node fits', (t) => {
-  const cluster = booted([barePod('picky', { nodeSelector: { disk: 'fast' } })]);
-  const [condition] = cluster.pod('picky').status.conditions;
-  t.like(condition, { type: 'PodScheduled', status: 'False', reason: 'Unschedulable' });
-  const ref = { resource: resources.nodes, namespace: '', name: 'n2' };
-  cluster.api.handle({ verb: 'patch', ref, body: { metadata: { labels: { disk: 'fast' } } } }, 'test');
-  cluster.settle();
-  t.is(cluster.roster(), 'picky@n2');
-  t.like(cluster.pod('picky').status.conditions[0], { type: 'PodScheduled', status: 'True' });
-});
-
-test('a node holds as many pods as it has slots, and a freed slot is used', (t) => {
-  const cluster = new Cluster({ nodes: 'n1' });
-  const ref = { resource: resources.nodes, namespace: '', name: 'n1' };
-  cluster.api.handle({ verb: 'patch', subresource: 'status', ref, body: { status: { allocatable: { pods: '2' } } } }, 'test');
-  cluster.apply(workload('Deployment', { replicas: 3 }));
-  cluster.actors.start();
-  cluster.settle();
-  t.is(nodesOf(cluster), '? n1 n1');
-  cluster.edit(resources.deployments, 'app', { replicas: 2 });
-  cluster.settle();
-  t.is(nodesOf(cluster), 'n1 n1');
-});
-
-test('pods of one owner spread, equal choices differ by seed and repeat with it', (t) => {
-  const placement = (seed: bigint): string => {
-    const cluster = booted([workload('Deployment', { replicas: 1 })], { seed });
-    return nodesOf(cluster);
-  };
-  const seeds = Array.from({ length: 20 }, (_, index) => BigInt(index));
-  const chosen = seeds.map(placement);
-  t.deepEqual([...new Set(chosen)].sort(), ['n1', 'n2', 'n3']);
-  t.deepEqual(seeds.slice(0, 5).map(placement), chosen.slice(0, 5));
-  for (const seed of seeds.slice(0, 5)) {
-    const cluster = booted([workload('Deployment', { replicas: 7 })], { seed });
-    const counts = ['n1', 'n2', 'n3'].map((name) => nodesOf(cluster).split(' ').filter((node) => node === name).length);
-    t.deepEqual(counts.sort(), [2, 2, 3]);
-  }
-});
-
-test('a pod never lands on a node that has not reported, or that is Unknown', (t) => {
-  const cluster = new Cluster();
-  cluster.machine('n1').off();
-  cluster.apply(workload('Deployment', { replicas: 4 }));
-  cluster.actors.start();
-  cluster.settle();
-  t.is(nodesOf(cluster), 'n2 n2 n3 n3');
-  cluster.machine('n2').off();
-  cluster.run(400);
-  t.is(cluster.roster().split(' ').filter((line) => !line.startsWith('~')).map((line) => line.slice(-2)).join(), 'n3,n3,n3,n3');
-});
-
-test('a namespace that goes is emptied, pods with their grace, then gone', (t) => {
-  const cluster = booted([workload('Deployment', { replicas: 2 }), service()]);
-  cluster.api.handle({ verb: 'delete', ref: { resource: resources.namespaces, namespace: '', name: 'web' } }, 'test');
-  cluster.run(10);
-  t.regex(cluster.roster(), /^~\S+ ~\S+$/u);
-  t.is(cluster.object(resources.namespaces, 'web').status.phase, 'Terminating');
-  cluster.settle();
-  t.is(cluster.object(resources.namespaces, 'web'), undefined);
-  t.deepEqual(cluster.pods(), []);
-  t.deepEqual(cluster.actors.pending(), []);
-});
-
-test('a living namespace has the default ServiceAccount and the root CA map', (t) => {
-  const cluster = booted([]);
-  t.truthy(cluster.object(resources.serviceAccounts, 'default'));
-  t.truthy(cluster.object(resources.configMaps, 'kube-root-ca.crt'));
-});
-
-test('an object whose owner never was in this cluster stays, one that loses its owner goes', (t) => {
-  const owned = (name: string, uid: string): any => ({
-    apiVersion: 'v1', kind: 'ConfigMap',
-    metadata: { namespace: 'web', name, ownerReferences: [{ apiVersion: 'v1', kind: 'Secret', name: 'x', uid }] },
-  });
-  const cluster = new Cluster();
-  cluster.apply(owned('imported', 'uid-of-another-cluster'));
-  cluster.actors.start();
-  cluster.apply(owned('late', 'uid-of-nobody'));
-  cluster.settle();
-  t.truthy(cluster.object(resources.configMaps, 'imported'));
-  t.is(cluster.object(resources.configMaps, 'late'), undefined);
 });
 
 test('two runs of a busy cluster with one seed are equal, event by event', (t) => {
