@@ -60,6 +60,7 @@ export class Cluster {
   /** Runs before a write is applied: another client is quicker. */
   before: ((write: ServiceStatusWrite | ConditionsWrite) => void) | undefined;
   ipam: Ipam;
+  #process: Process;
   #clock: Clock;
   #version = 0;
   #age = 0;
@@ -68,7 +69,8 @@ export class Cluster {
 
   constructor(settings: Partial<IpamSettings> = {}, start = true) {
     this.settings = { ...defaultIpamSettings, ...settings };
-    this.#clock = processClock(new Process(this.world, 'controller', new MachineClock(this.world)));
+    this.#process = new Process(this.world, 'controller', new MachineClock(this.world));
+    this.#clock = processClock(this.#process);
     this.ipam = this.#create();
     if (!start) return;
     this.complete();
@@ -106,7 +108,11 @@ export class Cluster {
   }
 
   settle(seconds = 5): this {
-    this.world.run(this.world.now + seconds * 1_000_000);
+    const span = seconds * 1_000_000;
+    // An empty queue would stop the world early.
+    this.world.schedule(span, { kind: 'wait', entity: 'test' }, () => undefined);
+    this.world.run(this.world.now + span);
+    if (this.#process.fault !== undefined) throw this.#process.fault;
     return this;
   }
 
