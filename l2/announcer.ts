@@ -156,6 +156,7 @@ class NodeAnnouncer implements Announcer {
       clock, wake, catalogue: this.#catalogue, view: this.#view, elections: this.#elections,
       silence: this.#silence, session: () => this.#session, settings, bootId: ports.kernel.bootId,
       duties: () => this.#duties, linksFor, servable: (address) => this.#servable(address),
+      looked: () => this.#considerNeed(),
     });
     this.#claims = new Claims({
       clock, kube: ports.kube, wake, namespace: settings.namespace, links: this.#links, view: this.#view,
@@ -233,6 +234,7 @@ class NodeAnnouncer implements Announcer {
     if (this.#keys.clear()) {
       this.#cleared = true;
       this.#refreshLinks();
+      this.#ownership.tablesChanged();
       return;
     }
     this.#chronicle.note('error', 'l2.mapNotCleared', 'the responder map cannot be emptied; L2 stays silent');
@@ -248,8 +250,8 @@ class NodeAnnouncer implements Announcer {
         if (seen.identity === this.#session.identity) this.#session.delivered(seen);
       },
       listed: () => {
-        this.#considerNeed();
         this.#ownership.markAll();
+        this.#ownership.tablesChanged();
       },
     };
   }

@@ -33,6 +33,8 @@ export interface OwnershipParts {
   readonly linksFor: (address: Ip) => readonly Link[];
   /** C9 and the local part of C8. */
   readonly servable: (address: Ip) => boolean;
+  /** The tables were read: whether a session is needed may have changed. */
+  readonly looked: () => void;
 }
 
 /**
@@ -149,6 +151,7 @@ export class Ownership {
       for (const address of this.#parts.catalogue.ips()) this.#dirty.add(address);
       for (const address of this.addresses.keys()) this.#dirty.add(address);
     }
+    this.#parts.looked();
     if (!this.#parts.session().open) {
       this.#dirty.clear();
       return;
