@@ -2,7 +2,6 @@ import { createEventRecorder, type EventRecorder } from './kube/events.ts';
 import { createLeader, type LeaderTiming } from './kube/leader.ts';
 import { createStatusPort } from './kube/status.ts';
 import type { Decoder } from './kube/decode.ts';
-import { leaseDecoder } from './kube/lease.ts';
 import type { KubePort } from './kube/port.ts';
 import type { Reflector } from './kube/reflector.ts';
 import { resources } from './kube/resource.ts';
@@ -108,7 +107,7 @@ function beginTerm(ports: ControllerPorts, config: ControllerConfig): Term {
   const status = createStatusPort({ kube });
   const ipam = createIpam({ clock, status, events, journal }, tables, config.ipam);
   const l2 = config.l2Enabled
-    ? createL2Controller({ clock, kube, status, events, journal, decode: leaseDecoder(decoder.lease) }, tables, config)
+    ? createL2Controller({ clock, kube, status, events, journal, decode: decoder.lease }, tables, config)
     : undefined;
   ipam.start();
   l2?.start();

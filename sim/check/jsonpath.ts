@@ -1,16 +1,20 @@
 import { JSONPathEnvironment } from 'json-p3';
 
+/** A compiled path: the values that it names in a JSON value. */
+export type PathQuery = (value: unknown) => unknown[];
+
 /**
- * The values that a path names in a JSON value. Takes RFC 9535 (`$.status.x`), kubectl's braces
- * (`{.status.x}`), and the bare form `status.x`; undefined for a path that does not parse.
+ * Compiles a path: RFC 9535 (`$.status.x`), with kubectl's braces (`{.status.x}`), or bare
+ * (`status.x`). Undefined for one that does not parse. Compile before a world runs: the library
+ * computes its own limits with floating-point functions that a running world refuses.
  */
-export function queryPath(value: unknown, path: string): unknown[] | undefined {
+export function compilePath(path: string): PathQuery | undefined {
   const bare = path.trim().replace(/^\{(.*)\}$/u, '$1');
   const rooted = bare.startsWith('$') ? bare : `$${bare.startsWith('.') || bare.startsWith('[') ? '' : '.'}${bare}`;
   try {
-    const environment = new JSONPathEnvironment();
+    const query = new JSONPathEnvironment().compile(rooted);
     // Every value that reaches a check came from JSON.
-    return environment.query(rooted, value as Parameters<JSONPathEnvironment['query']>[1]).values();
+    return (value) => query.query(value as Parameters<typeof query.query>[0]).values();
   } catch {
     return undefined;
   }

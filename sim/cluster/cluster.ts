@@ -11,6 +11,7 @@ import type { Fault, Node, Pool } from '../../lb/model.ts';
 import { ApiPath, type ApiClient } from '../api/path.ts';
 import { createSimKube } from '../api/client.ts';
 import { ApiServer } from '../api/server.ts';
+import { watchStaleNeighbours } from '../check/marks.ts';
 import { createActors, type Actors } from '../kube/actors.ts';
 import type { ActorTimings } from '../kube/actor.ts';
 import { PacketTap } from '../net/tap.ts';
@@ -99,6 +100,7 @@ export class Cluster {
       for (const node of this.machines.names()) this.actors.wake(node);
     });
     this.traffic = new Traffic(this, input.traffic);
+    watchStaleNeighbours(this);
   }
 
   start(): void {

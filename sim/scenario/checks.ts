@@ -1,7 +1,6 @@
 import { parseIpUnmapped } from '../../lb/ip.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { unmet } from '../check/expectation.ts';
-import { queryPath } from '../check/jsonpath.ts';
 import type { CheckSpec, Lookup } from './spec.ts';
 import type { CheckVerdict } from './verdict.ts';
 
@@ -27,9 +26,7 @@ function lookUp(cluster: Cluster, lookup: Lookup): Found {
     case 'object': {
       const object = cluster.store.get(lookup.object);
       if (object === undefined) return { ok: true, found: [] };
-      if (lookup.path === '') return { ok: true, found: [object] };
-      const found = queryPath(object, lookup.path);
-      return found === undefined ? { ok: false, message: `${lookup.path} is not a JSONPath` } : { ok: true, found };
+      return { ok: true, found: lookup.query === undefined ? [object] : lookup.query(object) };
     }
     case 'owner-of': {
       const address = parseIpUnmapped(lookup.address);

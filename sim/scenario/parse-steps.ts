@@ -1,4 +1,6 @@
 import type { KubeObject } from '../../kube/port.ts';
+import { faultsOf } from '../fault/fault.ts';
+import { compilePath } from '../check/jsonpath.ts';
 import { parseDuration } from './quantity.ts';
 import { Reader } from './reader.ts';
 import type { Action, CheckSpec, Expectation, Lookup, Step, Trigger, When } from './spec.ts';
@@ -55,13 +57,13 @@ function readAction(step: Reader): Action | undefined {
     return undefined;
   }
   switch (kind) {
-    case 'fault':
-      return {
-        kind,
-        fault: {
-          name: step.text('fault') ?? '', with: mapping(step, 'with'), for: step.duration('for'), path: step.path,
-        },
+    case 'fault': {
+      const use = {
+        name: step.text('fault') ?? '', with: mapping(step, 'with'), for: step.duration('for'), path: step.path,
       };
+      step.faults.push(...faultsOf(use));
+      return { kind, fault: use };
+    }
     case 'heal': {
       const narrowed = step.has('with') ? mapping(step, 'with') : undefined;
       return { kind, name: step.text('heal') ?? '', with: narrowed };
@@ -113,7 +115,10 @@ function readCheck(check: Reader): CheckSpec[] {
 
 function readLookup(check: Reader): Lookup | undefined {
   if (check.has('object')) {
-    return { kind: 'object', object: check.text('object') ?? '', path: check.text('path') ?? '' };
+    const path = check.text('path') ?? '';
+    const query = path === '' ? undefined : compilePath(path);
+    if (path !== '' && query === undefined) check.fault('path', `${path} is no JSONPath`);
+    return { kind: 'object', object: check.text('object') ?? '', path, query };
   }
   // `lookup` may hold the derived thing, or the derived thing may stand in the check itself.
   const place = check.has('lookup') ? check.child('lookup') : check;

@@ -1,6 +1,7 @@
 import type { Micros } from '../../lb/ports.ts';
 import type { Labels } from '../../lb/model.ts';
 import type { KubeObject } from '../../kube/port.ts';
+import type { PathQuery } from '../check/jsonpath.ts';
 
 /** One machine of the simulated cluster. Addresses are texts with prefix length: `192.168.10.11/24`. */
 export interface NodeSpec {
@@ -101,7 +102,8 @@ export type Expectation =
   | { readonly kind: 'absent' };
 
 export type Lookup =
-  | { readonly kind: 'object'; readonly object: string; readonly path: string }
+  /** Without a query: the object itself. */
+  | { readonly kind: 'object'; readonly object: string; readonly path: string; readonly query: PathQuery | undefined }
   | { readonly kind: 'owner-of'; readonly address: string }
   | { readonly kind: 'neighbour'; readonly host: string; readonly address: string }
   | { readonly kind: 'frontends'; readonly node: string };

@@ -1,0 +1,201 @@
+import type { KubeObject } from '../../kube/port.ts';
+import { serviceKey, type Service } from '../../lb/model.ts';
+import { resources } from '../../kube/resource.ts';
+import type { Micros } from '../../lb/ports.ts';
+import { Cluster } from '../cluster/cluster.ts';
+import { applyFault, FaultSet } from '../fault/fault.ts';
+import type { ActorTimings } from '../kube/actor.ts';
+import type { ClusterSpec, NetworkSpec } from '../scenario/spec.ts';
+import { explainOutage, type Why } from './cause.ts';
+import type { Failure } from './failure.ts';
+import { servedPods, watchServices, type Pods, type Watched } from './placement.ts';
+import { Timeline } from './timeline.ts';
+
+export interface WhatIfInput {
+  readonly objects: readonly KubeObject[];
+  readonly cluster: ClusterSpec;
+  readonly network: NetworkSpec | undefined;
+  readonly failure: Failure;
+  readonly seed: bigint;
+  readonly timings?: Partial<ActorTimings>;
+}
+
+/** What one address went through in one placement. */
+export interface Observation {
+  readonly service: string;
+  readonly ip: string;
+  /** Node that answered before; undefined when nobody did. */
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+  /** Longest time without a good answer; undefined: it never came back. */
+  readonly outage: Micros | undefined;
+  /** Share of requests that failed besides, while some were answered, in percent. */
+  readonly partialPercent: number;
+  readonly why: Why;
+}
+
+export interface Placement {
+  readonly observations: readonly Observation[];
+  /** Services that had no address or no answer before anything happened, with the reason. */
+  readonly unserved: readonly { readonly service: string; readonly reason: string; readonly message: string }[];
+  readonly nodes: number;
+  readonly services: number;
+  readonly pools: number;
+  readonly cluster: Cluster;
+}
+
+const second: Micros = 1_000_000;
+const bootMax = 180 * second;
+/** Frequent requests right after the failure, sparse ones in a long outage. */
+const everySoon = 100_000;
+const everyLate = second;
+const soon = 15 * second;
+/** What has not come back by then does not come back by itself. */
+const patience = 600 * second;
+/** An address counts as back once it answered this long without a failure. */
+const steady = 3 * second;
+
+/**
+ * Runs one placement: boots the folder, asks every address from a client behind the router, lets
+ * the failure happen and watches until everything is back or never will be.
+ */
+export function runPlacement(input: WhatIfInput): Placement {
+  const cluster = bootCluster(input);
+  const { world } = cluster;
+  const client = clientOf(cluster);
+  const watched = watchServices(cluster, client, everyLate);
+  world.run(world.now + 3 * second);
+  for (const { line } of watched) cluster.traffic.line(line).setEvery(everySoon);
+  // Renewals repeat each second: the failure strikes at a drawn phase of them.
+  world.run(world.now + second + world.stream('faults').below(second));
+  const before = new Map(watched.map((one) => [one.line, situation(cluster, one, input.failure)]));
+  const timeline = new Timeline(cluster);
+  const struckAt = world.now;
+  new FaultSet(cluster).start(input.failure.fault, applyFault(cluster, input.failure.fault));
+  watchRecovery(cluster, watched, struckAt);
+  const observations = watched.map((one) => {
+    const then = before.get(one.line) ?? { from: undefined, pods: { total: 0, struck: 0, owner: undefined } };
+    return observe(cluster, { watched: one, ...then, struckAt, timeline, failure: input.failure });
+  });
+  return { ...summary(cluster), observations, cluster };
+}
+
+/** Boots a folder to convergence, without clients. */
+export function bootCluster(input: Omit<WhatIfInput, 'failure'>): Cluster {
+  const cluster = new Cluster({
+    seed: input.seed, cluster: input.cluster, network: input.network, objects: input.objects, traffic: [],
+    ...(input.timings === undefined ? {} : { timings: input.timings }),
+  });
+  cluster.start();
+  const { world } = cluster;
+  do {
+    world.run(world.now + 500_000);
+  } while (world.now < bootMax && cluster.unconverged().length > 0);
+  return cluster;
+}
+
+/** The client whose traffic is judged: one behind the router where there is one. */
+export function clientOf(cluster: Cluster): string {
+  const clients = cluster.network.topology.machines.filter((machine) => machine.kind === 'client');
+  const nodeSegments = new Set(cluster.network.topology.machines
+    .filter((machine) => machine.kind === 'node').flatMap((machine) => machine.nics.map((nic) => nic.segment)));
+  const behind = clients.find((machine) => machine.nics.every((nic) => !nodeSegments.has(nic.segment)));
+  return (behind ?? clients[0])?.name ?? '';
+}
+
+function situation(cluster: Cluster, one: Watched, failure: Failure): { from: string | undefined; pods: Pods } {
+  const service = serviceOf(cluster, one);
+  return {
+    from: cluster.ownersOf(one.ip)[0],
+    pods: service === undefined ? { total: 0, struck: 0, owner: undefined } : servedPods(cluster, service, failure.node),
+  };
+}
+
+function serviceOf(cluster: Cluster, one: Watched): Service | undefined {
+  const [namespace = '', name = ''] = one.key.split('/');
+  const object = cluster.api.get(resources.services, namespace, name);
+  const decoded = object === undefined ? undefined : cluster.decoder.service(object);
+  return decoded?.ok === true && decoded.value.key === serviceKey(namespace, name) ? decoded.value : undefined;
+}
+
+// Lines that are well again fall silent, so that a long outage of one costs little.
+function watchRecovery(cluster: Cluster, watched: readonly Watched[], struckAt: Micros): void {
+  const { world, traffic } = cluster;
+  world.run(struckAt + soon);
+  const open = new Set(watched.map((one) => one.line));
+  let late = false;
+  while (open.size > 0 && world.now < struckAt + patience) {
+    for (const name of [...open]) {
+      const line = traffic.line(name);
+      const recovered = line.outages.recoveredAt ?? struckAt;
+      if (line.outages.openSince !== undefined || world.now - recovered < steady) {
+        if (!late) line.setEvery(everyLate);
+        continue;
+      }
+      line.stop();
+      open.delete(name);
+    }
+    late = true;
+    world.run(world.now + steady);
+  }
+}
+
+interface Observing {
+  readonly watched: Watched;
+  readonly from: string | undefined;
+  readonly pods: Pods;
+  readonly struckAt: Micros;
+  readonly timeline: Timeline;
+  readonly failure: Failure;
+}
+
+function observe(cluster: Cluster, seen: Observing): Observation {
+  const { watched, from, pods, struckAt, timeline, failure } = seen;
+  const line = cluster.traffic.line(watched.line);
+  const outages = line.outages.outages.filter((outage) => (outage.until ?? Infinity) > struckAt);
+  const lasts = outages.some((outage) => outage.until === undefined);
+  const lengths = outages.map((outage) => (outage.until ?? cluster.world.now) - Math.max(outage.from, struckAt));
+  const longest = Math.max(0, ...lengths);
+  const to = cluster.ownersOf(watched.ip)[0];
+  const after = line.failures.filter((record) => record.startedAt >= struckAt);
+  const partialPercent = longest > 0 && outages.length > 2 && pods.total > 0
+    ? Math.round((100 * pods.struck) / pods.total)
+    : 0;
+  const recovery = timeline.of(pods.owner?.uid ?? '');
+  const why = explainOutage({
+    outage: lasts ? undefined : longest, outages, struckAt, from, to, pods, local: watched.local, failure, recovery,
+    takenAt: takenAt(cluster, watched.ip, struckAt), session: cluster.settings.l2.duration,
+    stale: staleRouter(cluster, watched.ip, struckAt), lastDrop: after.at(-1)?.drop, partialPercent,
+  });
+  return { service: watched.key, ip: watched.ip, from, to, outage: lasts ? undefined : longest, partialPercent, why };
+}
+
+/** When the address was first announced after the failure, since then. */
+function takenAt(cluster: Cluster, ip: string, struckAt: Micros): Micros | undefined {
+  const note = cluster.world.notes.find((one) => one.code === 'l2.announced' && one.object === ip && one.time >= struckAt);
+  return note === undefined ? undefined : note.time - struckAt;
+}
+
+/** A router that went on sending to the old owner. */
+function staleRouter(cluster: Cluster, ip: string, struckAt: Micros): string | undefined {
+  return cluster.world.notes.find((one) => (
+    one.code === 'router.staleNeighbour' && one.object === ip && one.time >= struckAt && cluster.network.routers.has(one.entity)
+  ))?.entity;
+}
+
+/** What the cluster is, and which of its Services have no address, with the reason they give. */
+export function summary(cluster: Cluster): Pick<Placement, 'unserved' | 'nodes' | 'services' | 'pools'> {
+  const services = cluster.store.list(resources.services).flatMap((object) => {
+    const decoded = cluster.decoder.service(object);
+    return decoded.ok && decoded.value.type === 'LoadBalancer' ? [decoded.value] : [];
+  });
+  const unserved = services.flatMap((service) => {
+    const condition = service.conditions.find((one) => one.type === 'cilium.io/IPAMRequestSatisfied');
+    if (condition?.status === 'True') return [];
+    return [{
+      service: service.key, reason: condition?.reason ?? 'NotSelected',
+      message: condition?.message ?? 'no pool selects the Service, and it has no class of ours',
+    }];
+  });
+  return { unserved, nodes: cluster.nodes().length, services: services.length, pools: cluster.pools().length };
+}
