@@ -7,6 +7,8 @@ export interface EventRecord {
   readonly firstAt: Micros;
   lastAt: Micros;
   count: number;
+  /** The count that the API has accepted. */
+  told: number;
   /** Empty until a creation is tried; a repeated creation uses it again. */
   name: string;
   /** The API has it, so that a repeat is a patch. */
@@ -86,9 +88,10 @@ export class EventQueue {
       this.dropped += 1;
       return;
     }
-    if (before !== undefined) this.forget(before);
+    if (before !== undefined) this.#forget(before);
     const record: EventRecord = {
-      event, firstAt: now, lastAt: now, count: 1, name: '', stored: false, waiting: false,
+      event, firstAt: now, lastAt: now, count: 1, told: 0, name: '', stored: false,
+      waiting: false,
     };
     this.#records.set(key, record);
     this.#wait(record);
@@ -125,7 +128,13 @@ export class EventQueue {
     this.again(record);
   }
 
-  forget(record: EventRecord): void {
+  /** Gives a record up; what was not told of it is dropped. */
+  lose(record: EventRecord): void {
+    this.dropped += record.count - record.told;
+    this.#forget(record);
+  }
+
+  #forget(record: EventRecord): void {
     this.#leave(record);
     const key = keyOf(record.event);
     if (this.#records.get(key) === record) this.#records.delete(key);
@@ -164,14 +173,10 @@ export class EventQueue {
     if (victim === undefined) return !crowded && subject.waitingCount < perObjectMinuteMax;
     this.#leave(victim);
     // A stored one lost no more than its latest count.
-    if (!victim.stored) this.#lose(victim);
+    if (!victim.stored) this.lose(victim);
     return true;
   }
 
-  #lose(record: EventRecord): void {
-    this.dropped += record.count;
-    this.forget(record);
-  }
 
   #wait(record: EventRecord): void {
     record.waiting = true;

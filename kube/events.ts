@@ -53,7 +53,6 @@ class Recorder implements EventRecorder {
   #run = '';
   #named = 0;
   #failures = 0;
-  #refused = 0;
   #writing: EventRecord | undefined;
   #retryAt: Micros = 0;
   #timer: Timer | undefined;
@@ -81,7 +80,7 @@ class Recorder implements EventRecorder {
   }
 
   dropped(): number {
-    return this.#queue.dropped + this.#refused;
+    return this.#queue.dropped;
   }
 
   stop(): void {
@@ -112,9 +111,11 @@ class Recorder implements EventRecorder {
     if (due.at > now) return this.#arm(due.at - now);
     const record = this.#queue.take(now);
     this.#writing = record;
+    const { count } = record;
     this.#ports.kube.request(this.#requestOf(record), (result) => {
       if (this.#writing !== record) return;
       this.#writing = undefined;
+      if (result.ok || result.error.kind === 'exists') record.told = count;
       this.#settle(record, result.ok ? undefined : result.error);
     });
   }
@@ -132,8 +133,7 @@ class Recorder implements EventRecorder {
       return this.#arm(0);
     }
     if (error.kind === 'gone' || error.kind === 'invalid' || error.kind === 'denied') {
-      this.#refused += record.count;
-      this.#queue.forget(record);
+      this.#queue.lose(record);
       this.#ports.journal.note({
         level: 'debug',
         component: 'kube',

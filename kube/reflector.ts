@@ -228,9 +228,10 @@ class ListAndWatch implements Reflector {
       this.#spare?.watch?.cancel();
     }
     this.#spare = undefined;
+    // The timer stays as it is and finds out how long it has really been silent: a timer that is
+    // set anew by each event would cost more than the event.
     this.#heardAt = now;
     this.#alive();
-    this.#arm(doubtAfter, () => this.#doubt());
     this.#apply(event);
   }
 
@@ -250,6 +251,10 @@ class ListAndWatch implements Reflector {
   /** The watch is silent: ask whether the API hears us, and for what may have been withheld. */
   #doubt(): void {
     const silence = this.#ports.clock.now() - this.#heardAt;
+    if (silence < doubtAfter) {
+      this.#arm(doubtAfter - silence, () => this.#doubt());
+      return;
+    }
     if (silence >= silenceMax) {
       this.#stalled('no bookmark in time');
       this.#list();

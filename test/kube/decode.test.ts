@@ -76,7 +76,8 @@ test('keys that every object inherits are unset unless stored', (t) => {
     const matcher = compileSelector({ matchLabels: {}, matchExpressions });
     return matcher.ok && matcher.value(of);
   };
-  t.true(selects('constructor', (row?.['meta'] as { labels: Record<string, string> }).labels));
+  const meta = row?.['meta'] as { labels: Record<string, string> } | undefined;
+  t.true(selects('constructor', meta?.labels ?? {}));
   t.false(selects('constructor', {}));
   t.false(selects('toString', labels));
 });

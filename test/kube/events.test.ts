@@ -6,6 +6,7 @@ import { err, ok } from '../../lb/result.ts';
 import {
   MachineClock, Process, processClock, processJournal, processRandom,
 } from '../../sim/process.ts';
+import { Prng } from '../../sim/prng.ts';
 import { World } from '../../sim/world.ts';
 import { ScriptedKube } from './scriptedkube.ts';
 
@@ -235,4 +236,34 @@ test('after stop nothing is written', (t) => {
   recorder.emit(about('shop', 'AddressReleased'));
   world.run(100 * second);
   t.deepEqual([writes.length, recorder.pending().length], [0, 0]);
+});
+
+test('random emissions keep every limit, and none is counted twice, 100 times', (t) => {
+  for (let seed = 1n; seed <= 100n; seed += 1n) {
+    const { world, kube, writes, recorder } = scene();
+    const prng = new Prng(seed, 'emissions');
+    let emitted = 0;
+    for (let step = 0; step < 150; step += 1) {
+      world.run(world.now + prng.below(prng.pick([1000, second, 30 * second])));
+      if (prng.ratio(1, 10)) {
+        kube.answers.unshift(() => err({ kind: prng.pick(['server', 'invalid']), message: 'no' }));
+      }
+      const type = prng.pick(['Normal', 'Warning'] as const);
+      for (let burst = prng.below(8); burst >= 0; burst -= 1) {
+        recorder.emit(about(`s${prng.below(3)}`, `R${prng.below(12)}`, { type }));
+        emitted += 1;
+      }
+    }
+    world.run(world.now + 600 * second);
+    t.deepEqual(recorder.pending(), [], `seed ${seed}`);
+    t.true(densest(writes, second) <= 10, `seed ${seed}`);
+    for (const name of ['s0', 's1', 's2']) {
+      const ofObject = writes.filter((write) => write.name.startsWith(`${name}.`));
+      t.true(densest(ofObject, 60 * second) <= 10, `seed ${seed} ${name}`);
+    }
+    const counts = new Map(writes.map(({ name, body }) => [name, body['count'] as number]));
+    const told = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    t.true(told + recorder.dropped() <= emitted, `seed ${seed}`);
+    t.true(told > emitted / 20, `seed ${seed}: ${told} of ${emitted}`);
+  }
 });

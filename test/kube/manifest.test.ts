@@ -151,7 +151,7 @@ test('an object defined twice is a fault at the second, whatever the version', (
 
 test('texts made to break the reader are faults', (t) => {
   const bomb = ['a: &a [x,x,x,x,x,x,x,x,x,x]',
-    ...[...'bcdefghi'].map((key, index) =>
+    ...'bcdefghi'.split('').map((key, index) =>
       `${key}: &${key} [${Array(10).fill(`*${'abcdefghi'[index]}`).join()}]`)].join('\n');
   t.is(parseManifests(bomb, 'f').objects.length, 0);
   t.regex(parseManifests(bomb, 'f').faults[0]?.message ?? '', /alias/u);
@@ -168,7 +168,7 @@ test('no text ends the program', (t) => {
   );
   fc.assert(fc.property(fc.array(part, { maxLength: 25 }), (parts) => {
     const { objects, faults } = parseManifests(parts.join(''), 'f');
-    for (const { positionOf } of objects) t.true(positionOf('spec.a[0]').line >= 1);
+    for (const object of objects) t.true(object.positionOf('spec.a[0]').line >= 1);
     for (const { line, column } of faults) t.true(line >= 1 && column >= 1, `${line}:${column}`);
   }), { seed: 5, numRuns: 2000 });
 });

@@ -38,9 +38,9 @@ function scene(seed = 1n) {
       log.push('synced');
     },
   });
-  const stored = () => [...kube.objects].map(([name, { metadata }]) =>
-    [name, `${metadata?.uid}@${metadata?.resourceVersion}`] as const).sort();
-  const agree = () => JSON.stringify([...view].sort()) === JSON.stringify(stored());
+  const agree = () => view.size === kube.objects.size
+    && [...kube.objects].every(([name, { metadata }]) =>
+      view.get(name) === `${metadata?.uid}@${metadata?.resourceVersion}`);
   return { world, kube, process, reflector, view, log, agree };
 }
 

@@ -120,7 +120,7 @@ export class ScriptedKube implements KubePort {
 
   #emit(event: WatchEvent): void {
     this.#log.push({ version: this.#version, event });
-    for (const open of [...this.#open]) {
+    for (const open of this.#open) {
       if (!open.alive) continue;
       if (this.#chance('cut')) {
         this.#end(open, this.#chance('expire') ? expired : undefined);
