@@ -9,6 +9,9 @@ export const retryDelays: readonly Micros[] = [
 
 const retryDelayMax: Micros = 300_000_000;
 
+/** A conflict promises a newer object; a watch that does not bring one is not waited for longer. */
+const conflictPatience: Micros = 30_000_000;
+
 /** The writes of one object: one at a time, with patience after an error. */
 export class Attempts {
   inFlight = false;
@@ -16,9 +19,10 @@ export class Attempts {
   #timer: Timer | undefined;
   // The stored version that a write was refused for: a newer one must come first.
   #refused: string | undefined;
+  #patience: Timer | undefined;
 
   get waiting(): boolean {
-    return this.#timer !== undefined;
+    return this.#timer !== undefined || this.#patience !== undefined;
   }
 
   /** True when a write on top of that stored version may be tried now. */
@@ -26,10 +30,14 @@ export class Attempts {
     return !this.inFlight && this.#timer === undefined && this.#refused !== resourceVersion;
   }
 
+  begin(): void {
+    this.inFlight = true;
+    this.#forgive();
+  }
+
   succeed(): void {
     this.inFlight = false;
     this.#failures = 0;
-    this.#refused = undefined;
   }
 
   /** `again` runs when the next attempt is due; after a conflict the newer object brings it. */
@@ -37,6 +45,10 @@ export class Attempts {
     this.inFlight = false;
     if (error.kind === 'conflict') {
       this.#refused = on.version;
+      this.#patience = on.clock.after(conflictPatience, () => {
+        this.#forgive();
+        on.again();
+      });
       return;
     }
     const planned = retryDelays[Math.min(this.#failures, retryDelays.length - 1)];
@@ -49,9 +61,21 @@ export class Attempts {
     });
   }
 
+  /** Nothing is left to write: what was waited for has come about. */
+  rest(): void {
+    if (!this.inFlight) this.stop();
+  }
+
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#forgive();
+  }
+
+  #forgive(): void {
+    this.#patience?.cancel();
+    this.#patience = undefined;
+    this.#refused = undefined;
   }
 }
 

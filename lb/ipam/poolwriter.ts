@@ -59,6 +59,7 @@ export class PoolWriter {
     if (pool === undefined || writing === undefined) return;
     if (this.#difference(pool, writing) === undefined) {
       this.#due.delete(name);
+      writing.attempts.rest();
       return;
     }
     if (this.#due.has(name) || writing.timer !== undefined) return;
@@ -152,7 +153,7 @@ export class PoolWriter {
   #write(writing: Writing, conditions: readonly Condition[]): void {
     const { pool, attempts } = writing;
     const { resourceVersion } = stored(writing);
-    attempts.inFlight = true;
+    attempts.begin();
     writing.sentAt = this.#ports.clock.now();
     const write = {
       kind: 'CiliumLoadBalancerIPPool' as const,

@@ -54,6 +54,7 @@ export class ServiceWriter {
     this.#setLetting(entry, difference?.removed ?? []);
     if (difference === undefined) {
       this.#unqueue(entry);
+      this.#attempts.get(entry)?.rest();
       return;
     }
     const attempts = this.#attempts.get(entry);
@@ -140,7 +141,7 @@ export class ServiceWriter {
   #write(entry: ServiceEntry, difference: StatusDifference): void {
     const attempts = this.#attempts.get(entry) ?? new Attempts();
     this.#attempts.set(entry, attempts);
-    attempts.inFlight = true;
+    attempts.begin();
     entry.writing = true;
     const { ingress, conditions } = difference;
     const { resourceVersion } = entry.stored;
