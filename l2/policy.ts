@@ -82,25 +82,39 @@ export function compileExpression(text: string): Result<RE2JS, string> {
   }
 }
 
+interface Entry {
+  readonly uid: string;
+  /** Everything that compilation reads, to tell an edit from a write of the status. */
+  readonly text: string;
+  readonly policy: CompiledPolicy | undefined;
+  readonly faults: PolicyFaults;
+}
+
 /**
  * The policies in force: an edit that does not compile leaves the last valid generation standing
  * (l2.md 2.1); one that never compiled selects nothing.
  */
 export class PolicyBook {
-  #entries = new Map<string, { uid: string; policy: CompiledPolicy | undefined; faults: PolicyFaults }>();
+  #entries = new Map<string, Entry>();
 
   /** Takes one row of the table in; undefined removes it. True when what is in force may differ. */
   set(name: string, policy: L2Policy | undefined): boolean {
     if (policy === undefined) return this.#entries.delete(name);
     const before = this.#entries.get(name);
+    const { uid } = policy.meta;
+    const { nodeSelector, serviceSelector, interfaces, externalIps, loadBalancerIps, faults } = policy;
+    // Statuses and labels change too, and must not cost a look at every Service.
+    const text = JSON.stringify([uid, nodeSelector, serviceSelector, interfaces, externalIps, loadBalancerIps, faults]);
+    if (before?.text === text) return false;
     const compiled = compilePolicy(policy);
-    const kept = before?.uid === policy.meta.uid ? before.policy : undefined;
+    const kept = before?.uid === uid ? before.policy : undefined;
     this.#entries.set(name, {
-      uid: policy.meta.uid,
+      uid,
+      text,
       policy: compiled.ok ? compiled.value : kept,
       faults: compiled.ok ? new Map() : compiled.error,
     });
-    return compiled.ok || before?.uid !== policy.meta.uid;
+    return compiled.ok || before?.uid !== uid;
   }
 
   get(name: string): CompiledPolicy | undefined {
