@@ -73,8 +73,7 @@ export function createAgent(ports: AgentPorts, config: AgentConfig): Agent {
   const datapath = createDatapath(
     { clock: ports.clock, kernel: ports.kernel, journal: ports.journal },
     tables,
-    { nodeName: config.nodeName, options: config.datapath },
-    ports.caches.servicePorts,
+    { nodeName: config.nodeName, options: config.datapath, memo: ports.caches.servicePorts },
   );
   const announcer = config.l2.enabled ? announce({ ports, config, tables, events, datapath }) : undefined;
   return {

@@ -4,7 +4,7 @@ import type { EndpointSlice, Node, Service, ServiceKey } from '../lb/model.ts';
 import { nodeFacts, placeOf } from '../lb/nodefacts.ts';
 import type { Clock, Journal, KernelError, KernelPort, MapEntry } from '../lb/ports.ts';
 import { Reconciler, retryDelaysDefault, type ReconcileTarget } from '../lb/reconciler.ts';
-import { deriveServicePorts, ServicePortMemo, type DatapathRecord } from '../lb/serviceport.ts';
+import { deriveServicePorts, type ServicePortMemo, type DatapathRecord } from '../lb/serviceport.ts';
 import { compareText, type Cursor, type Table } from '../lb/table.ts';
 import { asciiBytes, asciiText, decodeRow, encodeRow, nodeKey, nodeMap, viewMap } from './codec.ts';
 
@@ -27,6 +27,8 @@ export interface DatapathTables {
 export interface DatapathSettings {
   readonly nodeName: string;
   readonly options: DatapathOptions;
+  /** Derivations that other datapaths of the same world may share. */
+  readonly memo: ServicePortMemo;
 }
 
 /** A row that the kernel refuses at present. */
@@ -64,15 +66,15 @@ const roundRowsMax = 1_000;
  * adopted, and rewritten only where their bytes differ (datapath.md 10, 11).
  */
 export function createDatapath(
-  ports: DatapathPorts, tables: DatapathTables, settings: DatapathSettings, memo: ServicePortMemo = new ServicePortMemo(),
+  ports: DatapathPorts, tables: DatapathTables, settings: DatapathSettings,
 ): Datapath {
-  return new RowDatapath(ports, tables, { ...settings, memo });
+  return new RowDatapath(ports, tables, settings);
 }
 
 class RowDatapath implements Datapath {
   #ports: DatapathPorts;
   #tables: DatapathTables;
-  #settings: DatapathSettings & { readonly memo: ServicePortMemo };
+  #settings: DatapathSettings;
   #services: Cursor<Service>;
   #slices: Cursor<EndpointSlice>;
   #nodes: Cursor<Node>;
@@ -87,7 +89,7 @@ class RowDatapath implements Datapath {
   #armed = false;
   #changed = false;
 
-  constructor(ports: DatapathPorts, tables: DatapathTables, settings: DatapathSettings & { memo: ServicePortMemo }) {
+  constructor(ports: DatapathPorts, tables: DatapathTables, settings: DatapathSettings) {
     this.#ports = ports;
     this.#tables = tables;
     this.#settings = settings;

@@ -258,7 +258,8 @@ export class ViewIndex implements NodeView {
   }
 }
 
-const ipv6Span = 2 ** 24;
+/** More than any (protocol, port). */
+const ipv6Span = 16_777_216;
 
 // One number per (protocol, port): packets look up without building a text.
 function placeOf(protocol: Protocol, port: number): number {
@@ -283,9 +284,12 @@ function compareClaims(left: FrontClaim, right: FrontClaim): number {
   if (left.kind !== right.kind) return kindRank[left.kind] - kindRank[right.kind];
   const a = left.servicePort.record;
   const b = right.servicePort.record;
-  const ages = (a.createdAtMs === 0 ? Infinity : a.createdAtMs) - (b.createdAtMs === 0 ? Infinity : b.createdAtMs);
-  if (ages < 0 || ages > 0) return ages;
+  if (a.createdAtMs !== b.createdAtMs) return ageOf(a) - ageOf(b);
   return compareText(a.service, b.service) || compareText(a.id, b.id);
+}
+
+function ageOf(record: ServicePortRecord): number {
+  return record.createdAtMs === 0 ? Infinity : record.createdAtMs;
 }
 
 function conflictsOf(claims: readonly FrontClaim[], place: string): readonly FrontConflict[] {

@@ -141,8 +141,14 @@ export interface SnatRules {
 /** The tuple of a packet as rows know it. */
 export type FlowEnds = Pick<Packet, 'protocol' | 'source' | 'sourcePort' | 'target' | 'targetPort'>;
 
+/** One packet of a flow. */
+export interface Sighting {
+  readonly from: 'client' | 'endpoint';
+  readonly now: Micros;
+}
+
 /** Notes what a packet says about the state of its TCP connection, and that it was seen. */
-export function advance(flow: Flow, packet: Packet, from: 'client' | 'endpoint', now: Micros): void {
+export function advance(flow: Flow, packet: Packet, { from, now }: Sighting): void {
   flow.last = now;
   if (from === 'endpoint') flow.answered = true;
   const flags = packet.tcp?.flags;

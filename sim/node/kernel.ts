@@ -111,30 +111,28 @@ export class SimKernel implements KernelPort {
 
   /** The kernel as one process sees it: each call may be the one in which that process dies. */
   portOf(process: Process): KernelPort {
-    const kernel = this;
     return {
-      get bootId(): string {
-        return kernel.bootId;
-      },
-      update(map, entry, flag) {
+      // A process never outlives its boot, so it reads the id once.
+      bootId: this.bootId,
+      update: (map, entry, flag) => {
         process.operation();
-        return kernel.update(map, entry, flag);
+        return this.update(map, entry, flag);
       },
-      remove(map, key) {
+      remove: (map, key) => {
         process.operation();
-        return kernel.remove(map, key);
+        return this.remove(map, key);
       },
-      lookup(map, key) {
+      lookup: (map, key) => {
         process.operation();
-        return kernel.lookup(map, key);
+        return this.lookup(map, key);
       },
-      dump(map) {
+      dump: (map) => {
         process.operation();
-        return kernel.dump(map);
+        return this.dump(map);
       },
-      hostLock(name, held) {
+      hostLock: (name, held) => {
         process.operation();
-        kernel.hostLock(name, held, process);
+        this.hostLock(name, held, process);
       },
     };
   }

@@ -117,7 +117,7 @@ export class NodePrograms {
     const record = claim?.servicePort.record;
     const flow = record === undefined ? undefined : this.#keptFlow(packet, record);
     if (flow !== undefined) {
-      advance(flow, packet, 'client', this.#clock.now());
+      advance(flow, packet, { from: 'client', now: this.#clock.now() });
       return this.#translate(flow, packet, ingress);
     }
     return this.#newFlow({ ...packet, protocol, ingress });
@@ -210,7 +210,7 @@ export class NodePrograms {
   }
 
   #restored(flow: Flow, packet: Packet): Packet {
-    advance(flow, packet, 'endpoint', this.#clock.now());
+    advance(flow, packet, { from: 'endpoint', now: this.#clock.now() });
     const { front, client } = flow;
     return { ...packet, source: front.ip, sourcePort: front.port, target: client.ip, targetPort: client.port };
   }

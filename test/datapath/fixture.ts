@@ -22,7 +22,7 @@ export function meta(name: string, more: Partial<Meta> = {}): Meta {
   };
 }
 
-export function ingressEntry(address: string, ipMode: 'VIP' | 'Proxy' | undefined = undefined): IngressEntry {
+export function ingressEntry(address: string, ipMode?: 'VIP' | 'Proxy'): IngressEntry {
   return { ip: address, hostname: undefined, ipMode, ports: undefined };
 }
 

@@ -68,11 +68,11 @@ export class Rig {
   }
 
   /** A datapath in a process of its own on a node; it ends with the process. */
-  datapath(name: string, memo: ServicePortMemo | undefined = this.memo): { process: Process; datapath: Datapath } {
+  datapath(name: string, memo: ServicePortMemo = this.memo): { process: Process; datapath: Datapath } {
     const node = this.node(name);
     const process = new Process(this.world, `agent/${name}`, node.clock);
     const ports = { clock: processClock(process), kernel: node.kernelPort(process), journal: processJournal(process) };
-    const datapath = createDatapath(ports, this.tables, { nodeName: name, options: this.options }, memo);
+    const datapath = createDatapath(ports, this.tables, { nodeName: name, options: this.options, memo });
     process.enter(() => datapath.start());
     return { process, datapath };
   }
