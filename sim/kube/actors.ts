@@ -23,7 +23,7 @@ import { replicaSets } from './replicaset.ts';
 import { Scheduler } from './scheduler.ts';
 import { SliceController } from './slices.ts';
 import { statefulSets } from './statefulset.ts';
-import { WorkloadController } from './workload.ts';
+import { sameForOwner, WorkloadController } from './workload.ts';
 
 export interface ActorOptions {
   /** The machines; a Node object without one never becomes ready. */
@@ -50,7 +50,7 @@ export interface Actors {
   start(): void;
   /** Work that is due or under way, one line each; empty when they are at rest. */
   pending(): readonly string[];
-  /** Long waits that are no work: evictions whose toleration has not ended. */
+  /** Long waits that are no work: tolerations that have not ended, and restart delays. */
   waiting(): readonly string[];
   /** The machine's power, freeze or network changed: its kubelet looks now. */
   wake(node: string): void;
@@ -78,6 +78,7 @@ class BuiltInActors implements Actors {
   #slices: SliceController;
   #garbage: GarbageCollector;
   #sets: OwnedSets;
+  #deployments: WorkloadController;
   #daemons: WorkloadController;
   #workloads: readonly WorkloadController[];
   #draining: { readonly node: string; readonly done: (() => void) | undefined }[] = [];
@@ -98,13 +99,13 @@ class BuiltInActors implements Actors {
     this.#scheduler = new Scheduler(context);
     this.#slices = new SliceController(context);
     this.#garbage = new GarbageCollector(context);
-    const deploymentController = new WorkloadController(
+    this.#deployments = new WorkloadController(
       context, deployments(context, (uid) => this.#sets.of(uid)),
     );
-    this.#sets = new OwnedSets((key) => deploymentController.look(key));
+    this.#sets = new OwnedSets((key) => this.#deployments.look(key));
     this.#daemons = new WorkloadController(context, daemonSets(context));
     this.#workloads = [
-      deploymentController, this.#daemons,
+      this.#deployments, this.#daemons,
       new WorkloadController(context, replicaSets(context)),
       new WorkloadController(context, statefulSets(context)),
     ];
@@ -137,7 +138,10 @@ class BuiltInActors implements Actors {
   }
 
   waiting(): readonly string[] {
-    return this.#lifecycle.waiting();
+    return [
+      ...this.#names().flatMap((name) => this.#kubelets.get(name)?.waiting() ?? []),
+      ...this.#lifecycle.waiting(),
+    ];
   }
 
   wake(node: string): void {
@@ -211,8 +215,10 @@ class BuiltInActors implements Actors {
     this.#slices.podChanged(step);
     this.#lifecycle.podChanged(step);
     for (const workload of this.#workloads) workload.podChanged(step);
-    const deployment = this.#sets.ownerOf(after?.owner?.uid ?? before?.owner?.uid ?? '');
-    if (deployment !== undefined) this.#workloads[0]?.look(deployment);
+    if (!sameForOwner(before, after)) {
+      const deployment = this.#sets.ownerOf(after?.owner?.uid ?? before?.owner?.uid ?? '');
+      if (deployment !== undefined) this.#deployments.look(deployment);
+    }
     const node = after?.spec.nodeName ?? before?.spec.nodeName ?? '';
     this.#kubelets.get(node)?.podChanged(step);
     if (this.#draining.length > 0 && after === undefined) this.#lookAtDrains();

@@ -155,8 +155,7 @@ export class Kubelet {
   /** Pods that will change by themselves soon, and reports to write; nothing while it is off. */
   pending(): string[] {
     if (!this.#runtime.running) return [];
-    const changing = this.#sortedLocal().filter((local) => local.state === 'starting'
-      || local.state === 'unready' || local.state === 'stopping');
+    const changing = this.#sortedLocal('starting', 'unready', 'stopping');
     return [
       ...changing.map(
         (local) => `pod ${local.key} ${local.state === 'stopping' ? 'stopping' : 'starting'}`,
@@ -165,14 +164,22 @@ export class Kubelet {
     ];
   }
 
+  /** Pods that wait for the end of their restart delay. */
+  waiting(): string[] {
+    if (!this.#runtime.running) return [];
+    return this.#sortedLocal('crashed').map((local) => `pod ${local.key} waits to restart`);
+  }
+
   #syncAll(): void {
     this.#behind = false;
     for (const pod of this.#context.catalog.podsOn(this.name)) this.#queue.add(pod.key);
     for (const local of this.#sortedLocal()) this.#queue.add(local.key);
   }
 
-  #sortedLocal(): LocalPod[] {
-    return [...this.#local.values()].sort((left, right) => compareText(left.key, right.key));
+  #sortedLocal(...states: LocalPod['state'][]): LocalPod[] {
+    const chosen = [...this.#local.values()]
+      .filter((local) => states.length === 0 || states.includes(local.state));
+    return chosen.sort((left, right) => compareText(left.key, right.key));
   }
 
   #noticeBoot(): boolean {

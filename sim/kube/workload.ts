@@ -6,7 +6,7 @@ import { hashText } from '../trace.ts';
 import { applyWrites, type ActorContext, type ActorWrite } from './actor.ts';
 import { keyOf, type Step } from './catalog.ts';
 import { canonical, count, fields, labelsOf, text, type Fields } from './fields.ts';
-import type { PodView } from './pod.ts';
+import { podFinished, type PodView } from './pod.ts';
 import { WorkQueue } from './workqueue.ts';
 
 /** One kind of workload: what should be written, given the present state. */
@@ -38,6 +38,7 @@ export class WorkloadController {
 
   podChanged(step: Step<PodView>): void {
     const { before, after } = step;
+    if (sameForOwner(before, after)) return;
     const owner = after?.owner ?? before?.owner;
     if (owner?.kind !== this.#kind.resource.kind) return;
     this.look(`${after?.namespace ?? before?.namespace ?? ''}/${owner.name}`);
@@ -74,6 +75,13 @@ export class WorkloadController {
     const user = `system:serviceaccount:kube-system:${resource.kind.toLowerCase()}-controller`;
     return applyWrites(api, user, this.#kind.plan(object));
   }
+}
+
+/** True when nothing changed that a controller counts: being there, terminating, ready, labels. */
+export function sameForOwner(before: PodView | undefined, after: PodView | undefined): boolean {
+  if (before === undefined || after === undefined || before.uid !== after.uid) return false;
+  return before.ready === after.ready && before.deleting === after.deleting
+    && podFinished(before) === podFinished(after) && before.labels === after.labels;
 }
 
 export interface PodMaking {

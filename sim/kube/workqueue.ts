@@ -41,10 +41,12 @@ export class WorkQueue {
     this.#work = work;
   }
 
-  /** Queues `key` after a drawn reaction, unless it waits already. */
+  /** Queues `key` after a drawn reaction, unless it is due within one already. */
   add(key: string): void {
-    if (this.#waiting.has(key)) return;
     const { world } = this.#context;
+    const waiting = this.#waiting.get(key);
+    if (waiting !== undefined && waiting.due <= world.now + this.#reaction) return;
+    waiting?.timer.cancel();
     const stream = world.stream(`kube/${this.name}`);
     this.#arm(key, this.#reaction === 0 ? 0 : stream.between(0, this.#reaction));
   }

@@ -190,6 +190,22 @@ test('a frozen node keeps its pods and goes on where it stood', (t) => {
   t.is(cluster.pod('solo').status.containerStatuses[0].restartCount, 0);
 });
 
+test('what happened while a node was frozen is looked at when it thaws', (t) => {
+  const cluster = new Cluster({ nodes: 'n1' });
+  cluster.apply(barePod('old'));
+  cluster.actors.start();
+  cluster.settle();
+  cluster.machine('n1').running = false;
+  cluster.apply(barePod('late'));
+  cluster.remove(resources.pods, 'old', 0);
+  cluster.run(5);
+  t.is(cluster.machine('n1').names(), 'old');
+  cluster.machine('n1').running = true;
+  cluster.actors.wake('n1');
+  cluster.settle();
+  t.is(cluster.machine('n1').names(), 'late');
+});
+
 test('a kubelet cut from the API keeps its pods running, and tells everything when it is back', (t) => {
   const cluster = new Cluster({ nodes: 'n1' });
   cluster.apply(barePod('stays', {}, { app: 'app' }), barePod('goes'), service());
