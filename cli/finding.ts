@@ -1,6 +1,6 @@
 import { compareText } from '../lb/table.ts';
 import { nameOf } from './foldermodel.ts';
-import type { PlacedObject, Position } from './manifestfile.ts';
+import type { ManifestObject, Position } from '../kube/manifest.ts';
 
 /** One thing that is wrong with a folder of manifests (interface.md 4.7). */
 export interface Finding extends Position {
@@ -24,7 +24,7 @@ export interface Complaint {
 }
 
 /** A complaint about an object, with its place in the file. */
-export function findingAt(place: PlacedObject, complaint: Complaint): Finding {
+export function findingAt(place: ManifestObject, complaint: Complaint): Finding {
   const { kind } = place.object;
   return {
     file: place.file,

@@ -1,3 +1,4 @@
+import type { Manifests } from '../kube/manifest.ts';
 import { announcementFindings } from './checks/announcements.ts';
 import { bgpFindings } from './checks/bgp.ts';
 import { policyFindings } from './checks/policies.ts';
@@ -5,12 +6,11 @@ import { poolFindings } from './checks/pools.ts';
 import { decodingFindings, schemaFindings } from './checks/schema.ts';
 import { workloadFindings } from './checks/workloads.ts';
 import { compareFindings, type Finding } from './finding.ts';
-import type { Folder } from './folder.ts';
 import { modelOf } from './foldermodel.ts';
 
 /** Everything that is wrong with a folder, by place. */
-export function findingsOf(folder: Folder): Finding[] {
-  const model = modelOf(folder);
+export function findingsOf(manifests: Manifests): Finding[] {
+  const model = modelOf(manifests);
   const semantic = [
     ...poolFindings(model),
     ...policyFindings(model),
@@ -24,11 +24,10 @@ export function findingsOf(folder: Folder): Finding[] {
   const structural = schemaFindings(model).filter(
     (finding) => finding.code !== 'schema' || !named.has(placeOf(finding)),
   );
-  const unreadable = folder.faults.map((fault): Finding => ({
+  const unreadable = manifests.faults.map((fault): Finding => ({
     ...fault,
     severity: 'error',
     code: 'unreadable',
-    path: '',
   }));
   return [...unreadable, ...structural, ...semantic].toSorted(compareFindings);
 }

@@ -1,15 +1,14 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  parseManifests,
+  type ManifestFault,
+  type ManifestObject,
+  type Manifests,
+} from '../kube/manifest.ts';
 import { compareText } from '../lb/table.ts';
 import type { Console } from './console.ts';
 import { CommandEnd, exitCodes } from './exit.ts';
-import { readManifestFile, type FileFault, type PlacedObject } from './manifestfile.ts';
-
-/** Everything that `-f` named. */
-export interface Folder {
-  readonly objects: readonly PlacedObject[];
-  readonly faults: readonly FileFault[];
-}
 
 export interface FolderFlags {
   /** Files, folders, or `-` for stdin. */
@@ -20,12 +19,12 @@ export interface FolderFlags {
 const endings = ['.yaml', '.yml', '.json'];
 
 /** Reads manifests in the order of their paths. A path that cannot be read ends the command. */
-export async function readFolder(console: Console, flags: FolderFlags): Promise<Folder> {
-  const objects: PlacedObject[] = [];
-  const faults: FileFault[] = [];
+export async function readFolder(console: Console, flags: FolderFlags): Promise<Manifests> {
+  const objects: ManifestObject[] = [];
+  const faults: ManifestFault[] = [];
   for (const path of flags.filename.flatMap((named) => filesOf(named, flags.recursive === true))) {
     const text = path === '-' ? await console.input() : readFileSync(path, 'utf8');
-    const read = readManifestFile(path === '-' ? 'stdin' : path, text);
+    const read = parseManifests(text, path === '-' ? 'stdin' : path);
     objects.push(...read.objects);
     faults.push(...read.faults);
   }

@@ -1,19 +1,22 @@
 import { createDecoder, type Decode } from '../kube/decode.ts';
-import type { Json, KubeObject } from '../kube/port.ts';
-import { resourceOf } from '../kube/resource.ts';
+import {
+  placeManifests,
+  type ManifestFault,
+  type ManifestObject,
+  type Manifests,
+} from '../kube/manifest.ts';
+import type { KubeObject } from '../kube/port.ts';
 import type { EndpointSlice, Fault, L2Policy, Node, Pool, Service } from '../lb/model.ts';
-import type { Folder } from './folder.ts';
-import type { PlacedObject } from './manifestfile.ts';
 
 /** One decoded object and the manifest that it came from. */
 export interface Row<T> {
   readonly value: T;
-  readonly place: PlacedObject;
+  readonly place: ManifestObject;
 }
 
 /** An object that could not be decoded at all. */
 export interface Refusal {
-  readonly place: PlacedObject;
+  readonly place: ManifestObject;
   readonly faults: readonly Fault[];
 }
 
@@ -25,28 +28,22 @@ export interface FolderModel {
   readonly nodes: readonly Row<Node>[];
   readonly slices: readonly Row<EndpointSlice>[];
   /** Every object, decoded or not, with what admission adds. */
-  readonly all: readonly PlacedObject[];
+  readonly all: readonly ManifestObject[];
   /** The second and further objects of one kind, namespace and name. */
-  readonly repeated: readonly PlacedObject[];
+  readonly repeated: readonly ManifestFault[];
   readonly refusals: readonly Refusal[];
 }
 
 /**
- * Decodes what the controller would decode. Admission is stood in for: the namespace of the
- * folder's objects is `default` where none is named, and each gets a uid and a version. The last of
- * several objects of one name counts, as after `kubectl apply`.
+ * Decodes what the controller would decode. Admission is stood in for: a missing namespace is
+ * `default`, and each object gets a uid and a version. The first of several of one name counts.
  */
-export function modelOf(folder: Folder): FolderModel {
-  const byKey = new Map<string, PlacedObject>();
-  const repeated: PlacedObject[] = [];
-  for (const [index, place] of folder.objects.entries()) {
-    const object = admitted(place.object, index);
-    const admittedPlace = { ...place, object };
-    const key = keyOf(object);
-    if (byKey.has(key)) repeated.push(admittedPlace);
-    byKey.set(key, admittedPlace);
-  }
-  const all = [...byKey.values()];
+export function modelOf(manifests: Manifests): FolderModel {
+  const placed = placeManifests(manifests.objects);
+  const all = placed.objects.map((place, index) => ({
+    ...place,
+    object: admitted(place.object, index),
+  }));
   const refusals: Refusal[] = [];
   const decoder = createDecoder();
   const rows = <T>(kind: string, decode: Decode<T>): Row<T>[] =>
@@ -63,36 +60,18 @@ export function modelOf(folder: Folder): FolderModel {
     nodes: rows('Node', decoder.node),
     slices: rows('EndpointSlice', decoder.slice),
     all,
-    repeated,
+    repeated: placed.faults,
     refusals,
   };
 }
 
 function admitted(object: KubeObject, index: number): KubeObject {
-  const namespaced = isNamespaced(object);
-  const namespace = object.metadata?.namespace ?? 'default';
-  const metadata: Record<string, Json | undefined> = {
-    uid: `manifest-${index}`,
-    resourceVersion: String(index + 1),
-    ...object.metadata,
-    ...(namespaced ? { namespace } : {}),
-  };
-  return { ...object, metadata };
-}
-
-// An unknown kind keeps what it says of itself.
-function isNamespaced({ apiVersion, kind, metadata }: KubeObject): boolean {
-  const resource = resourceOf(apiVersion ?? '', kind ?? '');
-  return resource?.namespaced ?? metadata?.namespace !== undefined;
-}
-
-function keyOf({ apiVersion, kind, metadata }: KubeObject): string {
-  const group = (apiVersion ?? '').includes('/') ? (apiVersion ?? '').split('/')[0] : '';
-  return [group, kind, metadata?.namespace ?? '', metadata?.name].join('/');
+  const given = { uid: `manifest-${index}`, resourceVersion: String(index + 1) };
+  return { ...object, metadata: { ...given, ...object.metadata } };
 }
 
 /** `web/nginx`, or the name alone for cluster-scoped objects. */
-export function nameOf({ object }: PlacedObject): string {
+export function nameOf({ object }: ManifestObject): string {
   const { namespace = '', name = '' } = object.metadata ?? {};
   return namespace === '' ? name : `${namespace}/${name}`;
 }

@@ -2,12 +2,16 @@ import { Command, CommanderError, Option } from 'commander';
 import { registerCompletion } from './completion.ts';
 import type { Console } from './console.ts';
 import { CommandEnd, exitCodes } from './exit.ts';
+import { registerIppool } from './ippool.ts';
 import { nearestNames } from './nearest.ts';
+import { registerService } from './service.ts';
 import type { Register, Session } from './session.ts';
 import { registerValidate } from './validate.ts';
 import { registerVersion } from './version.ts';
 
 const subcommands: readonly Register[] = [
+  registerService,
+  registerIppool,
   registerValidate,
   registerCompletion,
   registerVersion,

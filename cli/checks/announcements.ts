@@ -5,15 +5,28 @@ import { l2Class, selectorLabels } from '../../l2/selection.ts';
 import type { Labels, Service } from '../../lb/model.ts';
 import { compileSelector, type Matcher } from '../../lb/selector.ts';
 import { findingAt, type Finding } from '../finding.ts';
-import type { FolderModel } from '../foldermodel.ts';
+import { nameOf, type FolderModel } from '../foldermodel.ts';
 
 const bgpClass = 'io.cilium/bgp-control-plane';
 
+/** One object that would announce the addresses of the Services that it selects. */
+interface Announcer {
+  readonly name: string;
+  readonly matches: Matcher;
+}
+
 /** How a Service's address could be announced, by the objects of a folder. */
 interface Announcers {
-  readonly byL2: readonly Matcher[];
-  readonly byBgp: readonly Matcher[];
+  readonly byL2: readonly Announcer[];
+  readonly byBgp: readonly Announcer[];
 }
+
+/** Who would announce a Service's addresses, or the code of why nobody would (step 2). */
+export type Announcement =
+  | { readonly kind: 'announced'; readonly by: readonly string[] }
+  | { readonly kind: 'silent'; readonly code: string; readonly message: string }
+  /** Its class belongs to neither L2 nor BGP. */
+  | { readonly kind: 'foreign' };
 
 /**
  * Services of type LoadBalancer whose address nobody would announce (interface.md 6, step 2). A
@@ -23,44 +36,58 @@ export function announcementFindings(model: FolderModel): Finding[] {
   const announcers = announcersOf(model);
   if (announcers.byL2.length === 0 && announcers.byBgp.length === 0) return [];
   return model.services.flatMap(({ value, place }) => {
-    const code = value.type === 'LoadBalancer' ? obstacle(value, announcers) : undefined;
-    if (code === undefined) return [];
-    const what =
-      code === 'NoPolicy' ? 'no CiliumL2AnnouncementPolicy' : 'no CiliumBGPAdvertisement';
-    const message = `its address reaches nobody: ${what} of the folder selects it`;
+    if (value.type !== 'LoadBalancer') return [];
+    const announcement = announcementOf(value, announcers);
+    if (announcement.kind !== 'silent') return [];
+    const { code } = announcement;
+    const message = `its address reaches nobody: ${announcement.message} of the folder selects it`;
     return [findingAt(place, { severity: 'warning', code, path: 'metadata.labels', message })];
   });
 }
 
-function obstacle(service: Service, { byL2, byBgp }: Announcers): string | undefined {
+/** The announcing objects of a folder for one of its Services. */
+export function announcementIn(model: FolderModel, service: Service): Announcement {
+  return announcementOf(service, announcersOf(model));
+}
+
+function announcementOf(service: Service, { byL2, byBgp }: Announcers): Announcement {
   const { loadBalancerClass } = service;
   const labels = selectorLabels(service);
   const l2 = loadBalancerClass === undefined || loadBalancerClass === l2Class;
   const bgp = loadBalancerClass === undefined || loadBalancerClass === bgpClass;
-  if (!l2 && !bgp) return undefined;
-  if (l2 && byL2.some((matches) => matches(labels))) return undefined;
-  if (bgp && byBgp.some((matches) => matches(labels))) return undefined;
-  return l2 && (!bgp || byL2.length > 0) ? 'NoPolicy' : 'NoAdvertisement';
+  if (!l2 && !bgp) return { kind: 'foreign' };
+  const candidates = [...(l2 ? byL2 : []), ...(bgp ? byBgp : [])];
+  const by = candidates.filter(({ matches }) => matches(labels)).map(({ name }) => name);
+  if (by.length > 0) return { kind: 'announced', by: [...new Set(by)] };
+  return l2 && (!bgp || byL2.length > 0)
+    ? { kind: 'silent', code: 'NoPolicy', message: 'no CiliumL2AnnouncementPolicy' }
+    : { kind: 'silent', code: 'NoAdvertisement', message: 'no CiliumBGPAdvertisement' };
 }
 
 function announcersOf(model: FolderModel): Announcers {
   const byL2 = model.policies.flatMap(({ value }) => {
     const compiled = compilePolicy(value);
-    return compiled.ok && compiled.value.loadBalancerIps ? [compiled.value.matchesService] : [];
+    if (!compiled.ok || !compiled.value.loadBalancerIps) return [];
+    return [{ name: `l2 policy ${value.meta.name}`, matches: compiled.value.matchesService }];
   });
-  const specs = (kind: string): Reader[] => model.all
+  const roots = (kind: string) => model.all
     .filter(({ object }) => object.kind === kind)
-    .flatMap(({ object }) => Reader.of(object, []) ?? []);
-  const heard = specs('CiliumBGPPeerConfig').flatMap((root) =>
+    .flatMap((place) => {
+      const root = Reader.of(place.object, []);
+      return root === undefined ? [] : [{ root, name: nameOf(place) }];
+    });
+  const heard = roots('CiliumBGPPeerConfig').flatMap(({ root }) =>
     root.child('spec')?.items('families', (family) => matcher(family, 'advertisements')) ?? []);
-  const advertised = specs('CiliumBGPAdvertisement')
-    .filter((root) => heard.some((matches) => matches(labelsOf(root))))
-    .flatMap((root) => root.child('spec')?.items('advertisements', serviceEntry) ?? []);
-  const legacy = specs('CiliumBGPPeeringPolicy').flatMap(
-    (root) =>
-      root.child('spec')?.items('virtualRouters', (router) => matcher(router, 'serviceSelector')) ??
-      [],
-  );
+  const advertised = roots('CiliumBGPAdvertisement')
+    .filter(({ root }) => heard.some((matches) => matches(labelsOf(root))))
+    .flatMap(({ root, name }) =>
+      (root.child('spec')?.items('advertisements', serviceEntry) ?? [])
+        .map((matches) => ({ name: `bgp advertisement ${name}`, matches })));
+  const legacy = roots('CiliumBGPPeeringPolicy').flatMap(({ root, name }) => {
+    const select = (router: Reader): Matcher | undefined => matcher(router, 'serviceSelector');
+    return (root.child('spec')?.items('virtualRouters', select) ?? [])
+      .map((matches) => ({ name: `bgp policy ${name}`, matches }));
+  });
   return { byL2, byBgp: [...advertised, ...legacy] };
 }
 

@@ -3,7 +3,7 @@ import { readSelector } from '../../kube/decode-meta.ts';
 import { Reader } from '../../kube/reader.ts';
 import { findingAt, type Finding } from '../finding.ts';
 import { nameOf, type FolderModel } from '../foldermodel.ts';
-import type { PlacedObject } from '../manifestfile.ts';
+import type { ManifestObject } from '../../kube/manifest.ts';
 
 /** References between the BGP objects of a folder (bgp.md 8). */
 export function bgpFindings(model: FolderModel): Finding[] {
@@ -17,7 +17,7 @@ export function bgpFindings(model: FolderModel): Finding[] {
 
 // The schema checks name fields of the wrong type; here they count as unset.
 function bgpObjects(model: FolderModel): BgpObjects {
-  const of = <T>(kind: string, make: (root: Reader, place: PlacedObject) => T): T[] =>
+  const of = <T>(kind: string, make: (root: Reader, place: ManifestObject) => T): T[] =>
     model.all.filter(({ object }) => object.kind === kind).flatMap((place) => {
       const root = Reader.of(place.object, []);
       return root === undefined ? [] : [make(root, place)];
@@ -75,7 +75,7 @@ function readInstance(instance: Reader): BgpObjects['clusterConfigs'][number]['i
 }
 
 // Only whether there is a password is looked at, never the password.
-function readSecret(root: Reader, { object }: PlacedObject): BgpObjects['secrets'][number] {
+function readSecret(root: Reader, { object }: ManifestObject): BgpObjects['secrets'][number] {
   const plain = root.child('stringData')?.text('password');
   const encoded = root.child('data')?.text('password');
   const byteCount = plain === undefined

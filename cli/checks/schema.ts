@@ -3,11 +3,11 @@ import { unknownFields, validateObject } from '../../kube/schema/validate.ts';
 import type { Fault } from '../../lb/model.ts';
 import { findingAt, type Finding } from '../finding.ts';
 import type { FolderModel, Row } from '../foldermodel.ts';
-import type { PlacedObject } from '../manifestfile.ts';
+import type { ManifestObject } from '../../kube/manifest.ts';
 
 /** What admission would refuse or drop: structure, rules, unknown fields, kinds and versions. */
 export function schemaFindings(model: FolderModel): Finding[] {
-  return [...model.all, ...model.repeated].flatMap((place) => {
+  return model.all.flatMap((place) => {
     const { object } = place;
     const group = (object.apiVersion ?? '').split('/')[0] ?? '';
     if (group !== 'cilium.io') return [];
@@ -29,14 +29,15 @@ export function decodingFindings(model: FolderModel): Finding[] {
     ...model.refusals.flatMap(({ place, faults }) =>
       faults.map((fault) => error(place, 'malformed_object', fault))),
     ...[...model.services, ...model.nodes, ...model.slices].flatMap(ofRow),
-    ...model.repeated.map((place) => error(place, 'duplicate_object', {
-      path: 'metadata.name',
-      message: 'is in the folder already; the later object wins',
+    ...model.repeated.map((fault): Finding => ({
+      ...fault,
+      severity: 'error',
+      code: 'duplicate_object',
     })),
   ];
 }
 
-function error(place: PlacedObject, code: string, fault: Fault): Finding {
+function error(place: ManifestObject, code: string, fault: Fault): Finding {
   return findingAt(place, { severity: 'error', code, ...fault });
 }
 

@@ -2,7 +2,7 @@ import { Reader } from '../../kube/reader.ts';
 import type { Labels, Service } from '../../lb/model.ts';
 import { findingAt, type Finding } from '../finding.ts';
 import type { FolderModel, Row } from '../foldermodel.ts';
-import type { PlacedObject } from '../manifestfile.ts';
+import type { ManifestObject } from '../../kube/manifest.ts';
 
 interface Workload {
   readonly namespace: string;
@@ -19,14 +19,24 @@ const withTemplates: ReadonlySet<string> = new Set([
  * Says nothing where the folder has no workloads, or where the Service has slices of its own.
  */
 export function workloadFindings(model: FolderModel): Finding[] {
+  const look = lookIn(model);
+  return model.services.flatMap(look);
+}
+
+/** The same for one Service. */
+export function serviceBackendFindings(model: FolderModel, row: Row<Service>): Finding[] {
+  return lookIn(model)(row);
+}
+
+function lookIn(model: FolderModel): (row: Row<Service>) => Finding[] {
   const workloads = model.all.flatMap(workloadOf);
-  if (workloads.length === 0) return [];
   const sliced = new Set(model.slices.map(({ value }) => value.service));
-  return model.services.flatMap((row) => {
+  return (row) => {
     const { selector, key, type } = row.value;
     const selecting = Object.keys(selector).length > 0 && type !== 'ExternalName';
-    return selecting && !sliced.has(key) ? serviceFindings(row, workloads) : [];
-  });
+    const judged = selecting && workloads.length > 0 && !sliced.has(key);
+    return judged ? serviceFindings(row, workloads) : [];
+  };
 }
 
 function serviceFindings(row: Row<Service>, workloads: readonly Workload[]): Finding[] {
@@ -49,7 +59,9 @@ function serviceFindings(row: Row<Service>, workloads: readonly Workload[]): Fin
   });
 }
 
-function targetNames({ object }: PlacedObject): { readonly name: string; readonly path: string }[] {
+function targetNames({
+  object,
+}: ManifestObject): { readonly name: string; readonly path: string }[] {
   const spec = Reader.of(object, [])?.child('spec');
   const targets = spec?.items('ports', (port) => ({ target: port.raw('targetPort') })) ?? [];
   return targets.flatMap(({ target }, index) =>
@@ -58,7 +70,7 @@ function targetNames({ object }: PlacedObject): { readonly name: string; readonl
       : []);
 }
 
-function workloadOf({ object }: PlacedObject): Workload[] {
+function workloadOf({ object }: ManifestObject): Workload[] {
   const root = Reader.of(object, []);
   const pod = object.kind === 'Pod' ? root
     : withTemplates.has(object.kind ?? '') ? root?.child('spec')?.child('template') : undefined;

@@ -116,7 +116,7 @@ test('a Service whose target port nobody names', finds, all(service('selector: {
 test('a text that is no YAML', finds, 'kind: [a\n', '2:1 ERROR unreadable');
 test('a tab for indentation', finds, 'kind: Service\nmetadata:\n\tname: a\n', '3:1 ERROR unreadable');
 test('one bad document leaves the others', finds, all('a: [\n', policy('interfaces: []')), '2:1 ERROR unreadable', '6:1 WARN fairlead.dev/inert spec');
-test('an object without a name', finds, 'apiVersion: v1\nkind: Service\nmetadata: {}\n', '1:1 ERROR unreadable');
+test('an object without a name', finds, 'apiVersion: v1\nkind: Service\nmetadata: {}\n', '3:1 ERROR unreadable metadata.name');
 test('a list of objects has places inside', finds, 'apiVersion: v1\nkind: List\nitems:\n- apiVersion: cilium.io/v2\n  kind: CiliumLoadBalancerIPPool\n' + '  metadata: {name: a}\n  spec: {blocks: [{}]}\n', '7:19 ERROR empty_block spec.blocks[0]');
 test('an alias bomb ends no process', finds, `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefgh'.split('').map((key, index) => `${key}: &${key} [${Array.from({ length: 9 }, () => `*${'abcdefg'[index]}`).join()}]\n`).join('')}`, '1:1 ERROR unreadable');
 

@@ -1,0 +1,195 @@
+import { Option, type Command } from 'commander';
+import { parseIp } from '../lb/ip.ts';
+import { absent, printListing, withOutput, type OutputFlags } from './output.ts';
+import { exitCodes, usageError } from './exit.ts';
+import type { FolderFlags } from './folder.ts';
+import type { FolderModel } from './foldermodel.ts';
+import type { PlannedEffect, PoolPlan, Transition } from './poolplan.ts';
+import type { AddressRow, PoolRow } from './poolrows.ts';
+import type { Session } from './session.ts';
+import type { Column } from './table.ts';
+
+interface ListFlags extends FolderFlags, OutputFlags {
+  readonly address?: string;
+}
+
+interface PlanFlags extends FolderFlags, OutputFlags {
+  readonly now?: readonly string[];
+}
+
+/** `fairlead ippool list|plan`: pools and their use, and what a change would do. */
+export function registerIppool(program: Command, session: Session): void {
+  const ippool = program
+    .command('ippool')
+    .alias('ippools')
+    .description('pools of addresses: their use, and what a change would keep, move or take away');
+  withOutput(withManifests(ippool.command('list')))
+    .description('pools with their counts; with NAME the addresses that are held')
+    .argument('[name]', 'one pool')
+    .option('--address <address>', 'who holds this address, and which pools have it')
+    .action((name: string | undefined, flags: ListFlags) => list(session, name, flags));
+  withOutput(withManifests(ippool.command('plan')))
+    .description('what these pools would keep, move or take away; exit 1 on a move or a loss')
+    .addOption(new Option('--now <path...>', 'manifests of the present state; without it the ' +
+      'statuses of the Services say what they hold'))
+    .action((flags: PlanFlags) => plan(session, flags));
+}
+
+function withManifests(command: Command): Command {
+  return command
+    .requiredOption('-f, --filename <path...>', 'file, folder, or - for stdin')
+    .option('-R, --recursive', 'folders below as well');
+}
+
+async function modelAt(session: Session, flags: FolderFlags): Promise<FolderModel> {
+  const { readFolder } = await import('./folder.ts');
+  const { modelOf } = await import('./foldermodel.ts');
+  const manifests = await readFolder(session.console, flags);
+  for (const { file, line, column, message } of manifests.faults) {
+    session.console.err(`warning: ${file}:${line}:${column}: ${message}\n`);
+  }
+  return modelOf(manifests);
+}
+
+async function list(session: Session, name: string | undefined, flags: ListFlags): Promise<void> {
+  const { planFolder } = await import('./plan.ts');
+  const { addressRows, poolRows, poolsWith } = await import('./poolrows.ts');
+  const model = await modelAt(session, flags);
+  const planned = planFolder(model);
+  const pools = model.pools.map(({ value }) => value);
+  const held = addressRows(planned);
+  if (flags.address !== undefined) {
+    const address = parseIp(flags.address);
+    if (!address.ok) throw usageError(`${flags.address} is no address`);
+    const having = poolsWith(pools, address.value);
+    const [holding] = held.filter(({ ip }) => ip === address.value);
+    if (holding === undefined && having.length === 0) {
+      throw absent(`${address.value} in a pool`, pools.map(({ meta }) => meta.name).slice(0, 5));
+    }
+    const rows = having.length === 0 ? [''] : having;
+    const items = rows.map((pool): AddressRow => ({
+      ip: address.value,
+      pool,
+      services: holding?.pool === pool ? holding.services : [],
+    }));
+    return printAddresses(session, flags, items);
+  }
+  if (name === undefined) return printPools(session, flags, poolRows(pools, planned));
+  if (!pools.some(({ meta }) => meta.name === name)) {
+    const { nearestNames } = await import('./nearest.ts');
+    throw absent(`pool ${name}`, nearestNames(name, pools.map(({ meta }) => meta.name)));
+  }
+  return printAddresses(session, flags, held.filter(({ pool }) => pool === name));
+}
+
+const poolColumns: readonly Column<PoolRow>[] = [
+  { head: 'NAME', cell: (pool) => pool.name },
+  { head: 'DISABLED', cell: (pool) => String(pool.disabled) },
+  { head: 'CONFLICTING', cell: (pool) => titleCase(pool.conflicting) },
+  { head: 'INVALID', cell: (pool) => titleCase(pool.invalid) },
+  { head: 'FAMILIES', cell: (pool) => pool.families.join(',') },
+  { head: 'TOTAL', cell: (pool) => pool.total },
+  { head: 'USED', cell: (pool) => pool.used },
+  { head: 'AVAILABLE', cell: (pool) => pool.available },
+  { head: 'SERVICES', cell: (pool) => pool.serviceCount },
+  { head: 'SELECTOR', cell: (pool) => pool.selector ?? '<all>' },
+  { head: 'AGE', cell: (pool) => ageText(pool.created) },
+];
+
+const addressColumns: readonly Column<AddressRow>[] = [
+  { head: 'ADDRESS', cell: (row) => row.ip },
+  { head: 'POOL', cell: (row) => row.pool },
+  { head: 'SERVICES', cell: (row) => row.services.join(',') },
+];
+
+function printPools(session: Session, flags: ListFlags, items: PoolRow[]): Promise<void> {
+  return printListing(session.console, flags, {
+    kind: 'PoolList',
+    source: 'manifests',
+    items,
+    warnings: [],
+    columns: poolColumns,
+    rows: items,
+    name: (pool) => `ciliumloadbalancerippool/${pool.name}`,
+  });
+}
+
+function printAddresses(session: Session, flags: ListFlags, items: AddressRow[]): Promise<void> {
+  return printListing(session.console, flags, {
+    kind: 'AddressList',
+    source: 'manifests',
+    items,
+    warnings: [],
+    columns: addressColumns,
+    rows: items,
+    name: (row) => `address/${row.ip}`,
+  });
+}
+
+// As kubectl prints conditions, and as the custom resource's own columns do.
+function titleCase(fact: boolean): string {
+  return fact ? 'True' : 'False';
+}
+
+function ageText(created: string | undefined): string | undefined {
+  if (created === undefined) return undefined;
+  const minutes = Math.max(0, Math.floor((Date.now() - Date.parse(created)) / 60_000));
+  if (minutes < 120) return `${minutes}m`;
+  return minutes < 48 * 60 ? `${Math.floor(minutes / 60)}h` : `${Math.floor(minutes / 1440)}d`;
+}
+
+async function plan(session: Session, flags: PlanFlags): Promise<void> {
+  const { sidesOf } = await import('./plan.ts');
+  const { comparePlans } = await import('./poolplan.ts');
+  const given = await modelAt(session, flags);
+  const present = flags.now === undefined
+    ? undefined
+    : await modelAt(session, { ...flags, filename: flags.now });
+  const { now, after } = sidesOf(given, present);
+  const items = comparePlans(now, after);
+  const rows = items.flatMap(planRows);
+  await printListing(session.console, flags, {
+    kind: 'PoolPlanList',
+    source: 'manifests',
+    items,
+    warnings: [],
+    columns: planColumns,
+    rows,
+    group: ({ pool }) => pool.name ?? '',
+    name: (item) => `ciliumloadbalancerippool/${item.name ?? ''}`,
+  });
+  const worse = items.flatMap(({ effects }) => effects)
+    .some(({ effect }) => effect === 'moved' || effect === 'lost');
+  session.exitCode = worse ? exitCodes.notWell : exitCodes.ok;
+}
+
+interface PlanRow {
+  readonly pool: PoolPlan;
+  /** Absent: the pool changes nothing for any Service. */
+  readonly effect?: PlannedEffect;
+}
+
+function planRows(pool: PoolPlan): PlanRow[] {
+  return pool.effects.length === 0 ? [{ pool }] : pool.effects.map((effect) => ({ pool, effect }));
+}
+
+const planColumns: readonly Column<PlanRow>[] = [
+  { head: 'POOL', cell: ({ pool }) => pool.name, once: true },
+  { head: 'CHANGE', cell: ({ pool }) => pool.change, once: true },
+  { head: 'TOTAL', cell: ({ pool }) => transitionText(pool.total), once: true },
+  { head: 'AVAILABLE', cell: ({ pool }) => transitionText(pool.available), once: true },
+  { head: 'SERVICE', cell: ({ effect }) => effect?.service },
+  { head: 'NOW', cell: ({ effect }) => effect?.now },
+  { head: 'AFTER', cell: ({ effect }) => effect?.after },
+  { head: 'EFFECT', cell: ({ effect }) => effectText(effect) },
+];
+
+function transitionText({ now, after }: Transition): string | undefined {
+  if (now === after) return now === undefined ? undefined : String(now);
+  return `${now ?? '-'} -> ${after ?? '-'}`;
+}
+
+function effectText(effect: PlannedEffect | undefined): string | undefined {
+  if (effect === undefined) return undefined;
+  return effect.reason === undefined ? effect.effect : `${effect.effect} (${effect.reason})`;
+}
