@@ -1,6 +1,7 @@
 import { createDatapath, type Datapath, type DatapathOptions, type ServicePortMemo } from './bpf/datapath.ts';
 import { createEventRecorder, type EventRecorder } from './kube/events.ts';
 import type { Decoder } from './kube/decode.ts';
+import { leaseDecoder } from './kube/lease.ts';
 import type { KubePort } from './kube/port.ts';
 import type { Reflector } from './kube/reflector.ts';
 import { resources } from './kube/resource.ts';
@@ -121,7 +122,7 @@ interface AnnounceParts {
 function announce({ ports, config, tables, events, datapath }: AnnounceParts): Announcer {
   const { clock, random, kube, kernel, link, journal, caches } = ports;
   return createAnnouncer(
-    { clock, random, kube, kernel, link, journal, events, decode: caches.decoder.lease, rank: caches.rank },
+    { clock, random, kube, kernel, link, journal, events, decode: leaseDecoder(caches.decoder.lease), rank: caches.rank },
     tables,
     { ...config.l2, nodeName: config.nodeName, namespace: config.namespace },
     datapath,

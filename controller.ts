@@ -2,6 +2,7 @@ import { createEventRecorder, type EventRecorder } from './kube/events.ts';
 import { createLeader, type LeaderTiming } from './kube/leader.ts';
 import { createStatusPort } from './kube/status.ts';
 import type { Decoder } from './kube/decode.ts';
+import { leaseDecoder } from './kube/lease.ts';
 import type { KubePort } from './kube/port.ts';
 import type { Reflector } from './kube/reflector.ts';
 import { resources } from './kube/resource.ts';
@@ -29,6 +30,8 @@ export interface ControllerConfig {
   readonly leader: LeaderTiming;
   readonly ipam: IpamSettings;
   readonly l2Enabled: boolean;
+  /** Rule C7 of l2.md, which policy conditions must judge as the agents do. */
+  readonly ignoreExcludeLabel: boolean;
 }
 
 export interface Controller {
@@ -107,7 +110,7 @@ function beginTerm(ports: ControllerPorts, config: ControllerConfig): Term {
   const status = createStatusPort({ kube });
   const ipam = createIpam({ clock, status, events, journal }, tables, config.ipam);
   const l2 = config.l2Enabled
-    ? createL2Controller({ clock, kube, status, events, journal, decode: decoder.lease }, tables, config)
+    ? createL2Controller({ clock, kube, status, events, journal, decode: leaseDecoder(decoder.lease) }, tables, config)
     : undefined;
   ipam.start();
   l2?.start();

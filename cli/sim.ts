@@ -5,7 +5,9 @@ import { registerWhatIf } from './whatif.ts';
 
 /** `fairlead sim …`: the simulator (simulator.md 7.2). */
 export function registerSim(program: Command, session: Session): void {
-  const sim = program.command('sim').description('a cluster in virtual time: scenarios, faults, answers');
+  const sim = program
+    .command('sim')
+    .description('a cluster in virtual time: scenarios, faults, answers');
   registerSimRun(sim, session);
   registerWhatIf(sim, session);
 }

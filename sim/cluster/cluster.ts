@@ -201,7 +201,7 @@ export class Cluster {
         controller: controllerNodes.has(node.name)
           ? new ControllerReplica({
             node, kube, decoder: this.#decoder,
-            config: { namespace: ownNamespace, leader: leaderTimingDefault, ipam, l2Enabled: l2.enabled },
+            config: { namespace: ownNamespace, leader: leaderTimingDefault, ipam, l2Enabled: l2.enabled, ignoreExcludeLabel: l2.ignoreExcludeLabel },
           })
           : undefined,
       };

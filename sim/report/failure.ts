@@ -1,4 +1,5 @@
 import type { Micros } from '../../lb/ports.ts';
+import { parseDuration } from '../scenario/quantity.ts';
 import type { FaultUse } from '../scenario/spec.ts';
 
 /** One thing that goes wrong, as asked on the command line. */
@@ -38,4 +39,20 @@ export function agentCrash(node: string): Failure {
     fault: use('process.crash', { target: `agent/${node}`, restartAfter: '2s' }),
     node: undefined,
   };
+}
+
+/** As `apiDown`, from a duration text; undefined when it is none. */
+export function apiDownFor(text: string): Failure | undefined {
+  const duration = parseDuration(text);
+  return duration === undefined ? undefined : apiDown(duration, text);
+}
+
+/** Every failure of one thing that a cluster must survive, in a fixed order. */
+export function everySingleFailure(nodes: readonly string[]): Failure[] {
+  return [
+    ...nodes.map(nodeDown),
+    ...nodes.map((node) => isolate(node, 'both')),
+    ...nodes.map(agentCrash),
+    apiDown(120_000_000, '2m'),
+  ];
 }
