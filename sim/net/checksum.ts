@@ -1,7 +1,11 @@
 import type { PacketProtocol } from './packet.ts';
 
-/** Adds 16-bit words of `bytes[from, to)` to a running sum; an odd last byte is padded (RFC 1071). */
-export function sumWords(sum: number, bytes: Uint8Array, range: { from: number; to: number }): number {
+/**
+ * Adds 16-bit words of `bytes[from, to)` to a running sum; an odd last byte is padded (RFC 1071).
+ */
+export function sumWords(
+  sum: number, bytes: Uint8Array, range: { from: number; to: number },
+): number {
   let total = sum;
   let index = range.from;
   for (; index + 1 < range.to; index += 2) {

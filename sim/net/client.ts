@@ -4,7 +4,9 @@ import { assert } from '../../lb/result.ts';
 import { Deadlines } from './deadlines.ts';
 import { KeptFlow } from './flow.ts';
 import { OutageMeter } from './outage.ts';
-import { TcpRequest, UdpRequest, type Request, type RequestRecord, type RequestOutcome } from './request.ts';
+import {
+  TcpRequest, UdpRequest, type Request, type RequestRecord, type RequestOutcome,
+} from './request.ts';
 import type { IpStack } from './stack.ts';
 import type { PacketTap } from './tap.ts';
 import type { Transport } from './transport.ts';

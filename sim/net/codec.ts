@@ -1,7 +1,9 @@
 import { familyOf, type Family } from '../../lb/ip.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 import { readIp, writeIp, writeMac } from './address.ts';
-import { foldChecksum, protocolNumberOf, sumWords, transportChecksum, type TransportSpan } from './checksum.ts';
+import {
+  foldChecksum, protocolNumberOf, sumWords, transportChecksum, type TransportSpan,
+} from './checksum.ts';
 import { packetLength, type Packet, type PacketProtocol, type PacketTuple } from './packet.ts';
 import { decodeIcmp, encodeIcmp } from './icmp.ts';
 
@@ -132,13 +134,16 @@ function decodeIpv6(bytes: Uint8Array): Result<Packet, PacketFault> {
   });
 }
 
-function decodeTransport(bytes: Uint8Array, ttl: number, span: TransportSpan): Result<Packet, PacketFault> {
+function decodeTransport(
+  bytes: Uint8Array, ttl: number, span: TransportSpan,
+): Result<Packet, PacketFault> {
   const protocol = protocolOf(span.protocolNumber, span.addressLength === 4 ? 'IPv4' : 'IPv6');
   if (protocol === undefined) return err('unsupported');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const length = span.to - span.from;
   if (length < (protocol === 'TCP' ? 20 : 8)) return err('malformed');
-  const unchecked = protocol === 'UDP' && span.addressLength === 4 && view.getUint16(span.from + 6) === 0;
+  const datagram4 = protocol === 'UDP' && span.addressLength === 4;
+  const unchecked = datagram4 && view.getUint16(span.from + 6) === 0;
   if (!unchecked && transportChecksum(bytes, span) !== 0) return err('bad-checksum');
   const source = readIp(bytes, span.addresses, span.addressLength);
   const target = readIp(bytes, span.addresses + span.addressLength, span.addressLength);

@@ -15,7 +15,9 @@ export interface EchoAnswer {
 /** Asks for one answer and the end of the connection, or for more to come. */
 export type EchoRequest = 'once' | 'keep';
 
-const requests: Record<EchoRequest, Uint8Array> = { once: payloadOf('once'), keep: payloadOf('keep') };
+const requests: Record<EchoRequest, Uint8Array> = {
+  once: payloadOf('once'), keep: payloadOf('keep'),
+};
 
 /** The payload of a request; shared, never written to. */
 export function echoRequest(request: EchoRequest): Uint8Array {
@@ -41,7 +43,9 @@ export function decodeAnswer(payload: Uint8Array): EchoAnswer | undefined {
  * Makes a host or pod answer every request on a port, TCP and UDP, with its name and the source it
  * saw (simulator.md 5.6). The returned function closes the port; connections that are up stay.
  */
-export function serveEcho(transport: Transport, options: { port: number; backend: string }): () => void {
+export function serveEcho(
+  transport: Transport, options: { port: number; backend: string },
+): () => void {
   const { port, backend } = options;
   const user: TcpUser = {
     onPayload: (connection, payload) => {
@@ -55,7 +59,8 @@ export function serveEcho(transport: Transport, options: { port: number; backend
     onDatagram: (packet: Packet) => {
       const { source, sourcePort, target } = packet;
       transport.send({
-        source: target, target: source, protocol: 'UDP', sourcePort: port, targetPort: sourcePort, ttl: 64,
+        source: target, target: source, protocol: 'UDP', sourcePort: port, targetPort: sourcePort,
+        ttl: 64,
         payload: encodeAnswer({ backend, source, sourcePort }), trail: packet.trail ?? 0,
       });
     },

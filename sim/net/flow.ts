@@ -76,7 +76,9 @@ export class KeptFlow implements TcpUser {
     if (local === undefined) return;
     const { transport } = line.host;
     this.#trail = line.tap.newTrail();
-    const ends = { local, localPort: transport.ephemeralPort(), remote: line.target, remotePort: line.port };
+    const ends = {
+      local, localPort: transport.ephemeralPort(), remote: line.target, remotePort: line.port,
+    };
     const connection = transport.connect(ends, this, this.#trail);
     connection.userTimeout = line.flowTimeout;
     connection.connectTimeout = line.flowTimeout;

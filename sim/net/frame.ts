@@ -1,8 +1,12 @@
-import { decodeArp, decodeNdp, encodeArp, encodeNdp, type ArpFrame, type NdpFrame } from '../../l2/frames.ts';
+import {
+  decodeArp, decodeNdp, encodeArp, encodeNdp, type ArpFrame, type NdpFrame,
+} from '../../l2/frames.ts';
 import { assert } from '../../lb/result.ts';
 import { hashBytes } from '../trace.ts';
 import { readMac } from './address.ts';
-import { decodeFrame, encodeFrame, etherTypes, type EthernetAddresses, type PacketFault } from './codec.ts';
+import {
+  decodeFrame, encodeFrame, etherTypes, type EthernetAddresses, type PacketFault,
+} from './codec.ts';
 import { decodeMld, encodeMld, type MldFrame } from './mld.ts';
 import { transportLength, type Packet } from './packet.ts';
 import { familyOf } from '../../lb/ip.ts';
@@ -102,7 +106,9 @@ export class Frame {
   get digest(): number {
     if (this.#digest === 0) {
       const { content } = this;
-      this.#digest = content.kind === 'packet' ? packetDigest(content.packet) : hashBytes(this.bytes);
+      this.#digest = content.kind === 'packet'
+        ? packetDigest(content.packet)
+        : hashBytes(this.bytes);
     }
     return this.#digest;
   }

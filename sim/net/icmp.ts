@@ -3,7 +3,9 @@ import { assert, err, ok, type Result } from '../../lb/result.ts';
 import { readIp, writeIp } from './address.ts';
 import { foldChecksum, protocolNumberOf, sumWords, type TransportSpan } from './checksum.ts';
 import type { PacketFault } from './codec.ts';
-import { noPayload, type IcmpMessage, type Packet, type PacketTuple, type UnreachableCause } from './packet.ts';
+import {
+  noPayload, type IcmpMessage, type Packet, type PacketTuple, type UnreachableCause,
+} from './packet.ts';
 
 interface TypeCode {
   readonly type: number;
@@ -88,12 +90,15 @@ export function decodeIcmp(
   if (kind === undefined) return err('unsupported');
   const base = { ...head, protocol: 'ICMP' as const, sourcePort: 0, targetPort: 0 };
   if (kind === 'echo-request' || kind === 'echo-reply') {
-    const icmp = { kind, id: view.getUint16(span.from + 4), sequence: view.getUint16(span.from + 6) };
+    const icmp = {
+      kind, id: view.getUint16(span.from + 4), sequence: view.getUint16(span.from + 6),
+    };
     return ok({ ...base, icmp, payload: bytes.slice(span.from + 8, span.to) });
   }
   const quoted = readQuoted(bytes, span.from + 8, span);
   if (quoted === undefined) return err('malformed');
-  const answer = (icmp: IcmpMessage): Result<Packet, PacketFault> => ok({ ...base, icmp, payload: noPayload });
+  const answer = (icmp: IcmpMessage): Result<Packet, PacketFault> =>
+    ok({ ...base, icmp, payload: noPayload });
   if (kind === 'time-exceeded') return answer({ kind, quoted });
   if (kind === 'too-big') return answer({ kind, mtuBytes: view.getUint32(span.from + 4), quoted });
   const cause = causes.find((name) => unreachableCodes[name][wide ? 'v6' : 'v4'] === found.code);

@@ -4,12 +4,16 @@ import type { World } from '../world.ts';
 import { Frame } from './frame.ts';
 import type { DropReason } from './tap.ts';
 
-/** One direction of a link, with the faults that may afflict it. All of it may change at any time. */
+/**
+ * One direction of a link, with the faults that may afflict it. All of it may change at any time.
+ */
 export class LinkDirection {
   readonly name: string;
   /** Light on the fibre. A direction that is down alone fails silently, without loss of carrier. */
   up = true;
-  /** Parts per million of frames that vanish, come twice, are overtaken, arrive with a wrong bit. */
+  /**
+   * Parts per million of frames that vanish, come twice, are overtaken, arrive with a wrong bit.
+   */
   lossPpm = 0;
   duplicatePpm = 0;
   reorderPpm = 0;

@@ -12,7 +12,9 @@ export interface MldFrame {
 
 const length = 86;
 // Ethernet 14, IPv6 40, hop-by-hop 8 with Router Alert, ICMPv6 24.
-const span: TransportSpan = { addresses: 22, addressLength: 16, from: 62, to: length, protocolNumber: 58 };
+const span: TransportSpan = {
+  addresses: 22, addressLength: 16, from: 62, to: length, protocolNumber: 58,
+};
 
 export function encodeMld(frame: MldFrame): Uint8Array {
   const bytes = new Uint8Array(length);

@@ -58,7 +58,9 @@ export interface Listener {
 }
 
 /** Reads an ARP frame as Linux's `arp_process` does (RFC 826, RFC 5227 section 2.4). */
-export function arpHint(frame: ArpFrame, at: Listener, settings: NeighbourSettings): NeighbourHint | undefined {
+export function arpHint(
+  frame: ArpFrame, at: Listener, settings: NeighbourSettings,
+): NeighbourHint | undefined {
   const { senderIp: ip, senderMac: mac } = frame;
   if (ip === '0.0.0.0' || at.isLocal(ip)) return undefined;
   const base = { ip, mac, answer: false, router: undefined };
@@ -112,8 +114,13 @@ function solicitationHint(frame: NdpFrame, at: Listener): NeighbourHint | undefi
   };
 }
 
-/** What a cache of these settings does not even look at. `asking` tells that it waits for an answer. */
-export function ignores(settings: NeighbourSettings, hint: NeighbourHint, asking: boolean): boolean {
+/**
+ * What a cache of these settings does not even look at. `asking` tells that it waits for an
+ * answer.
+ */
+export function ignores(
+  settings: NeighbourSettings, hint: NeighbourHint, asking: boolean,
+): boolean {
   if (hint.gratuitous && (settings.dropGratuitous || settings.profile === 'sticky')) return true;
   return settings.profile === 'strict' && !(hint.answer && asking);
 }

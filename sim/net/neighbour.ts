@@ -4,7 +4,8 @@ import type { Micros, Timer } from '../../lb/ports.ts';
 import type { Prng } from '../prng.ts';
 import type { World } from '../world.ts';
 import {
-  arpHint, ignores, ndpHint, neighbourSettings, type Listener, type NeighbourHint, type NeighbourSettings,
+  arpHint, ignores, ndpHint, neighbourSettings, type Listener, type NeighbourHint,
+  type NeighbourSettings,
 } from './neighbour-rules.ts';
 import type { Packet } from './packet.ts';
 
@@ -72,7 +73,9 @@ export class NeighbourCache {
   #stuck = new Set<Ip>();
 
   /** `name` is the machine's; chance comes from its stream `host/<name>`. */
-  constructor(world: World, outputs: NeighbourOutputs, given: Partial<NeighbourSettings> & { name: string }) {
+  constructor(
+    world: World, outputs: NeighbourOutputs, given: Partial<NeighbourSettings> & { name: string },
+  ) {
     this.settings = neighbourSettings(given);
     this.#world = world;
     this.#event = { kind: 'neighbour', entity: given.name };
@@ -84,7 +87,9 @@ export class NeighbourCache {
     return this.#entries.size;
   }
 
-  /** The MAC to use now. Undefined: the packet waits here, and ends in `transmit` or `unresolved`. */
+  /**
+   * The MAC to use now. Undefined: the packet waits here, and ends in `transmit` or `unresolved`.
+   */
   resolve(address: Ip, packet: Packet): string | undefined {
     const entry = this.#aged(address) ?? this.#create(address);
     entry.usedAt = this.#world.now;
@@ -222,7 +227,9 @@ export class NeighbourCache {
     this.#change(entry, 'reachable');
     entry.confirmedAt = this.#world.now;
     // 30 s times a draw from [0.5, 1.5) (RFC 4861 section 10).
-    entry.life = this.#fixedLife ? this.settings.timeout : 15 * second + this.#prng.below(30 * second);
+    entry.life = this.#fixedLife
+      ? this.settings.timeout
+      : 15 * second + this.#prng.below(30 * second);
   }
 
   #change(entry: Entry, state: NeighbourState): void {
@@ -234,7 +241,8 @@ export class NeighbourCache {
     if (this.#entries.size >= tableQuiet) this.#collect();
     const { now } = this.#world;
     const entry: Entry = {
-      ip, mac: undefined, state: 'incomplete', changedAt: now, usedAt: now, confirmedAt: neverConfirmed,
+      ip, mac: undefined, state: 'incomplete', changedAt: now, usedAt: now,
+      confirmedAt: neverConfirmed,
       life: 0, attempts: 0, router: false, timer: undefined, queue: [],
     };
     this.#entries.set(ip, entry);
@@ -244,8 +252,11 @@ export class NeighbourCache {
   #collect(): void {
     const idle = this.#world.now - unusedTime;
     for (const entry of this.#entries.values()) {
-      const resting = entry.state === 'stale' || entry.state === 'failed' || entry.state === 'reachable';
-      if (resting && entry.usedAt <= idle && entry.changedAt <= idle) this.#entries.delete(entry.ip);
+      const resting = entry.state === 'stale' || entry.state === 'failed'
+        || entry.state === 'reachable';
+      if (resting && entry.usedAt <= idle && entry.changedAt <= idle) {
+        this.#entries.delete(entry.ip);
+      }
     }
   }
 
@@ -277,7 +288,9 @@ export class NeighbourCache {
 
   #due(entry: Entry): void {
     entry.timer = undefined;
-    if (entry.mac !== undefined && this.#stuck.has(entry.ip)) return this.#settle(entry, 'reachable');
+    if (entry.mac !== undefined && this.#stuck.has(entry.ip)) {
+      return this.#settle(entry, 'reachable');
+    }
     if (entry.state === 'delay') {
       const confirmed = this.#world.now - entry.confirmedAt <= delayTime;
       if (confirmed) return this.#settle(entry, 'reachable');

@@ -152,6 +152,8 @@ export class Nic {
 
   // Every host listens to all nodes and never reports that (RFC 2710 section 5).
   #report(group: Ip, kind: 'report' | 'done'): void {
-    if (this.carrier && group !== 'ff02::1') this.send(Frame.ofMld({ kind, ethSource: this.mac, group }));
+    if (this.carrier && group !== 'ff02::1') {
+      this.send(Frame.ofMld({ kind, ethSource: this.mac, group }));
+    }
   }
 }

@@ -33,7 +33,8 @@ export class OutageMeter {
 
   /** All outages, the last one perhaps still open. */
   get outages(): readonly Outage[] {
-    return this.#open === undefined ? this.#closed : [...this.#closed, { ...this.#open, until: undefined }];
+    if (this.#open === undefined) return this.#closed;
+    return [...this.#closed, { ...this.#open, until: undefined }];
   }
 
   /** Start of the outage that lasts. */

@@ -82,8 +82,11 @@ export function tupleOf(packet: PacketTuple): PacketTuple {
 
 /** `TCP 10.0.0.9:40000 → 192.0.2.1:80 [SYN]`, for people. */
 export function describePacket(packet: Packet): string {
-  const ends = `${end(packet.source, packet.sourcePort)} → ${end(packet.target, packet.targetPort)}`;
-  if (packet.icmp !== undefined) return `ICMP ${packet.source} → ${packet.target} [${packet.icmp.kind}]`;
+  const ends =
+    `${end(packet.source, packet.sourcePort)} → ${end(packet.target, packet.targetPort)}`;
+  if (packet.icmp !== undefined) {
+    return `ICMP ${packet.source} → ${packet.target} [${packet.icmp.kind}]`;
+  }
   if (packet.tcp === undefined) return `UDP ${ends}`;
   const { flags } = packet.tcp;
   const names = [

@@ -110,7 +110,9 @@ export class TcpRequest extends EchoRequestBase implements TcpUser {
     // Without an address of the family connect(2) fails at once; the reason is in the record.
     if (local === undefined) return this.conclude('timeout');
     const { transport } = line.host;
-    const ends = { local, localPort: transport.ephemeralPort(), remote: this.target, remotePort: this.port };
+    const ends = {
+      local, localPort: transport.ephemeralPort(), remote: this.target, remotePort: this.port,
+    };
     this.#connection = transport.connect(ends, this, this.trail);
     this.#connection.send(echoRequest('once'));
   }
@@ -156,7 +158,9 @@ export class UdpRequest extends EchoRequestBase implements UdpSocket {
   }
 
   onDatagram(packet: Packet): void {
-    if (packet.source !== this.target || packet.sourcePort !== this.port) this.conclude('wrong-source');
+    if (packet.source !== this.target || packet.sourcePort !== this.port) {
+      this.conclude('wrong-source');
+    }
     else this.answered(packet.payload);
   }
 

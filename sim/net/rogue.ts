@@ -64,14 +64,18 @@ export class Rogue {
     const { mac } = this.nic;
     if (content.kind === 'arp') {
       const { arp } = content;
-      if (arp.opcode !== 1 || arp.targetIp !== this.#address || arp.senderIp === arp.targetIp) return;
+      if (arp.opcode !== 1 || arp.targetIp !== this.#address || arp.senderIp === arp.targetIp) {
+        return;
+      }
       this.nic.send(Frame.ofArp({
         kind: 'arp', opcode: 2, ethSource: mac, ethTarget: arp.senderMac,
         senderMac: mac, senderIp: this.#address, targetMac: arp.senderMac, targetIp: arp.senderIp,
       }));
     } else if (content.kind === 'ndp') {
       const { ndp } = content;
-      if (ndp.kind !== 'solicitation' || ndp.target !== this.#address || ndp.source === '::') return;
+      if (ndp.kind !== 'solicitation' || ndp.target !== this.#address || ndp.source === '::') {
+        return;
+      }
       this.#advertise({ ethTarget: ndp.ethSource, destination: ndp.source, solicited: true });
     } else if (content.kind === 'packet') {
       this.#segment.tap.drop({ place: `rogue ${this.nic.owner}`, why: 'not-mine', frame });

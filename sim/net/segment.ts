@@ -8,7 +8,7 @@ import type { Frame } from './frame.ts';
 import { Link } from './link.ts';
 import type { Nic, NicPort } from './nic.ts';
 import { LearningSwitch, type SwitchOptions } from './switch.ts';
-import type { DropReason, PacketTap } from './tap.ts';
+import type { PacketTap } from './tap.ts';
 
 /**
  * Up to this delay a frame crosses both links and the switch in one event. A slower link gets its
@@ -123,10 +123,12 @@ export class Segment {
 
   /** The first half of the way: the sender's link. */
   transmit(from: SwitchPort, frame: Frame): void {
-    if (from.nic.isolated.out) return this.#drop(from.nic.label, 'isolated', frame);
+    if (from.nic.isolated.out) {
+      return this.tap.drop({ place: from.nic.label, why: 'isolated', frame });
+    }
     const out = from.link.toSwitch;
     const refusal = out.refusal(frame);
-    if (refusal !== undefined) return this.#drop(out.name, refusal, frame);
+    if (refusal !== undefined) return this.tap.drop({ place: out.name, why: refusal, frame });
     out.queued += 1;
     if (out.hold(() => this.#cross(from, frame))) return;
     this.#cross(from, frame);
@@ -156,7 +158,9 @@ export class Segment {
   #switchFrame(passage: Passage): void {
     const { from, frame } = passage;
     const refusal = this.learning.admit(from, frame);
-    if (refusal !== undefined) return this.#drop(`switch ${this.name}`, refusal, frame);
+    if (refusal !== undefined) {
+      return this.tap.drop({ place: `switch ${this.name}`, why: refusal, frame });
+    }
     const group = isGroupMac(frame.ethTarget);
     const answer = group ? this.learning.answer(frame) : undefined;
     if (answer !== undefined) {
@@ -172,10 +176,12 @@ export class Segment {
 
   #flood(passage: Passage): void {
     const { from, frame } = passage;
-    const takers = this.learning.flood(frame).filter((port) => port !== from && port.nic.accepts(frame));
+    const ports = this.learning.flood(frame);
+    const takers = ports.filter((port) => port !== from && port.nic.accepts(frame));
     const group = isGroupMac(frame.ethTarget);
     if (takers.length === 0 && !group) {
-      return this.#drop(`switch ${this.name}`, 'unknown-mac', frame, frame.ethTarget);
+      const place = `switch ${this.name}`;
+      return this.tap.drop({ place, why: 'unknown-mac', frame, detail: frame.ethTarget });
     }
     let wait: Micros = -1;
     let together: SwitchPort[] = [];
@@ -198,7 +204,7 @@ export class Segment {
     const into = port.link.fromSwitch;
     const refusal = port.nic.adminUp ? into.refusal(frame) : 'interface-down';
     if (refusal !== undefined) {
-      this.#drop(into.name, refusal, frame, port.nic.label);
+      this.tap.drop({ place: into.name, why: refusal, frame, detail: port.nic.label });
       return -1;
     }
     const overtaken = passage.overtaken + into.overtaken();
@@ -240,9 +246,11 @@ export class Segment {
   #arrive(port: SwitchPort, sent: Sent): void {
     const into = port.link.fromSwitch;
     into.queued -= 1;
-    if (!into.up) return this.#drop(into.name, 'link-down', sent.frame);
+    if (!into.up) return this.tap.drop({ place: into.name, why: 'link-down', frame: sent.frame });
     if (!into.clogged) return this.#enter(port, sent);
-    if (into.queued >= into.queueFrames) return this.#drop(into.name, 'queue-full', sent.frame);
+    if (into.queued >= into.queueFrames) {
+      return this.tap.drop({ place: into.name, why: 'queue-full', frame: sent.frame });
+    }
     into.queued += 1;
     into.hold(() => {
       into.queued -= 1;
@@ -254,7 +262,9 @@ export class Segment {
     const { frame } = sent;
     if (!port.nic.accepts(frame)) {
       // The table still led here, but the machine with that address is elsewhere or gone.
-      if (!isGroupMac(frame.ethTarget)) this.#drop(into(port), 'unknown-mac', frame, frame.ethTarget);
+      if (!isGroupMac(frame.ethTarget)) {
+        this.tap.drop({ place: into(port), why: 'unknown-mac', frame, detail: frame.ethTarget });
+      }
       return;
     }
     if (this.#cuts.length > 0 && this.#parted(port, sent)) return;
@@ -262,7 +272,7 @@ export class Segment {
   }
 
   #finish(port: SwitchPort, frame: Frame): void {
-    if (port.nic.isolated.in) this.#drop(port.nic.label, 'isolated', frame);
+    if (port.nic.isolated.in) this.tap.drop({ place: port.nic.label, why: 'isolated', frame });
     else port.nic.receive(frame);
   }
 
@@ -276,7 +286,9 @@ export class Segment {
     if (cut.form.kind === 'slow') {
       this.world.schedule(cut.form.delay, port.arrival, finish, { digest: sent.frame.digest });
     } else if (cut.form.kind === 'drop' || !cut.hold(finish)) {
-      this.#drop(`segment ${this.name}`, 'partition', sent.frame, `${source} → ${target}`);
+      const place = `segment ${this.name}`;
+      const detail = `${source} → ${target}`;
+      this.tap.drop({ place, why: 'partition', frame: sent.frame, detail });
     }
     return true;
   }
@@ -287,12 +299,10 @@ export class Segment {
   }
 
   #later(proceed: () => void): void {
-    this.world.schedule(0, { kind: 'frame-held', entity: this.name }, proceed, { channel: this.name });
+    const what = { kind: 'frame-held', entity: this.name };
+    this.world.schedule(0, what, proceed, { channel: this.name });
   }
 
-  #drop(place: string, why: DropReason, frame: Frame, detail?: string): void {
-    this.tap.drop({ place, why, frame, detail });
-  }
 }
 
 function into(port: SwitchPort): string {

@@ -1,5 +1,9 @@
-import { groupMac, solicitedNodeGroup, zeroMac, broadcastMac, allNodes, type ArpFrame, type NdpFrame } from '../../l2/frames.ts';
-import { familyOf, parsePrefix, prefixContains, type Family, type Ip, type PrefixParts } from '../../lb/ip.ts';
+import {
+  groupMac, solicitedNodeGroup, zeroMac, broadcastMac, allNodes, type ArpFrame, type NdpFrame,
+} from '../../l2/frames.ts';
+import {
+  familyOf, parsePrefix, prefixContains, type Family, type Ip, type PrefixParts,
+} from '../../lb/ip.ts';
 import { assert } from '../../lb/result.ts';
 import { isLinkLocal, linkLocalOf, isGroupMac } from './address.ts';
 import { Frame } from './frame.ts';
@@ -296,7 +300,9 @@ export class IpStack {
   }
 }
 
-/** The own address to use towards a neighbour: of its subnet if there is one, else of its family. */
+/**
+ * The own address to use towards a neighbour: of its subnet if there is one, else of its family.
+ */
 function sourceFor(iface: StackInterface, target: Ip): Ip | undefined {
   const family = familyOf(target);
   const own = iface.addresses.filter((address) => familyOf(address) === family);

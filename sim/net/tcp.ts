@@ -83,7 +83,9 @@ export class TcpConnection implements Due {
   #smoothed: Micros = -1;
   #variation: Micros = 0;
 
-  constructor(owner: TcpOwner, ends: TcpEnds, start: { order: number; sequence: number; user: TcpUser }) {
+  constructor(
+    owner: TcpOwner, ends: TcpEnds, start: { order: number; sequence: number; user: TcpUser },
+  ) {
     this.#owner = owner;
     this.ends = ends;
     this.order = start.order;
@@ -146,7 +148,9 @@ export class TcpConnection implements Due {
     if (this.#state === 'ended') return;
     const known = this.#state !== 'syn-sent';
     this.#end(undefined);
-    if (known) this.#emit({ seq: this.#sendNext, flags: tcpFlag.rst | tcpFlag.ack, payload: noPayload });
+    if (known) {
+      this.#emit({ seq: this.#sendNext, flags: tcpFlag.rst | tcpFlag.ack, payload: noPayload });
+    }
   }
 
   /** The machine died: nothing is sent, nobody is told. */
@@ -317,12 +321,13 @@ export function resetFor(packet: Packet): Packet {
   const flags = tcp?.flags ?? 0;
   const phantom = ((flags & tcpFlag.syn) === 0 ? 0 : 1) + ((flags & tcpFlag.fin) === 0 ? 0 : 1);
   const answered = (flags & tcpFlag.ack) !== 0;
+  const next = ((tcp?.seq ?? 0) + payload.length + phantom) >>> 0;
   return {
     source: packet.target, target: packet.source, protocol: 'TCP',
     sourcePort: packet.targetPort, targetPort: packet.sourcePort, ttl: 64, payload: noPayload,
     tcp: answered
       ? { seq: tcp?.ack ?? 0, ack: 0, flags: tcpFlag.rst }
-      : { seq: 0, ack: ((tcp?.seq ?? 0) + payload.length + phantom) >>> 0, flags: tcpFlag.rst | tcpFlag.ack },
+      : { seq: 0, ack: next, flags: tcpFlag.rst | tcpFlag.ack },
     trail: packet.trail ?? 0,
   };
 }

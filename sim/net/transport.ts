@@ -128,9 +128,8 @@ export class Transport implements TcpOwner {
 
   /** The machine died: sockets and connections are gone without a farewell. */
   vanish(): void {
-    for (const flows of [...this.#connections.values()]) {
-      for (const connection of [...flows.values()]) connection.vanish();
-    }
+    const open = [...this.#connections.values()].flatMap((flows) => [...flows.values()]);
+    for (const connection of open) connection.vanish();
     this.#listeners.clear();
     this.#sockets.clear();
   }
@@ -156,7 +155,8 @@ export class Transport implements TcpOwner {
       flow.receive(packet);
       return;
     }
-    const syn = tcp !== undefined && (tcp.flags & (tcpFlag.syn | tcpFlag.ack | tcpFlag.rst)) === tcpFlag.syn;
+    const opening = (tcp?.flags ?? 0) & (tcpFlag.syn | tcpFlag.ack | tcpFlag.rst);
+    const syn = opening === tcpFlag.syn;
     const accept = syn ? this.#listeners.get(targetPort) : undefined;
     if (accept !== undefined) {
       this.#tap.pass('received', this.place, packet);
@@ -191,7 +191,9 @@ export class Transport implements TcpOwner {
     this.#tap.pass('received', this.place, packet);
     const { icmp } = packet;
     // Only a port that is closed or forbidden is a verdict; an unreachable host may come back.
-    if (icmp?.kind !== 'unreachable' || (icmp.cause !== 'port' && icmp.cause !== 'prohibited')) return;
+    if (icmp?.kind !== 'unreachable' || (icmp.cause !== 'port' && icmp.cause !== 'prohibited')) {
+      return;
+    }
     const { quoted } = icmp;
     if (quoted.protocol === 'UDP') this.#sockets.get(quoted.sourcePort)?.onRefused?.(quoted);
     if (quoted.protocol !== 'TCP') return;

@@ -1,6 +1,9 @@
 import { buildLan, second, startLine } from '../net/lan.ts';
 
-/** Simulated seconds per wall second of two clients with 50 TCP probes/s each, one behind the router. */
+/**
+ * Simulated seconds per wall second of two clients with 50 TCP probes/s each, one behind the
+ * router.
+ */
 function probes(): number {
   const lan = buildLan();
   const near = startLine(lan);
@@ -11,7 +14,9 @@ function probes(): number {
   lan.world.run((60 + span) * second);
   const wallSeconds = (performance.now() - from) / 1000;
   const failed = near.failures.length + far.failures.length;
-  if (failed > 0 || near.counts.ok < 30_000) throw new Error(`${failed} of ${near.counts.ok} probes failed`);
+  if (failed > 0 || near.counts.ok < 30_000) {
+    throw new Error(`${failed} of ${near.counts.ok} probes failed`);
+  }
   return span / wallSeconds;
 }
 

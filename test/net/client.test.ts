@@ -29,7 +29,8 @@ const works = test.macro({
     t.true(line.latencyMean >= latency && line.latencyMean < latency + 20, `${line.latencyMean}`);
     t.deepEqual(line.outages.outages, []);
   },
-  title: (_, client, options, latency) => `${client} ${JSON.stringify(options)} has a latency of ${latency} µs`,
+  title: (_, client, options, latency) =>
+    `${client} ${JSON.stringify(options)} has a latency of ${latency} µs`,
 });
 test(works, 'laptop', { protocol: 'TCP' }, 400);
 test(works, 'phone', { protocol: 'TCP' }, 800);
@@ -60,7 +61,8 @@ const fails = test.macro({
     if (row.cause !== undefined) t.is(describeDrop(judged.at(-1)!.drop!), row.cause);
     t.true(line.outages.longest(lan.world.now) > 9 * second);
   },
-  title: (_, row: FailRow) => `sim 5.6: ${row.name} gives ${row.outcome}${row.cause === undefined ? '' : `, because ${row.cause}`}`,
+  title: (_, row: FailRow) =>
+    `sim 5.6: ${row.name} gives ${row.outcome}${row.cause === undefined ? '' : `, because ${row.cause}`}`,
 });
 
 const foreign = (lan: Lan): Host => {
@@ -91,7 +93,9 @@ const rows: FailRow[] = [
   } },
   { name: 'a server that never answers', outcome: 'timeout', spoil: (lan) => { lan.server.transport.listen(80, () => ({})); } },
   { name: 'an answer that is none', outcome: 'wrong-backend', spoil: (lan) => {
-    lan.server.transport.listen(80, () => ({ onPayload: (connection) => connection.send(payloadOf('hello')) }));
+    lan.server.transport.listen(
+      80, () => ({ onPayload: (connection) => connection.send(payloadOf('hello')) }),
+    );
   } },
   { name: 'a foreign backend', outcome: 'wrong-backend', options: { judge: { backend: (name) => name === 'server' } },
     spoil: (lan) => { lan.server.stack.removeAddress(lan.server.iface, ip('192.168.10.10'));
@@ -99,8 +103,11 @@ const rows: FailRow[] = [
       lan.router.stack.interfaces[0]!.neighbours.flush(); } },
   { name: 'a backend that saw another source', outcome: 'wrong-source', options: { judge: { source: (address) => address === '192.168.20.12' } },
     spoil: (lan) => { lan.router.stack.egress = (packet) =>
-      packet.targetPort === 80 ? { ...packet, source: ip('192.168.10.1') } : { ...packet, target: ip('192.168.20.12') };
-    lan.router.stack.ingress = (frame) => frame.packet?.target === '192.168.10.1' && frame.packet.protocol === 'TCP'
+      packet.targetPort === 80 ? { ...packet, source: ip('192.168.10.1') } : {
+        ...packet, target: ip('192.168.20.12'),
+      };
+    lan.router.stack.ingress = (frame) => frame.packet?.target === '192.168.10.1'
+      && frame.packet.protocol === 'TCP'
       ? Frame.ofPacket({ ...frame.packet, target: ip('192.168.20.12') }, frame) : frame; } },
   { name: 'an answer from another address', outcome: 'wrong-source', spoil: (lan) => {
     lan.server.stack.egress = (packet) => ({ ...packet, source: ip('192.168.10.66') }); } },
@@ -207,7 +214,8 @@ test('sim 5.6: a flow whose server forgot it is broken after it was established,
   run(lan, 20 * second);
   t.is(line.counts['broken-after-established'], 5);
   t.is(line.flowsUp, 5);
-  t.true(line.failures.every(({ flow, outcome }) => flow !== undefined && outcome === 'broken-after-established'));
+  t.true(line.failures.every(({ flow, outcome }) => flow !== undefined
+    && outcome === 'broken-after-established'));
   t.deepEqual(line.outages.outages, []);
 });
 
@@ -229,20 +237,27 @@ const vip6 = ip('2001:db8:10::200');
 
 function move(lan: Lan, address: Ip, announce: boolean): void {
   lan.server.nic.setAdminUp(false);
-  lan.laptop.stack.addAddress(lan.laptop.iface, { ip: address, prefixBits: address.includes(':') ? 128 : 32 });
+  lan.laptop.stack.addAddress(
+    lan.laptop.iface, { ip: address, prefixBits: address.includes(':') ? 128 : 32 },
+  );
   if (!announce) return;
   const { mac } = lan.laptop.nic;
   lan.laptop.nic.send(address.includes(':')
-    ? Frame.ofNdp({ kind: 'advertisement', ethSource: mac, ethTarget: groupMac(allNodes), source: address, destination: allNodes,
-      target: address, linkLayer: mac, router: false, solicited: false, override: true, hopLimit: 255 })
-    : Frame.ofArp({ kind: 'arp', opcode: 1, ethSource: mac, ethTarget: broadcastMac, senderMac: mac, senderIp: address,
+    ? Frame.ofNdp({ kind: 'advertisement', ethSource: mac, ethTarget: groupMac(allNodes),
+      source: address, destination: allNodes,
+      target: address, linkLayer: mac, router: false, solicited: false, override: true,
+        hopLimit: 255 })
+    : Frame.ofArp({ kind: 'arp', opcode: 1, ethSource: mac, ethTarget: broadcastMac, senderMac: mac,
+      senderIp: address,
       targetMac: zeroMac, targetIp: address }));
 }
 
 const moves = test.macro({
   exec: (t, lanOptions: LanOptions, address: Ip, announce: boolean, outage: [number, number]) => {
     const lan = buildLan(lanOptions);
-    lan.server.stack.addAddress(lan.server.iface, { ip: address, prefixBits: address.includes(':') ? 128 : 32 });
+    lan.server.stack.addAddress(
+      lan.server.iface, { ip: address, prefixBits: address.includes(':') ? 128 : 32 },
+    );
     serveEcho(lan.laptop.transport, { port: 80, backend: 'laptop' });
     const line = startLine(lan, { client: 'phone', every: 200_000, target: address });
     run(lan, 3 * second);
@@ -274,7 +289,9 @@ const noisy = (order: 'fifo' | 'uniform', seed: bigint): Lan => {
   for (const host of ['server', 'laptop'] as const) {
     const link = lan.lan.linkOf(host)!;
     link.setDelay({ min: 100, mean: 400 });
-    for (const fault of ['lossPpm', 'duplicatePpm', 'reorderPpm', 'corruptPpm'] as const) link.setRatio(fault, 30_000);
+    for (
+      const fault of ['lossPpm', 'duplicatePpm', 'reorderPpm', 'corruptPpm'] as const
+    ) link.setRatio(fault, 30_000);
   }
   run(lan, 60 * second);
   return lan;
@@ -309,7 +326,15 @@ test('an answer survives its text, and other text is none', (t) => {
 });
 
 test('a reset acknowledges what it refuses', (t) => {
-  const packet = { source: vip, target: server6, protocol: 'TCP', sourcePort: 1, targetPort: 2, ttl: 9, payload: payloadOf('abc') } as const;
-  t.deepEqual(resetFor({ ...packet, tcp: { seq: 0xffff_ffff, ack: 0, flags: 2 } }).tcp, { seq: 0, ack: 3, flags: 20 });
-  t.deepEqual(resetFor({ ...packet, tcp: { seq: 5, ack: 77, flags: 16 } }).tcp, { seq: 77, ack: 0, flags: 4 });
+  const packet = {
+    source: vip, target: server6, protocol: 'TCP', sourcePort: 1, targetPort: 2, ttl: 9,
+    payload: payloadOf('abc'),
+  } as const;
+  t.deepEqual(
+    resetFor({ ...packet, tcp: { seq: 0xffff_ffff, ack: 0, flags: 2 } }).tcp,
+    { seq: 0, ack: 3, flags: 20 },
+  );
+  t.deepEqual(
+    resetFor({ ...packet, tcp: { seq: 5, ack: 77, flags: 16 } }).tcp, { seq: 77, ack: 0, flags: 4 },
+  );
 });

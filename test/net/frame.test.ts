@@ -17,26 +17,39 @@ const word = fc.integer({ min: 0, max: 0xffff_ffff });
 const payload = fc.uint8Array({ maxLength: 80 });
 const ttl = fc.integer({ min: 1, max: 255 });
 
-const tcp = fc.record({ wide, sourcePort: port, targetPort: port, seq: word, ack: word, payload, ttl,
+const tcp =
+  fc.record({ wide, sourcePort: port, targetPort: port, seq: word, ack: word, payload, ttl,
   flags: fc.integer({ min: 0, max: 0x3f }) })
   .map((raw): Packet => ({ ...ends(raw.wide), protocol: 'TCP', sourcePort: raw.sourcePort,
     targetPort: raw.targetPort, ttl: raw.ttl, payload: raw.payload,
     tcp: { seq: raw.seq, ack: raw.ack, flags: raw.flags } }));
-const udp = fc.record({ wide, sourcePort: port, targetPort: port, payload, ttl, unchecked: fc.boolean() })
+const udp =
+  fc.record({ wide, sourcePort: port, targetPort: port, payload, ttl, unchecked: fc.boolean() })
   .map((raw): Packet => ({ ...ends(raw.wide), protocol: 'UDP', sourcePort: raw.sourcePort,
     targetPort: raw.targetPort, ttl: raw.ttl, payload: raw.payload,
     ...(raw.unchecked && !raw.wide ? { unchecked: true } : {}) }));
 const echo = fc.record({ wide, id: port, sequence: port, payload, ttl, reply: fc.boolean() })
   .map((raw): Packet => ({ ...ends(raw.wide), protocol: 'ICMP', sourcePort: 0, targetPort: 0,
     ttl: raw.ttl, payload: raw.payload,
-    icmp: { kind: raw.reply ? 'echo-reply' : 'echo-request', id: raw.id, sequence: raw.sequence } }));
+    icmp: {
+      kind: raw.reply ? 'echo-reply' : 'echo-request', id: raw.id, sequence: raw.sequence,
+    } }));
 const failure = fc.record({ wide, mtuBytes: fc.integer({ min: 0, max: 65_535 }), sourcePort: port,
-  targetPort: port, ttl, which: fc.constantFrom('network', 'host', 'port', 'prohibited', 'ttl', 'big') })
+  targetPort: port, ttl, which: fc.constantFrom(
+    'network', 'host', 'port', 'prohibited', 'ttl', 'big',
+  ) })
   .map((raw): Packet => {
-    const quoted: PacketTuple = { ...ends(raw.wide), protocol: 'TCP', sourcePort: raw.sourcePort, targetPort: raw.targetPort };
-    const head = { ...ends(raw.wide), protocol: 'ICMP' as const, sourcePort: 0, targetPort: 0, ttl: raw.ttl, payload: noPayload };
+    const quoted: PacketTuple = {
+      ...ends(raw.wide), protocol: 'TCP', sourcePort: raw.sourcePort, targetPort: raw.targetPort,
+    };
+    const head = {
+      ...ends(raw.wide), protocol: 'ICMP' as const, sourcePort: 0, targetPort: 0, ttl: raw.ttl,
+      payload: noPayload,
+    };
     if (raw.which === 'ttl') return { ...head, icmp: { kind: 'time-exceeded', quoted } };
-    if (raw.which === 'big') return { ...head, icmp: { kind: 'too-big', mtuBytes: raw.mtuBytes, quoted } };
+    if (raw.which === 'big') {
+      return { ...head, icmp: { kind: 'too-big', mtuBytes: raw.mtuBytes, quoted } };
+    }
     const cause = raw.which as 'network' | 'host' | 'port' | 'prohibited';
     return { ...head, icmp: { kind: 'unreachable', cause, quoted } };
   });
@@ -67,7 +80,8 @@ test('all checksums of an encoded packet verify from scratch', (t) => {
 });
 
 test('any single wrong bit in a checked IPv4 packet is noticed', (t) => {
-  const packet: Packet = { ...ends(false), protocol: 'TCP', sourcePort: 40_000, targetPort: 80, ttl: 64,
+  const packet: Packet = {
+    ...ends(false), protocol: 'TCP', sourcePort: 40_000, targetPort: 80, ttl: 64,
     payload: payloadOf('hello'), tcp: { seq: 1, ack: 2, flags: 24 } };
   const { bytes } = Frame.ofPacket(packet, link);
   for (let bit = 14 * 8; bit < bytes.length * 8; bit += 1) {
@@ -86,7 +100,10 @@ test('datapath V52: an IPv4 UDP checksum of 0 means none and is kept', (t) => {
 });
 
 test('datapath 8.7: a computed UDP checksum of 0 travels as ffff', (t) => {
-  const base: Packet = { ...ends(false), protocol: 'UDP', sourcePort: 0, targetPort: 0, ttl: 64, payload: payloadOf('ab') };
+  const base: Packet = {
+    ...ends(false), protocol: 'UDP', sourcePort: 0, targetPort: 0, ttl: 64,
+    payload: payloadOf('ab'),
+  };
   const { bytes } = Frame.ofPacket(base, link);
   // A source port equal to the checksum of the rest brings the sum to ffff, whose complement is 0.
   const sourcePort = ((bytes[40] ?? 0) << 8) | (bytes[41] ?? 0);
@@ -97,7 +114,10 @@ test('datapath 8.7: a computed UDP checksum of 0 travels as ffff', (t) => {
 
 const refuses = test.macro({
   exec: (t, change: (bytes: Uint8Array) => Uint8Array, fault: string) => {
-    const packet: Packet = { ...ends(false), protocol: 'UDP', sourcePort: 1, targetPort: 2, ttl: 64, payload: payloadOf('xy') };
+    const packet: Packet = {
+      ...ends(false), protocol: 'UDP', sourcePort: 1, targetPort: 2, ttl: 64,
+      payload: payloadOf('xy'),
+    };
     const { content } = Frame.ofBytes(change(Frame.ofPacket(packet, link).bytes.slice()));
     t.deepEqual(content, { kind: 'other', fault } as never);
   },
@@ -126,21 +146,27 @@ test('an unknown EtherType', refuses, (bytes: Uint8Array) => { bytes[12] = 0x88;
 test('a payload that is changed', refuses, (bytes: Uint8Array) => { bytes[43] = 1; return bytes; }, 'bad-checksum');
 
 test('trailing padding is no payload', (t) => {
-  const packet: Packet = { ...ends(false), protocol: 'UDP', sourcePort: 1, targetPort: 2, ttl: 64, payload: payloadOf('x') };
+  const packet: Packet = {
+    ...ends(false), protocol: 'UDP', sourcePort: 1, targetPort: 2, ttl: 64, payload: payloadOf('x'),
+  };
   const padded = new Uint8Array(60);
   padded.set(Frame.ofPacket(packet, link).bytes);
   t.deepEqual(Frame.ofBytes(padded).packet, packet);
 });
 
 test('a frame under other addresses keeps the packet and the bytes behind the header', (t) => {
-  const packet: Packet = { ...ends(true), protocol: 'UDP', sourcePort: 1, targetPort: 2, ttl: 64, payload: payloadOf('x') };
+  const packet: Packet = {
+    ...ends(true), protocol: 'UDP', sourcePort: 1, targetPort: 2, ttl: 64, payload: payloadOf('x'),
+  };
   const frame = Frame.ofPacket(packet, link);
   const moved = frame.withAddresses({ ethSource: link.ethTarget, ethTarget: '02:00:00:00:00:0c' });
   t.is(moved.packet, packet);
   t.deepEqual(moved.bytes.slice(14), frame.bytes.slice(14));
-  const arp = Frame.ofArp({ kind: 'arp', opcode: 1, ...link, senderMac: link.ethSource, senderIp: ip('10.0.0.1'),
+  const arp = Frame.ofArp({
+    kind: 'arp', opcode: 1, ...link, senderMac: link.ethSource, senderIp: ip('10.0.0.1'),
     targetMac: '00:00:00:00:00:00', targetIp: ip('10.0.0.2') });
-  const again = arp.withAddresses({ ethSource: '02:00:00:00:00:0d', ethTarget: 'ff:ff:ff:ff:ff:ff' });
+  const again =
+    arp.withAddresses({ ethSource: '02:00:00:00:00:0d', ethTarget: 'ff:ff:ff:ff:ff:ff' });
   t.is(again.arp?.ethSource, '02:00:00:00:00:0d');
   t.is(again.arp?.senderMac, link.ethSource);
 });
@@ -159,7 +185,8 @@ test('the link-local address of 02:00:00:00:00:0a is fe80::ff:fe00:a', (t) => {
 test('digests tell frames apart', (t) => {
   const base: Packet = { ...ends(false), protocol: 'TCP', sourcePort: 1, targetPort: 2, ttl: 64,
     payload: noPayload, tcp: { seq: 1, ack: 0, flags: 2 } };
-  const digests = [base, { ...base, sourcePort: 3 }, { ...base, ttl: 63 }, { ...base, target: ip('192.0.2.2') },
+  const digests =
+    [base, { ...base, sourcePort: 3 }, { ...base, ttl: 63 }, { ...base, target: ip('192.0.2.2') },
     { ...base, tcp: { seq: 2, ack: 0, flags: 2 } }].map((one) => Frame.ofPacket(one, link).digest);
   t.is(new Set(digests).size, digests.length);
 });

@@ -12,7 +12,8 @@ const server6 = ip('2001:db8:10::a');
 function ping(lan: Lan, from: Host, target: Ip, change: Partial<Packet> = {}): void {
   const source = from.stack.addressOf(target.includes(':') ? 'IPv6' : 'IPv4')!;
   from.stack.send({ source, target, protocol: 'ICMP', sourcePort: 0, targetPort: 0, ttl: 64,
-    icmp: { kind: 'echo-request', id: 1, sequence: 2 }, payload: payloadOf('hi'), trail: lan.tap.newTrail(), ...change });
+    icmp: { kind: 'echo-request', id: 1, sequence: 2 }, payload: payloadOf('hi'),
+      trail: lan.tap.newTrail(), ...change });
 }
 
 /** What `host` is told by ICMP, from now on. */
@@ -20,7 +21,8 @@ function listen(host: Host): string[] {
   const heard: string[] = [];
   host.stack.onLocal = (packet) => {
     const { icmp } = packet;
-    const detail = icmp?.kind === 'unreachable' ? ` ${icmp.cause}` : icmp?.kind === 'too-big' ? ` ${icmp.mtuBytes}` : '';
+    const detail = icmp?.kind === 'unreachable' ? ` ${icmp.cause}` : icmp?.kind === 'too-big'
+      ? ` ${icmp.mtuBytes}` : '';
     heard.push(`${packet.source} ${icmp?.kind}${detail}`);
   };
   return heard;
@@ -38,7 +40,8 @@ const pings = test.macro({
     ping(lan, lan[client], target);
     run(lan, second);
     t.deepEqual(heard, [`${target} echo-reply`]);
-    t.deepEqual(lan.router.stack.interfaces.flatMap((iface) => iface.neighbours.addresses().filter((one) => !one.startsWith('fe80'))).toSorted(), trace);
+    t.deepEqual(lan.router.stack.interfaces.flatMap((iface) =>
+      iface.neighbours.addresses().filter((one) => !one.startsWith('fe80'))).toSorted(), trace);
   },
   title: (_, client, target) => `${client} pings ${target}`,
 });
@@ -94,8 +97,12 @@ test('a packet larger than the next link is answered with its MTU', (t) => {
 test('no ICMP error is sent about an ICMP error', (t) => {
   const lan = buildLan();
   const heard = listen(lan.phone);
-  const quoted = { source: server, target: server, protocol: 'UDP', sourcePort: 1, targetPort: 2 } as const;
-  ping(lan, lan.phone, server, { ttl: 1, payload: noPayload, icmp: { kind: 'time-exceeded', quoted } });
+  const quoted = {
+    source: server, target: server, protocol: 'UDP', sourcePort: 1, targetPort: 2,
+  } as const;
+  ping(
+    lan, lan.phone, server, { ttl: 1, payload: noPayload, icmp: { kind: 'time-exceeded', quoted } },
+  );
   run(lan, second);
   t.deepEqual(heard, []);
 });
@@ -149,7 +156,9 @@ test('duplicate address detection for an address in use is answered to all nodes
   const heard: string[] = [];
   lan.tap.onStep(({ what, frame, place }) => {
     const ndp = frame?.ndp;
-    if (what === 'delivered' && ndp?.kind === 'advertisement') heard.push(`${place} ${ndp.destination} ${ndp.solicited}`);
+    if (what === 'delivered' && ndp?.kind === 'advertisement') {
+      heard.push(`${place} ${ndp.destination} ${ndp.solicited}`);
+    }
   });
   lan.laptop.nic.send(probeFor(lan));
   run(lan, second);
@@ -157,8 +166,10 @@ test('duplicate address detection for an address in use is answered to all nodes
 });
 
 function probeFor(lan: Lan) {
-  return Frame.ofNdp({ kind: 'solicitation', ethSource: lan.laptop.nic.mac, ethTarget: '33:33:ff:00:00:0a', source: ip('::'),
-    destination: ip('ff02::1:ff00:a'), target: server6, linkLayer: undefined, router: false, solicited: false,
+  return Frame.ofNdp({ kind: 'solicitation', ethSource: lan.laptop.nic.mac,
+    ethTarget: '33:33:ff:00:00:0a', source: ip('::'),
+    destination: ip('ff02::1:ff00:a'), target: server6, linkLayer: undefined, router: false,
+      solicited: false,
     override: false, hopLimit: 255 });
 }
 
@@ -201,10 +212,12 @@ test('steps tell the way of a packet', (t) => {
   ping(lan, lan.phone, server);
   run(lan, second);
   const steps: string[] = [];
-  const stop = lan.tap.onStep(({ what, place, packet }) => { if (packet !== undefined) steps.push(`${what} ${place}`); });
+  const stop = lan.tap.onStep(({ what, place, packet }) => {
+    if (packet !== undefined) steps.push(`${what} ${place}`); });
   ping(lan, lan.phone, server);
   run(lan, second + 250);
   stop();
-  t.deepEqual(steps, ['sent phone:eth0', 'delivered router:eth1', 'sent router:eth0', 'delivered server:eth0',
+  t.deepEqual(steps,
+    ['sent phone:eth0', 'delivered router:eth1', 'sent router:eth0', 'delivered server:eth0',
     'received host server', 'sent server:eth0']);
 });

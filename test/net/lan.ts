@@ -18,7 +18,10 @@ export interface LanOptions {
   readonly neighbour?: Partial<NeighbourSettings>;
 }
 
-/** Two segments, a router between, an echo host and a client on the LAN, a phone behind the router. */
+/**
+ * Two segments, a router between, an echo host and a client on the LAN, a phone behind the
+ * router.
+ */
 export function buildLan(options: LanOptions = {}) {
   const world = new World({ seed: options.seed ?? 1n, order: options.order ?? 'fifo' });
   const tap = new PacketTap(world);
@@ -34,10 +37,14 @@ export function buildLan(options: LanOptions = {}) {
   const laptop = new Host(tap, { name: 'laptop', mac: '02:00:00:00:00:0b', segment: lan,
     addresses: address('192.168.10.11', '2001:db8:10::b'), gateways: lanGateways, neighbour });
   const router = new Router(tap, { name: 'router', neighbour });
-  router.connect({ segment: lan, mac: '02:00:00:00:00:01', addresses: address('192.168.10.1', '2001:db8:10::1') });
-  router.connect({ segment: wifi, mac: '02:00:00:00:00:02', addresses: address('192.168.20.1', '2001:db8:20::1') });
+  router.connect({ segment: lan, mac: '02:00:00:00:00:01',
+    addresses: address('192.168.10.1', '2001:db8:10::1') });
+  router.connect({ segment: wifi, mac: '02:00:00:00:00:02',
+    addresses: address('192.168.20.1', '2001:db8:20::1') });
   const phone = new Host(tap, { name: 'phone', mac: '02:00:00:00:00:0c', segment: wifi,
-    addresses: address('192.168.20.12', '2001:db8:20::c'), gateways: [ip('192.168.20.1'), ip('2001:db8:20::1')] });
+    addresses: address('192.168.20.12', '2001:db8:20::c'), gateways: [
+      ip('192.168.20.1'), ip('2001:db8:20::1'),
+    ] });
   serveEcho(server.transport, { port: 80, backend: 'server' });
   return { world, tap, lan, wifi, server, laptop, router, phone };
 }
@@ -45,7 +52,9 @@ export function buildLan(options: LanOptions = {}) {
 export type Lan = ReturnType<typeof buildLan>;
 
 /** A started line from one of the two clients to the echo host. */
-export function startLine(lan: Lan, options: Partial<TrafficOptions> & { client?: 'laptop' | 'phone' } = {}): TrafficLine {
+export function startLine(
+  lan: Lan, options: Partial<TrafficOptions> & { client?: 'laptop' | 'phone' } = {},
+): TrafficLine {
   const { client = 'laptop', ...rest } = options;
   const line = new TrafficLine(lan.tap, {
     name: `line-${client}`, from: lan[client], target: serverAddress, port: 80, protocol: 'TCP',

@@ -16,7 +16,9 @@ function build(delay = 1_000) {
   const world = new World({ seed: 11n });
   const tap = new PacketTap(world);
   const log: string[] = [];
-  const bench = { world, tap, log, lose: (_packet: Packet, _count: number): boolean => false, confirmed: 0 };
+  const bench = {
+    world, tap, log, lose: (_packet: Packet, _count: number): boolean => false, confirmed: 0,
+  };
   let count = 0;
   const make = (name: string, peer: () => Transport): Transport => new Transport(tap, {
     name, place: name,
@@ -36,14 +38,19 @@ function build(delay = 1_000) {
     world.run(time);
   };
   const open = (user: TcpUser = {}): TcpConnection =>
-    client.connect({ local: near, localPort: client.ephemeralPort(), remote: far, remotePort: 80 }, user);
+    client.connect(
+      { local: near, localPort: client.ephemeralPort(), remote: far, remotePort: 80 }, user,
+    );
   return Object.assign(bench, { client, server, run, open });
 }
 
 function flagsOf(packet: Packet): string {
   const { tcp, payload } = packet;
-  if (tcp === undefined) return packet.protocol + (packet.icmp === undefined ? '' : ` ${packet.icmp.kind}`);
-  const names = [tcp.flags & tcpFlag.syn ? 'SYN' : '', tcp.flags & tcpFlag.fin ? 'FIN' : '', tcp.flags & tcpFlag.rst ? 'RST' : '',
+  if (tcp === undefined) {
+    return packet.protocol + (packet.icmp === undefined ? '' : ` ${packet.icmp.kind}`);
+  }
+  const names = [tcp.flags & tcpFlag.syn ? 'SYN' : '', tcp.flags & tcpFlag.fin ? 'FIN' : '',
+    tcp.flags & tcpFlag.rst ? 'RST' : '',
     tcp.flags & tcpFlag.ack ? 'ACK' : ''].filter((name) => name !== '').join('-');
   return payload.length > 0 ? `${names} ${payload.length}` : names;
 }
@@ -58,7 +65,8 @@ test('a request and its answer take six packets, and nothing stays', (t) => {
   });
   connection.send(payloadOf('once'));
   bench.run(30 * second);
-  t.deepEqual(bench.log, ['0 client SYN', '1000 server SYN-ACK', '2000 client ACK 4', '3000 server FIN-ACK 18',
+  t.deepEqual(bench.log,
+    ['0 client SYN', '1000 server SYN-ACK', '2000 client ACK 4', '3000 server FIN-ACK 18',
     '4000 client FIN-ACK', '5000 server ACK']);
   t.deepEqual(heard, ['pod\n10.0.0.1\n32768', 'closed']);
   t.is(bench.client.connectionCount + bench.server.connectionCount, 0);
@@ -79,7 +87,9 @@ test('sim 5.6: a SYN is repeated after 1 s, doubling, until the attempt times ou
   const ends: string[] = [];
   bench.open({ onEnd: (_, how) => ends.push(`${bench.world.now} ${how}`) });
   bench.run(400 * second);
-  t.deepEqual(bench.log.map((line) => Number(line.split(' ')[0]) / second), [0, 1, 3, 7, 15, 31, 63]);
+  t.deepEqual(
+    bench.log.map((line) => Number(line.split(' ')[0]) / second), [0, 1, 3, 7, 15, 31, 63],
+  );
   t.deepEqual(ends, [`${127 * second} timeout`]);
 });
 
@@ -94,7 +104,9 @@ test('sim 5.6: after a sample the timeout is 200 ms at least, doubling to 120 s 
   connection.send(payloadOf('keep'));
   bench.run(3_000 * second);
   const times = bench.log.map((line) => Number(line.split(' ')[0]) / second - 1);
-  const gaps = times.slice(1).map((time, index) => Math.round((time - (times[index] ?? 0)) * 10) / 10);
+  const gaps = times.slice(1).map(
+    (time, index) => Math.round((time - (times[index] ?? 0)) * 10) / 10
+  );
   t.deepEqual(gaps.slice(0, 11), [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 120]);
   t.deepEqual(ends, ['timeout']);
   t.true((times.at(-1) ?? 0) < 924);
@@ -120,7 +132,8 @@ for (let lost = 1; lost <= 6; lost += 1) {
     serveEcho(bench.server, { port: 80, backend: 'pod' });
     bench.lose = (_, count) => count === lost;
     const heard: string[] = [];
-    const connection = bench.open({ onPayload: (_, payload) => heard.push(textOf(payload)), onEnd: (_, how) => heard.push(how) });
+    const connection = bench.open({ onPayload: (_, payload) => heard.push(textOf(payload)),
+      onEnd: (_, how) => heard.push(how) });
     connection.send(payloadOf('once'));
     bench.run(30 * second);
     t.deepEqual(heard, ['pod\n10.0.0.1\n32768', 'closed']);
@@ -141,7 +154,9 @@ test('under 30 % loss every request of a kept connection is answered, in order, 
   const connection = bench.open({ onPayload: (_, payload) => { heard += textOf(payload); } });
   const sent = Array.from({ length: 40 }, (_, index) => `[${index}]`);
   sent.forEach((text, index) => {
-    bench.world.schedule(index * 200_000, { kind: 'say', entity: 'test' }, () => connection.send(payloadOf(text)));
+    bench.world.schedule(
+      index * 200_000, { kind: 'say', entity: 'test' }, () => connection.send(payloadOf(text)),
+    );
   });
   bench.run(3_000 * second);
   t.is(heard, sent.join(''));
@@ -154,7 +169,8 @@ test('sim 5.4: only the acknowledgement of new data confirms the neighbour', (t)
   bench.open();
   bench.run(second);
   t.is(bench.confirmed, 2); // The SYN of the client and that of the server.
-  bench.client.receive({ source: far, target: near, protocol: 'TCP', sourcePort: 80, targetPort: 32_768, ttl: 64,
+  bench.client.receive({
+    source: far, target: near, protocol: 'TCP', sourcePort: 80, targetPort: 32_768, ttl: 64,
     payload: payloadOf(''), tcp: { seq: 0, ack: 0, flags: tcpFlag.ack } });
   t.is(bench.confirmed, 2);
 });
@@ -176,7 +192,8 @@ test('a RST outside the window is ignored', (t) => {
   serveEcho(bench.server, { port: 80, backend: 'pod' });
   const connection = bench.open();
   bench.run(second);
-  bench.client.receive({ source: far, target: near, protocol: 'TCP', sourcePort: 80, targetPort: 32_768, ttl: 64,
+  bench.client.receive({
+    source: far, target: near, protocol: 'TCP', sourcePort: 80, targetPort: 32_768, ttl: 64,
     payload: payloadOf(''), tcp: { seq: 5, ack: 0, flags: tcpFlag.rst } });
   t.true(connection.established);
 });
@@ -238,9 +255,12 @@ test('a connection that is closed before it is up is given up, with data waiting
 test('an ICMP error refuses a connection that is not up, and leaves one that is', (t) => {
   const bench = build();
   const ends: string[] = [];
-  const error = (localPort: number): Packet => ({ source: far, target: near, protocol: 'ICMP', sourcePort: 0, targetPort: 0,
+  const error = (localPort: number): Packet =>
+    ({ source: far, target: near, protocol: 'ICMP', sourcePort: 0, targetPort: 0,
     ttl: 64, payload: payloadOf(''), icmp: { kind: 'unreachable', cause: 'port',
-      quoted: { source: near, target: far, protocol: 'TCP', sourcePort: localPort, targetPort: 80 } } });
+      quoted: {
+        source: near, target: far, protocol: 'TCP', sourcePort: localPort, targetPort: 80,
+      } } });
   bench.lose = () => true;
   bench.open({ onEnd: (_, how) => ends.push(how) });
   bench.client.receive(error(32_768));
@@ -257,8 +277,12 @@ test('UDP: an answer comes from the port asked, a closed port is an ICMP error',
   const bench = build();
   const stop = serveEcho(bench.server, { port: 53, backend: 'dns' });
   const heard: string[] = [];
-  bench.client.bind(5_000, { onDatagram: (packet) => heard.push(textOf(packet.payload)), onRefused: () => heard.push('refused') });
-  const ask: Packet = { source: near, target: far, protocol: 'UDP', sourcePort: 5_000, targetPort: 53, ttl: 64, payload: payloadOf('once') };
+  bench.client.bind(5_000, { onDatagram: (packet) => heard.push(textOf(packet.payload)),
+    onRefused: () => heard.push('refused') });
+  const ask: Packet = {
+    source: near, target: far, protocol: 'UDP', sourcePort: 5_000, targetPort: 53, ttl: 64,
+    payload: payloadOf('once'),
+  };
   bench.client.send(ask);
   bench.run(second);
   stop();
