@@ -1,4 +1,5 @@
 import type { Manifests } from '../kube/manifest.ts';
+import { allocationFindings } from './checks/allocations.ts';
 import { announcementFindings } from './checks/announcements.ts';
 import { bgpFindings } from './checks/bgp.ts';
 import { policyFindings } from './checks/policies.ts';
@@ -15,6 +16,7 @@ export function findingsOf(manifests: Manifests): Finding[] {
     ...poolFindings(model),
     ...policyFindings(model),
     ...bgpFindings(model),
+    ...allocationFindings(model),
     ...announcementFindings(model),
     ...workloadFindings(model),
     ...decodingFindings(model),

@@ -104,6 +104,18 @@ test('a router ID that is no IPv4 address', finds, all(override('bgpInstances: [
 test('a legacy neighbour without a prefix length', finds, legacy('virtualRouters: [{localASN: 1, neighbors: [{peerAddress: 10.0.0.1, peerASN: 2}]}]'), '5:47 ERROR schema spec.virtualRouters[0].neighbors[0].peerAddress');
 test('a legacy policy beside a cluster configuration', finds, all(legacy('virtualRouters: [{localASN: 1, neighbors: [{peerAddress: 10.0.0.1/32, peerASN: 2}]}]'), cluster('bgpInstances: [{name: i, localASN: 1}]'), node('n1')), '4:1 WARN PolicyIgnored spec.nodeSelector');
 
+const annotated = (key: string, value: string) =>
+  service('type: LoadBalancer\n  loadBalancerClass: io.cilium/l2-announcer').replace(
+    '{name: a}',
+    `{name: a, annotations: {${key}: "${value}"}}`,
+  );
+const lan = pool('blocks: [{cidr: 10.0.0.0/24}]');
+test('a Service that asks for an address outside the pools', finds, all(annotated('lbipam.cilium.io/ips', '10.9.9.9'), lan), '3:21 WARN no_pool metadata.annotations');
+test('a Service that asks for no address at all', finds, all(annotated('lbipam.cilium.io/ips', '10.0.0.x'), lan), '3:21 WARN invalid_request metadata.annotations');
+test('a Service that finds the only pool full', finds, all(service('type: LoadBalancer'), service('type: LoadBalancer', 'b'), pool('blocks: [{start: 10.0.0.1}]')), '8:12 WARN out_of_ips metadata.name');
+test('an annotation that has no effect', finds, annotated('lbipam.cilium.io/ip', '10.0.0.1'), '3:21 WARN unknown_annotation metadata.annotations');
+test('an annotation with a bad value', finds, annotated('lbipam.cilium.io/sharing-permit-different-pods', 'maybe'), '3:21 WARN invalid_annotation metadata.annotations');
+
 test('a Service port out of range', finds, service('ports: [{port: 70000}]'), '5:12 ERROR malformed_object spec.ports[0].port');
 test('a Service whose ports are no list', finds, service('ports: 80'), '5:3 ERROR malformed_object spec.ports');
 test('an unknown protocol', finds, service('ports: [{port: 80, protocol: QUIC}]'), '5:22 ERROR malformed_object spec.ports[0].protocol');
