@@ -192,7 +192,7 @@ export class Cluster {
     const controllerNodes = new Set(nodes.slice(0, controllersMax).map((node) => node.name));
     return nodes.map((node) => {
       const kube = (process: Process): KubePort => (
-        createSimKube(process, this.api, this.path, { user: process.name, node: node.name })
+        createSimKube(process, { server: this.api, path: this.path }, { user: process.name, node: node.name })
       );
       const { l2, datapath, ipam } = this.settings;
       return {
