@@ -112,7 +112,7 @@ const annotated = (key: string, value: string) =>
 const lan = pool('blocks: [{cidr: 10.0.0.0/24}]');
 test('a Service that asks for an address outside the pools', finds, all(annotated('lbipam.cilium.io/ips', '10.9.9.9'), lan), '3:21 WARN no_pool metadata.annotations');
 test('a Service that asks for no address at all', finds, all(annotated('lbipam.cilium.io/ips', '10.0.0.x'), lan), '3:21 WARN invalid_request metadata.annotations');
-test('a Service that finds the only pool full', finds, all(service('type: LoadBalancer'), service('type: LoadBalancer', 'b'), pool('blocks: [{start: 10.0.0.1}]')), '8:12 WARN out_of_ips metadata.name');
+test('a Service that finds the only pool full', finds, all(service('type: LoadBalancer'), service('type: LoadBalancer', 'b'), pool('blocks: [{start: 10.0.0.1}]')), '9:12 WARN out_of_ips metadata.name');
 test('an annotation that has no effect', finds, annotated('lbipam.cilium.io/ip', '10.0.0.1'), '3:21 WARN unknown_annotation metadata.annotations');
 test('an annotation with a bad value', finds, annotated('lbipam.cilium.io/sharing-permit-different-pods', 'maybe'), '3:21 WARN invalid_annotation metadata.annotations');
 
