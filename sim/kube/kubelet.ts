@@ -94,9 +94,7 @@ export class Kubelet {
 
   /** Reserves the addresses of pods that exist, reports at once, then keeps the lease. */
   start(): void {
-    for (const pod of this.#context.catalog.podsOn(this.name)) {
-      if (!pod.spec.hostNetwork) this.#range.reserve(pod.ips);
-    }
+    this.#reserve();
     this.#heartbeat.start();
     this.#syncAll();
   }
@@ -114,7 +112,10 @@ export class Kubelet {
   }
 
   podChanged(step: Step<PodView>): void {
-    const key = step.after?.key ?? step.before?.key ?? '';
+    const { before, after } = step;
+    const key = after?.key ?? before?.key ?? '';
+    const unknown = before !== undefined && !this.#local.has(before.uid);
+    if (after === undefined && unknown && !before.spec.hostNetwork) this.#range.release(before.ips);
     if (!this.#runtime.running) this.#behind = true;
     else if (!this.#writing) this.#queue.add(key);
   }
@@ -188,7 +189,16 @@ export class Kubelet {
     for (const local of this.#local.values()) local.timer?.cancel();
     this.#local.clear();
     this.#uidOf.clear();
+    this.#reserve();
     return true;
+  }
+
+  // From the pods as the API has them, which keep their addresses over a reboot.
+  #reserve(): void {
+    this.#range = new PodRange();
+    for (const pod of this.#context.catalog.podsOn(this.name)) {
+      if (!pod.spec.hostNetwork) this.#range.reserve(pod.ips);
+    }
   }
 
   // Level-triggered: from the pod as the API has it and the pod as the machine has it.

@@ -1,5 +1,8 @@
 import test from 'ava';
+import fc from 'fast-check';
+import { parsePrefix, prefixContains } from '../../lb/ip.ts';
 import { resources } from '../../kube/resource.ts';
+import { PodRange } from '../../sim/kube/podrange.ts';
 import { barePod, Cluster, readyCondition, s, service } from './cluster.ts';
 
 test('a pod goes Pending, Running after 2 s, Ready after 1 s more, with an address per family', (t) => {
@@ -141,4 +144,58 @@ test('pods of a Node without a range are Pending until it has one', (t) => {
   cluster.edit(resources.nodes, 'n1', { podCIDR: '10.9.0.0/24', podCIDRs: ['10.9.0.0/24'] });
   cluster.settle();
   t.is(cluster.pod('solo').status.podIP, '10.9.0.2');
+});
+
+function range(cidr: string): any {
+  const parsed = parsePrefix(cidr);
+  return parsed.ok ? parsed.value : undefined;
+}
+
+test('a pod range gives each address once, never the first two nor the broadcast address', (t) => {
+  const ranges = [range('10.1.2.0/29'), range('fd00::/64')];
+  const pool = new PodRange();
+  const given = Array.from({ length: 6 }, () => pool.take(ranges));
+  t.deepEqual(given.slice(0, 5).map((ips) => ips?.[0]),
+    ['10.1.2.2', '10.1.2.3', '10.1.2.4', '10.1.2.5', '10.1.2.6']);
+  t.is(given[5], undefined);
+  pool.release(given[1] ?? []);
+  t.deepEqual(pool.take([ranges[0]]), [given[1]![0]]);
+});
+
+test('any order of taking and releasing keeps the addresses of living pods apart', (t) => {
+  fc.assert(fc.property(fc.array(fc.integer({ min: -20, max: 30 }), { maxLength: 80 }), (steps) => {
+    const cidr = range('10.1.2.0/27');
+    const pool = new PodRange();
+    const living: any[] = [];
+    for (const step of steps) {
+      if (step < 0) pool.release(living.splice(-step % Math.max(1, living.length), 1).flat());
+      else {
+        const ips = pool.take([cidr]);
+        t.is(ips === undefined, living.length === 29);
+        if (ips !== undefined) living.push(ips);
+      }
+    }
+    t.is(new Set(living.flat()).size, living.length);
+    t.true(living.flat().every((ip) => prefixContains(cidr, ip)));
+  }), { seed: 11, numRuns: 100 });
+});
+
+test('addresses of pods that went while their node was off are given again', (t) => {
+  const cluster = new Cluster({ nodes: 'n1', clusterCidrs: ['10.9.0.0/24'] });
+  const many = Array.from({ length: 200 }, (_, index) => barePod(`p${index}`));
+  const ref = { resource: resources.nodes, namespace: '', name: 'n1' };
+  cluster.api.handle(
+    { verb: 'patch', subresource: 'status', ref, body: { status: { allocatable: { pods: '500' } } } },
+    'test',
+  );
+  cluster.apply(...many);
+  cluster.actors.start();
+  cluster.settle();
+  cluster.machine('n1').off();
+  for (const pod of many) cluster.remove(resources.pods, pod.metadata?.name ?? '', 0);
+  cluster.machine('n1').on();
+  cluster.actors.wake('n1');
+  cluster.apply(...many);
+  cluster.settle();
+  t.is(cluster.pods().filter(readyCondition).length, 200);
 });
