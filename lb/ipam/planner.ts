@@ -301,7 +301,9 @@ export class Planner implements Claims {
         entry.claimed = true;
         this.#rememberShown(entry);
         const facts = this.nodes.factsFor(entry.service);
-        entry.node = nodeAddresses(entry.service, facts, this.settings);
+        entry.node = entry.deleting
+          ? { kind: 'unchanged', reason: undefined, message: '' }
+          : nodeAddresses(entry.service, facts, this.settings);
         return;
       }
       case 'node-hold': {

@@ -38,6 +38,7 @@ export function wantedStatus(
 ): WantedStatus | undefined {
   const { ownership } = entry.inputs;
   if (ownership.kind === 'node' || ownership.kind === 'node-hold') {
+    if (entry.deleting) return deletingNodeStatus(entry);
     return entry.node === undefined ? undefined : nodeStatus(entry, entry.node, claims);
   }
   if (!settings.lbIpam) return undefined;
@@ -76,8 +77,17 @@ function servedStatus(entry: ServiceEntry, failures: readonly Failure[]): Wanted
 // A Service on its way out keeps what it has; its other conditions stay as they were.
 function deletingStatus(entry: ServiceEntry, recorded: boolean): WantedStatus | undefined {
   if (!recorded && entry.held.size === 0) return undefined;
-  const items = heldItems(entry);
-  const kept = [satisfiedType, inputValidType].flatMap((type) => {
+  return keptStatus(entry, heldItems(entry));
+}
+
+// Addresses of nodes stay as shown; those of pools went back when the class changed.
+function deletingNodeStatus(entry: ServiceEntry): WantedStatus | undefined {
+  const items = entry.record?.filter((item) => item.origin.kind === 'node');
+  return items?.length === entry.record?.length ? undefined : keptStatus(entry, items ?? []);
+}
+
+function keptStatus(entry: ServiceEntry, items: readonly RecordItem[]): WantedStatus {
+  const kept = [satisfiedType, inputValidType, nodeSatisfiedType].flatMap((type) => {
     return conditionOf(entry.stored.conditions, type) ?? [];
   });
   return { items, conditions: [...kept, recordCondition(entry, items)] };
@@ -126,9 +136,6 @@ function recordCondition(entry: ServiceEntry, items: readonly RecordItem[]): Wan
 }
 
 function nodeStatus(entry: ServiceEntry, node: NodeOutcome, claims: Claims): WantedStatus {
-  if (entry.deleting && node.kind !== 'unchanged') {
-    return nodeStatus(entry, { kind: 'unchanged', reason: undefined, message: '' }, claims);
-  }
   const items = nodeItems(entry, node, claims);
   const reason = node.kind === 'satisfied' ? undefined : node.reason;
   const satisfied: WantedCondition = {
