@@ -1,6 +1,8 @@
 import { parseIp, parsePrefix, familyOf } from '../../lb/ip.ts';
 import { labelSelector } from './common.ts';
-import { boolean, integer, list, object, oneOf, text, type ObjectSchema, type TextSchema } from './schema.ts';
+import {
+  boolean, integer, list, object, oneOf, text, type ObjectSchema, type TextSchema,
+} from './schema.ts';
 
 /** Autonomous system numbers of four bytes; 0 is valid only where "any" has a meaning. */
 export const asn = integer(1, 4_294_967_295);
@@ -59,7 +61,9 @@ function isIpv4(value: string): boolean {
 export const autoDiscovery: ObjectSchema = object(
   {
     mode: oneOf('DefaultGateway', 'Unnumbered'),
-    defaultGateway: object({ addressFamily: oneOf('ipv4', 'ipv6') }, { required: ['addressFamily'] }),
+    defaultGateway: object(
+      { addressFamily: oneOf('ipv4', 'ipv6') }, { required: ['addressFamily'] },
+    ),
     unnumbered: object({ interface: text() }),
   },
   { required: ['mode'] },
@@ -82,8 +86,8 @@ export const familyProperties = { afi: oneOf(...afis), safi: oneOf(...safis) };
 
 const wellKnown = [
   'internet', 'planned-shut', 'accept-own', 'route-filter-translated-v4', 'route-filter-v4',
-  'route-filter-translated-v6', 'route-filter-v6', 'llgr-stale', 'no-llgr', 'blackhole', 'no-export',
-  'no-advertise', 'no-export-subconfed', 'no-peer',
+  'route-filter-translated-v6', 'route-filter-v6', 'llgr-stale', 'no-llgr', 'blackhole',
+  'no-export', 'no-advertise', 'no-export-subconfed', 'no-peer',
 ];
 
 /** bgp.md 2.3 `attributes.communities`. */

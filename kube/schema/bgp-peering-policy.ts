@@ -1,6 +1,6 @@
 import {
-  asnOrAny, bgpCategories, communities, familyProperties, gracefulRestart, hostPrefix, keepaliveRule,
-  portNumber, routeSelector, timerProperties,
+  asnOrAny, bgpCategories, communities, familyProperties, gracefulRestart, hostPrefix,
+  keepaliveRule, portNumber, routeSelector, timerProperties,
 } from './bgp-common.ts';
 import { ageColumn, alphaVersions, labelSelector, statusWithConditions } from './common.ts';
 import { boolean, integer, list, listMap, object, oneOf, text, type KindSchema } from './schema.ts';

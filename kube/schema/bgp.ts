@@ -3,7 +3,9 @@ import {
   instanceName, keepaliveRule, peerAddress, peerConfigRef, plainAddress, portNumber, routeSelector,
   routerId, timerProperties,
 } from './bgp-common.ts';
-import { ageColumn, conditions, currentVersions, labelSelector, statusWithConditions } from './common.ts';
+import {
+  ageColumn, conditions, currentVersions, labelSelector, statusWithConditions,
+} from './common.ts';
 import {
   integer, list, listMap, object, oneOf, text,
   type KindSchema, type ObjectSchema, type Rule, type SchemaVersion,
@@ -107,7 +109,9 @@ const advertisementRules: readonly Rule[] = [
   },
 ];
 
-function present(value: unknown, wanted: { readonly type: string; readonly field: string }): boolean {
+function present(
+  value: unknown, wanted: { readonly type: string; readonly field: string },
+): boolean {
   const entry = value as Readonly<Record<string, unknown>>;
   return entry['advertisementType'] !== wanted.type || entry[wanted.field] !== undefined;
 }
@@ -125,7 +129,9 @@ export const bgpAdvertisementSchema = bgpKind({
             advertisementType: oneOf('Service', 'PodCIDR', 'CiliumPodIPPool', 'Interface'),
             service: object(
               {
-                addresses: list(oneOf('LoadBalancerIP', 'ClusterIP', 'ExternalIP'), { itemsMin: 1 }),
+                addresses: list(
+                  oneOf('LoadBalancerIP', 'ClusterIP', 'ExternalIP'), { itemsMin: 1 },
+                ),
                 aggregationLengthIPv4: integer(0, 31),
                 aggregationLengthIPv6: integer(0, 127),
               },
@@ -177,7 +183,9 @@ export const bgpNodeConfigOverrideSchema = bgpKind({
   status: undefined,
 });
 
-const peerStates = ['idle', 'connect', 'active', 'open_sent', 'open_confirm', 'established', 'unknown'];
+const peerStates = [
+  'idle', 'connect', 'active', 'open_sent', 'open_confirm', 'established', 'unknown',
+];
 const counter = integer(0, 2_147_483_647);
 
 const peerStatus = object(
@@ -189,7 +197,10 @@ const peerStatus = object(
     timers: object({ appliedHoldTimeSeconds: counter, appliedKeepaliveSeconds: counter }),
     establishedTime: text(),
     routeCount: list(
-      object({ ...familyProperties, received: counter, advertised: counter }, { required: ['afi', 'safi'] }),
+      object(
+        { ...familyProperties, received: counter, advertised: counter },
+        { required: ['afi', 'safi'] },
+      ),
     ),
   },
   { required: ['name'] },

@@ -33,7 +33,9 @@ export const conditions = listMap(
     {
       type: text({ lengthMax: 316 }),
       status: oneOf('True', 'False', 'Unknown'),
-      reason: text({ lengthMin: 1, lengthMax: 1024, pattern: '^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$' }),
+      reason: text({
+        lengthMin: 1, lengthMax: 1024, pattern: '^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$',
+      }),
       message: text({ lengthMax: 32_768 }),
       lastTransitionTime: text({ format: 'date-time' }),
       observedGeneration: integer(0, Number.MAX_SAFE_INTEGER),

@@ -1,6 +1,8 @@
 import { parseIp, parsePrefix, familyOf } from '../../lb/ip.ts';
 import { ageColumn, conditions, currentVersions, looseLabelSelector } from './common.ts';
-import { boolean, list, object, oneOf, text, type KindSchema, type Rule, type TextSchema } from './schema.ts';
+import {
+  boolean, list, object, oneOf, text, type KindSchema, type Rule, type TextSchema,
+} from './schema.ts';
 
 const prefixText: TextSchema = text({
   rules: [{
@@ -63,14 +65,24 @@ export const poolSchema: KindSchema = {
   versions: currentVersions,
   columns: [
     { name: 'Disabled', type: 'string', jsonPath: '.spec.disabled' },
-    { name: 'Conflicting', type: 'string', jsonPath: '.status.conditions[?(@.type=="cilium.io/PoolConflict")].status' },
-    { name: 'IPs Available', type: 'string', jsonPath: '.status.conditions[?(@.type=="cilium.io/IPsAvailable")].message' },
+    {
+      name: 'Conflicting',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="cilium.io/PoolConflict")].status',
+    },
+    {
+      name: 'IPs Available',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="cilium.io/IPsAvailable")].message',
+    },
     ageColumn,
   ],
   statusSubresource: true,
   specRequired: true,
   spec: object({
-    blocks: list(object({ cidr: prefixText, start: addressText, stop: addressText }, { rules: blockRules })),
+    blocks: list(
+      object({ cidr: prefixText, start: addressText, stop: addressText }, { rules: blockRules }),
+    ),
     cidrs: list(object({ cidr: prefixText }), { deprecated: true }),
     allowFirstLastIPs: oneOf('Yes', 'No'),
     disabled: boolean({ default: false }),

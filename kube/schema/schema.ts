@@ -2,7 +2,13 @@
  * Structural schemas as constants: the one source from which admission, defaults, pruning,
  * `fairlead validate` and the CRD files come (interface.md, CRDs; simulator.md A10).
  */
-export type Schema = ObjectSchema | MapSchema | ListSchema | TextSchema | IntegerSchema | BooleanSchema;
+export type Schema =
+  | ObjectSchema
+  | MapSchema
+  | ListSchema
+  | TextSchema
+  | IntegerSchema
+  | BooleanSchema;
 
 interface Common {
   /** Rules across fields; each is CEL for a CRD and the same judgement as a function. */
@@ -40,7 +46,7 @@ export interface TextSchema extends Common {
   readonly pattern?: string;
   readonly lengthMin?: number;
   readonly lengthMax?: number;
-  /** `date-time` is RFC 3339; the others are judged by rules, since CRD formats differ by release. */
+  /** RFC 3339. Addresses are judged by rules, since CRD formats differ by release. */
   readonly format?: 'date-time';
 }
 
@@ -108,7 +114,9 @@ export function list(items: Schema, more: Partial<ListSchema> = {}): ListSchema 
 }
 
 /** A list whose entries are told apart by `keys`. */
-export function listMap(items: ObjectSchema, keys: readonly string[], more: Partial<ListSchema> = {}): ListSchema {
+export function listMap(
+  items: ObjectSchema, keys: readonly string[], more: Partial<ListSchema> = {},
+): ListSchema {
   return { ...list(items, more), listType: 'map', keys };
 }
 
@@ -124,7 +132,9 @@ export function oneOf(...options: readonly string[]): TextSchema {
   return { type: 'text', options };
 }
 
-export function integer(min: number, max: number, more: Partial<IntegerSchema> = {}): IntegerSchema {
+export function integer(
+  min: number, max: number, more: Partial<IntegerSchema> = {},
+): IntegerSchema {
   // CRDs have no unsigned format: what exceeds int32 is declared int64 and bounded.
   const format = max > 2_147_483_647 ? 'int64' : 'int32';
   return { type: 'integer', format, min, max, ...more };

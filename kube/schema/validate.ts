@@ -2,7 +2,9 @@ import type { Fault } from '../../lb/model.ts';
 import type { KubeObject } from '../port.ts';
 import { parseTimeMs } from '../time.ts';
 import { schemaOf } from './kinds.ts';
-import type { IntegerSchema, KindSchema, ListSchema, ObjectSchema, Schema, TextSchema } from './schema.ts';
+import type {
+  IntegerSchema, KindSchema, ListSchema, ObjectSchema, Schema, TextSchema,
+} from './schema.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -30,7 +32,12 @@ export function validateObject(object: KubeObject): Fault[] {
 export function unservedVersion(object: KubeObject): string | undefined {
   const schema = schemaOfObject(object);
   const version = (object.apiVersion ?? '').split('/')[1] ?? '';
-  if (schema === undefined || schema.versions.some((known) => known.served && known.name === version)) return undefined;
+  if (
+    schema === undefined
+    || schema.versions.some((known) => known.served && known.name === version)
+  ) {
+    return undefined;
+  }
   return `no matches for kind "${schema.kind}" in version "${object.apiVersion ?? ''}"`;
 }
 
@@ -65,7 +72,11 @@ export function unknownFields(object: KubeObject): Fault[] {
   if (schema === undefined) return [];
   const faults: Fault[] = [];
   for (const key of Object.keys(object)) {
-    if (!rootFields.includes(key) && key !== 'spec' && !(key === 'status' && schema.status !== undefined)) {
+    if (
+      !rootFields.includes(key)
+      && key !== 'spec'
+      && !(key === 'status' && schema.status !== undefined)
+    ) {
       faults.push(unknown(key));
     }
   }
@@ -107,13 +118,17 @@ function validateValue(value: unknown, place: Place): void {
   // As in the API server, rules are judged only where the structure below is sound.
   if (place.faults.length > before) return;
   for (const rule of schema.rules ?? []) {
-    if (!rule.check(value)) place.faults.push({ path: place.path, message: `Invalid value: ${rule.message}` });
+    if (!rule.check(value)) {
+      place.faults.push({ path: place.path, message: `Invalid value: ${rule.message}` });
+    }
   }
 }
 
 function mistyped(value: unknown, place: Place, wanted: string): void {
   const got = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
-  place.faults.push({ path: place.path, message: `Invalid value: must be of type ${wanted}, not ${got}` });
+  place.faults.push({
+    path: place.path, message: `Invalid value: must be of type ${wanted}, not ${got}`,
+  });
 }
 
 function asFields(value: unknown): Fields | undefined {
@@ -149,9 +164,13 @@ function validateList(value: unknown, place: Place<ListSchema>): void {
   if (!Array.isArray(value)) return mistyped(value, place, 'array');
   const { itemsMin = 0, itemsMax, listType, keys, items } = place.schema;
   const { path, faults } = place;
-  if (value.length < itemsMin) faults.push({ path, message: `Invalid value: should have at least ${itemsMin} items` });
+  if (value.length < itemsMin) {
+    faults.push({ path, message: `Invalid value: should have at least ${itemsMin} items` });
+  }
   if (itemsMax !== undefined && value.length > itemsMax) {
-    faults.push({ path, message: `Too many: ${value.length}: must have at most ${itemsMax} items` });
+    faults.push({
+      path, message: `Too many: ${value.length}: must have at most ${itemsMax} items`,
+    });
   }
   const seen = new Set<string>();
   for (const [index, item] of value.entries()) {
@@ -177,7 +196,9 @@ function validateText(value: unknown, place: Place<TextSchema>): void {
     const supported = options.map((option) => `"${option}"`).join(', ');
     refuse(`Unsupported value: "${value}": supported values: ${supported}`);
   }
-  if (value.length < lengthMin) refuse(`Invalid value: "${value}": must have at least ${lengthMin} characters`);
+  if (value.length < lengthMin) {
+    refuse(`Invalid value: "${value}": must have at least ${lengthMin} characters`);
+  }
   if (lengthMax !== undefined && value.length > lengthMax) {
     refuse(`Too long: may not be more than ${lengthMax} characters`);
   }
@@ -190,7 +211,9 @@ function validateText(value: unknown, place: Place<TextSchema>): void {
 }
 
 function validateInteger(value: unknown, place: Place<IntegerSchema>): void {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value)) return mistyped(value, place, 'integer');
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
+    return mistyped(value, place, 'integer');
+  }
   const { min, max } = place.schema;
   const refuse = (message: string): void => {
     place.faults.push({ path: place.path, message: `Invalid value: ${value}: ${message}` });

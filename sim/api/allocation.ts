@@ -1,4 +1,14 @@
-import { familyOf, ipFromNumber, ipNumber, parseIp, parsePrefix, prefixContains, type Family, type Ip, type PrefixParts } from '../../lb/ip.ts';
+import {
+  familyOf,
+  ipFromNumber,
+  ipNumber,
+  parseIp,
+  parsePrefix,
+  prefixContains,
+  type Family,
+  type Ip,
+  type PrefixParts,
+} from '../../lb/ip.ts';
 import { assert } from '../../lb/result.ts';
 import type { KubeObject } from '../../kube/port.ts';
 import type { Prng } from '../prng.ts';
@@ -56,10 +66,12 @@ export class ServiceAllocation {
     const range = this.#ranges.find((candidate) => prefixContains(candidate.prefix, parsed.value));
     if (range === undefined) {
       const valid = this.#ranges.map((known) => known.prefix.prefix).join(', ');
-      return `failed to allocate IP ${text}: the provided network does not match the current range (${valid})`;
+      return `failed to allocate IP ${text}: not in the range of this cluster (${valid})`;
     }
     const offset = Number(ipNumber(parsed.value) - range.prefix.first);
-    if (offset < 1 || offset > range.size) return `failed to allocate IP ${text}: the provided IP is not usable`;
+    if (offset < 1 || offset > range.size) {
+      return `failed to allocate IP ${text}: the provided IP is not usable`;
+    }
     const holder = this.#ips.get(parsed.value);
     if (holder === undefined || holder === key) return undefined;
     return `failed to allocate IP ${text}: provided IP is already allocated`;
@@ -77,10 +89,12 @@ export class ServiceAllocation {
   /** Why `port` cannot be a node port of Service `key`. */
   refusePort(port: number, key: string): string | undefined {
     if (port < this.#portFirst || port > this.#portLast) {
-      return `provided port is not in the valid range. The range of valid ports is ${this.#portFirst}-${this.#portLast}`;
+      const range = `${this.#portFirst}-${this.#portLast}`;
+      return `provided port is not in the valid range. The range of valid ports is ${range}`;
     }
     const holder = this.#ports.get(port);
-    return holder === undefined || holder === key ? undefined : 'provided port is already allocated';
+    return holder === undefined
+      || holder === key ? undefined : 'provided port is already allocated';
   }
 
   /** A free node port that is not in `taken`: above the static band first. */
@@ -150,5 +164,7 @@ function clusterIpsOf(service: KubeObject): string[] {
 function nodePortsOf(service: KubeObject): number[] {
   const spec = specOf(service);
   const ports = listOf(spec['ports']).map((port) => objectOf(port)?.['nodePort']);
-  return [...ports, spec['healthCheckNodePort']].filter((port): port is number => typeof port === 'number' && port > 0);
+  return [...ports, spec['healthCheckNodePort']].filter(
+    (port): port is number => typeof port === 'number' && port > 0,
+  );
 }

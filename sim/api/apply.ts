@@ -24,7 +24,8 @@ export function applyTo(live: KubeObject, applied: KubeObject, options: ApplyOpt
   const wanted = owned(applied, subresource);
   const fields = fieldsOf(wanted, shapes);
   const all = ownershipsOf(live);
-  const isMine = (entry: Ownership): boolean => entry.manager === manager && entry.subresource === subresource;
+  const isMine = (entry: Ownership): boolean => entry.manager === manager
+    && entry.subresource === subresource;
   const mine = all.find(isMine);
   const others = all.filter((entry) => !isMine(entry));
   const root = { shapes, path: '' };

@@ -6,7 +6,8 @@ export function base64OfText(text: string): string {
   let encoded = '';
   for (let index = 0; index < bytes.length; index += 3) {
     const left = bytes.length - index;
-    const word = ((bytes[index] ?? 0) << 16) | ((bytes[index + 1] ?? 0) << 8) | (bytes[index + 2] ?? 0);
+    const [first = 0, second = 0, third = 0] = bytes.slice(index, index + 3);
+    const word = (first << 16) | (second << 8) | third;
     for (let digit = 0; digit < 4; digit += 1) {
       encoded += digit > left ? '=' : alphabet[(word >> (18 - 6 * digit)) & 0x3f] ?? '';
     }

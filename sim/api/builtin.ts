@@ -47,7 +47,9 @@ function podDefaults(spec: JsonObject): JsonObject {
 }
 
 function withPortDefaults(slice: KubeObject): KubeObject {
-  const ports = listOf(slice['ports']).map((port) => ({ name: '', protocol: 'TCP', ...objectOf(port) }));
+  const ports = listOf(slice['ports']).map(
+    (port) => ({ name: '', protocol: 'TCP', ...objectOf(port) }),
+  );
   return slice['ports'] === undefined ? slice : { ...slice, ports };
 }
 
@@ -61,7 +63,7 @@ function secretDefaults(secret: KubeObject): KubeObject {
   return { ...omit(secret, ['stringData']), type, data: encoded };
 }
 
-/** Light validation of built-in kinds beside Service: what a client of ours could get wrong (A10). */
+/** Validation of built-in kinds beside Service: what a client of ours could get wrong (A10). */
 export function builtInFaults(object: KubeObject, before: KubeObject | undefined): Fault[] {
   switch (object.kind) {
     case 'Lease': return leaseFaults(specOf(object));
@@ -78,11 +80,17 @@ function leaseFaults(spec: JsonObject): Fault[] {
   const faults: Fault[] = [];
   const duration = spec['leaseDurationSeconds'];
   if (duration !== undefined && !(isCount(duration) && duration > 0)) {
-    faults.push({ path: 'spec.leaseDurationSeconds', message: `Invalid value: ${JSON.stringify(duration)}: must be greater than 0` });
+    faults.push({
+      path: 'spec.leaseDurationSeconds',
+      message: `Invalid value: ${JSON.stringify(duration)}: must be greater than 0`,
+    });
   }
   const transitions = spec['leaseTransitions'];
   if (transitions !== undefined && !isCount(transitions)) {
-    faults.push({ path: 'spec.leaseTransitions', message: `Invalid value: ${JSON.stringify(transitions)}: must be greater than or equal to 0` });
+    faults.push({
+      path: 'spec.leaseTransitions',
+      message: 'Invalid value: must be an integer greater than or equal to 0',
+    });
   }
   const holder = spec['holderIdentity'];
   if (holder !== undefined && typeof holder !== 'string') {
@@ -91,7 +99,10 @@ function leaseFaults(spec: JsonObject): Fault[] {
   for (const field of ['acquireTime', 'renewTime']) {
     const at = spec[field];
     if (at === undefined || (typeof at === 'string' && parseTimeMs(at) !== undefined)) continue;
-    faults.push({ path: `spec.${field}`, message: `Invalid value: ${JSON.stringify(at)}: must be an RFC 3339 time` });
+    faults.push({
+      path: `spec.${field}`,
+      message: `Invalid value: ${JSON.stringify(at)}: must be an RFC 3339 time`,
+    });
   }
   return faults;
 }
@@ -107,20 +118,35 @@ function sliceFaults(slice: KubeObject, before: KubeObject | undefined): Fault[]
   const faults: Fault[] = [];
   const type = slice['addressType'];
   if (type !== 'IPv4' && type !== 'IPv6' && type !== 'FQDN') {
-    faults.push({ path: 'addressType', message: `Unsupported value: ${JSON.stringify(type)}: supported values: "FQDN", "IPv4", "IPv6"` });
+    faults.push({
+      path: 'addressType',
+      message: 'Unsupported value: supported values: "FQDN", "IPv4", "IPv6"',
+    });
   }
   if (before !== undefined && before['addressType'] !== type) {
-    faults.push({ path: 'addressType', message: `Invalid value: ${JSON.stringify(type)}: field is immutable` });
+    faults.push({
+      path: 'addressType', message: `Invalid value: ${JSON.stringify(type)}: field is immutable`,
+    });
   }
   const endpoints = listOf(slice['endpoints']);
   if (endpoints.length > endpointsMax) {
-    faults.push({ path: 'endpoints', message: `Too many: ${endpoints.length}: must have at most ${endpointsMax} items` });
+    faults.push({
+      path: 'endpoints',
+      message: `Too many: ${endpoints.length}: must have at most ${endpointsMax} items`,
+    });
   }
   for (const [index, endpoint] of endpoints.entries()) {
     const addresses = listOf(objectOf(endpoint)?.['addresses']);
     const path = `endpoints[${index}].addresses`;
-    if (addresses.length === 0) faults.push({ path, message: 'Required value: must contain at least 1 address' });
-    if (addresses.length > endpointAddressesMax) faults.push({ path, message: `Too many: ${addresses.length}: must have at most ${endpointAddressesMax} items` });
+    if (addresses.length === 0) {
+      faults.push({ path, message: 'Required value: must contain at least 1 address' });
+    }
+    if (addresses.length > endpointAddressesMax) {
+      faults.push({
+        path,
+        message: `Too many: ${addresses.length}: must have at most ${endpointAddressesMax} items`,
+      });
+    }
   }
   return faults;
 }
@@ -128,7 +154,12 @@ function sliceFaults(slice: KubeObject, before: KubeObject | undefined): Fault[]
 function nodeFaults(spec: JsonObject, before: KubeObject | undefined): Fault[] {
   const known = specOf(before)['podCIDRs'];
   if (known === undefined || equalJson(known, spec['podCIDRs'])) return [];
-  return [{ path: 'spec.podCIDRs', message: 'Forbidden: node updates may not change podCIDR except from "" to valid' }];
+  return [
+    {
+      path: 'spec.podCIDRs',
+      message: 'Forbidden: node updates may not change podCIDR except from "" to valid',
+    },
+  ];
 }
 
 function eventFaults(event: KubeObject): Fault[] {
@@ -136,19 +167,29 @@ function eventFaults(event: KubeObject): Fault[] {
   const own = event.metadata?.namespace ?? '';
   // Events about cluster-scoped objects live in `default`.
   if (namespace === own || (namespace === '' && own === 'default')) return [];
-  return [{ path: 'involvedObject.namespace', message: `Invalid value: ${JSON.stringify(namespace)}: does not match event.namespace` }];
+  return [
+    {
+      path: 'involvedObject.namespace',
+      message: `Invalid value: ${JSON.stringify(namespace)}: does not match event.namespace`,
+    },
+  ];
 }
 
 function workloadFaults(spec: JsonObject, before: KubeObject | undefined): Fault[] {
   const faults: Fault[] = [];
-  if (objectOf(spec['selector']) === undefined) faults.push({ path: 'spec.selector', message: 'Required value' });
+  if (objectOf(spec['selector']) === undefined) {
+    faults.push({ path: 'spec.selector', message: 'Required value' });
+  }
   const known = specOf(before)['selector'];
   if (known !== undefined && !equalJson(known, spec['selector'])) {
     faults.push({ path: 'spec.selector', message: 'Invalid value: field is immutable' });
   }
   const replicas = spec['replicas'];
   if (replicas !== undefined && !isCount(replicas)) {
-    faults.push({ path: 'spec.replicas', message: `Invalid value: ${JSON.stringify(replicas)}: must be greater than or equal to 0` });
+    faults.push({
+      path: 'spec.replicas',
+      message: `Invalid value: ${JSON.stringify(replicas)}: must be greater than or equal to 0`,
+    });
   }
   return faults;
 }

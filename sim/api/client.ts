@@ -18,12 +18,15 @@ const requestTimeout: Micros = 30_000_000;
  * events of one watch never do. When the process ends its connections vanish with it.
  */
 export function createSimKube(
-  process: Process, server: ApiServer, path: ApiPath, client: ApiClient,
+  process: Process,
+  way: { readonly server: ApiServer; readonly path: ApiPath },
+  client: ApiClient,
 ): KubePort {
-  const end: ApiEnd = { process, server, path, client, streams: new Set() };
+  const end: ApiEnd = { process, ...way, client, streams: new Set() };
   const connection = new Connection(end);
   process.onEnd(() => {
-    for (const stream of [...end.streams]) stream.close();
+    // A closed stream leaves the set; what is left is still visited.
+    for (const stream of end.streams) stream.close();
   });
   return {
     request(request, done) {
@@ -74,10 +77,14 @@ class Exchange {
   start(): void {
     const { process, path } = this.#end;
     const wait = process.clock.worldDelay(this.#request.timeout ?? requestTimeout);
-    this.#timer = process.later(wait, 'api.timeout', () => { this.#settle(this.#lost('timed out')); });
+    this.#timer = process.later(
+      wait, 'api.timeout', () => { this.#settle(this.#lost('timed out')); },
+    );
     const failure = path.failure;
     if (failure !== undefined) return this.#fail(failure);
-    this.#connection.send('out', { delay: path.delay(this.#about), digest: 0 }, () => { this.#arrive(); });
+    this.#connection.send(
+      'out', { delay: path.delay(this.#about), digest: 0 }, () => { this.#arrive(); },
+    );
   }
 
   // At the server: faults strike before the commit, then after it.
@@ -97,7 +104,9 @@ class Exchange {
     const { server, client, path, process } = this.#end;
     const request = this.#request;
     const answer = server.handle(request, client.user);
-    if (request.verb !== 'list' || request.options.resourceVersion !== '0' || !answer.ok) return answer;
+    if (request.verb !== 'list' || request.options.resourceVersion !== '0' || !answer.ok) {
+      return answer;
+    }
     const lag = path.lagOf(client);
     return lag === 0 ? answer : server.staleList(request, process.world.now - lag);
   }
@@ -128,7 +137,9 @@ class Exchange {
   }
 
   #lost(message: string): KubeError {
-    return { kind: writes.includes(this.#request.verb) ? 'unknown-outcome' : 'unreachable', message };
+    return {
+      kind: writes.includes(this.#request.verb) ? 'unknown-outcome' : 'unreachable', message,
+    };
   }
 
   #settle(result: Result<KubeAnswer, KubeError> | KubeError): void {
@@ -142,6 +153,8 @@ class Exchange {
 function digestOf(answer: Result<KubeAnswer, KubeError>): number {
   if (!answer.ok) return 0;
   const { value } = answer;
-  const version = value.kind === 'list' ? value.resourceVersion : value.object.metadata?.resourceVersion;
+  const version = value.kind === 'list'
+    ? value.resourceVersion
+    : value.object.metadata?.resourceVersion;
   return Number(version ?? 0);
 }

@@ -11,17 +11,27 @@ export function conditionFaults(value: unknown): Fault[] {
     const path = `status.conditions[${index}]`;
     for (const field of ['type', 'reason']) {
       const text = condition[field];
-      if (typeof text !== 'string' || text === '') faults.push({ path: `${path}.${field}`, message: 'Required value' });
+      if (typeof text !== 'string' || text === '') {
+        faults.push({ path: `${path}.${field}`, message: 'Required value' });
+      }
     }
     const status = condition['status'];
     if (status !== 'True' && status !== 'False' && status !== 'Unknown') {
-      faults.push({ path: `${path}.status`, message: `Unsupported value: ${JSON.stringify(status)}` });
+      faults.push({
+        path: `${path}.status`, message: `Unsupported value: ${JSON.stringify(status)}`,
+      });
     }
     const at = condition['lastTransitionTime'];
     if (typeof at !== 'string' || parseTimeMs(at) === undefined) {
-      faults.push({ path: `${path}.lastTransitionTime`, message: 'Required value: must be an RFC 3339 time' });
+      faults.push({
+        path: `${path}.lastTransitionTime`, message: 'Required value: must be an RFC 3339 time',
+      });
     }
-    if (types.has(condition['type'])) faults.push({ path, message: `Duplicate value: ${JSON.stringify({ type: condition['type'] })}` });
+    if (types.has(condition['type'])) {
+      faults.push({
+        path, message: `Duplicate value: ${JSON.stringify({ type: condition['type'] })}`,
+      });
+    }
     types.add(condition['type']);
   }
   return faults;

@@ -98,7 +98,9 @@ export class EventSet {
   // An object that leaves the selector is shown as it last matched, at the version of its leaving.
   #stateFor(type: 'ADDED' | 'MODIFIED' | 'DELETED'): KubeObject {
     const { object, previous, version } = this.#commit;
-    if (type !== 'DELETED' || this.#commit.type === 'DELETED' || previous === undefined) return object;
+    if (type !== 'DELETED' || this.#commit.type === 'DELETED' || previous === undefined) {
+      return object;
+    }
     return { ...previous, metadata: { ...previous.metadata, resourceVersion: String(version) } };
   }
 }

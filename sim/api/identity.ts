@@ -1,6 +1,6 @@
 import type { Prng } from '../prng.ts';
 
-/** Letters of generated names: no vowels, nor digits that read like letters (k8s.io/apimachinery). */
+/** Letters of generated names: no vowels, nor digits that read like letters, as in Kubernetes. */
 const nameLetters = 'bcdfghjklmnpqrstvwxz2456789';
 
 /** A version 4 UUID from the stream `api/uid` (A12). */
@@ -17,6 +17,8 @@ export function drawUid(stream: Prng): string {
 /** Five letters that follow `generateName`. */
 export function drawSuffix(stream: Prng): string {
   let suffix = '';
-  for (let index = 0; index < 5; index += 1) suffix += nameLetters[stream.below(nameLetters.length)] ?? '';
+  for (let index = 0; index < 5; index += 1) {
+    suffix += nameLetters[stream.below(nameLetters.length)] ?? '';
+  }
   return suffix;
 }

@@ -2,13 +2,15 @@ import { ok } from '../../lb/result.ts';
 import { equalJson, objectOf } from './json.ts';
 import { badRequest, type Outcome } from './refusal.ts';
 
-/** JSON patch (RFC 6902) on a JSON value, which stays as it is; the first bad operation refuses all. */
+/** JSON patch (RFC 6902) of a JSON value, which stays as it is; a bad operation refuses all. */
 export function patchJson(before: unknown, operations: unknown): Outcome<unknown> {
   if (!Array.isArray(operations)) return badRequest('a JSON patch is a list of operations');
   let value: unknown = before;
   for (const [index, operation] of operations.entries()) {
     const applied = applyOperation(value, objectOf(operation) ?? {});
-    if (applied === undefined) return badRequest(`operation ${index} of the JSON patch does not apply`);
+    if (applied === undefined) {
+      return badRequest(`operation ${index} of the JSON patch does not apply`);
+    }
     value = applied.value;
   }
   return ok(value);
@@ -23,16 +25,20 @@ function applyOperation(root: unknown, operation: Readonly<Record<string, unknow
   switch (operation['op']) {
     case 'add': return edit(root, path, { kind: 'add', value: operation['value'] });
     case 'remove': return edit(root, path, { kind: 'remove' });
-    case 'replace': return lookUp(root, path) && edit(root, path, { kind: 'replace', value: operation['value'] });
+    case 'replace':
+      return lookUp(root, path) && edit(root, path, { kind: 'replace', value: operation['value'] });
     case 'test': {
       const found = lookUp(root, path);
-      return found !== undefined && equalJson(found.value, operation['value']) ? { value: root } : undefined;
+      return found !== undefined
+        && equalJson(found.value, operation['value']) ? { value: root } : undefined;
     }
     case 'copy': case 'move': {
       const from = pointer(operation['from']);
       const found = from && lookUp(root, from);
       if (from === undefined || found === undefined) return undefined;
-      const base = operation['op'] === 'move' ? edit(root, from, { kind: 'remove' }) : { value: root };
+      const base = operation['op'] === 'move'
+        ? edit(root, from, { kind: 'remove' })
+        : { value: root };
       return base && edit(base.value, path, { kind: 'add', value: found.value });
     }
     case undefined: default: return undefined;
@@ -62,7 +68,9 @@ function indexIn(list: readonly unknown[], part: string): number | undefined {
   return index <= list.length ? index : undefined;
 }
 
-type Edit = { readonly kind: 'add' | 'replace'; readonly value: unknown } | { readonly kind: 'remove' };
+type Edit = { readonly kind: 'add' | 'replace'; readonly value: unknown } | {
+  readonly kind: 'remove',
+};
 
 function edit(root: unknown, path: readonly string[], change: Edit): Applied {
   const [part, ...rest] = path;
@@ -82,7 +90,9 @@ function edit(root: unknown, path: readonly string[], change: Edit): Applied {
   return { value: copy };
 }
 
-function editList(list: readonly unknown[], at: { part: string; rest: readonly string[] }, change: Edit): Applied {
+function editList(
+  list: readonly unknown[], at: { part: string; rest: readonly string[] }, change: Edit,
+): Applied {
   const index = at.part === '-' && change.kind === 'add' ? list.length : indexIn(list, at.part);
   if (index === undefined) return undefined;
   const copy = [...list];

@@ -29,17 +29,27 @@ export function metadataFaults(object: KubeObject, resource: Resource): Fault[] 
   const faults: Fault[] = nameFaults(object.metadata?.name ?? '', resource);
   const labels = textMap(metadata['labels'], { path: 'metadata.labels', faults });
   for (const [key, value] of Object.entries(labels)) {
-    if (!validLabelKey(key)) faults.push({ path: 'metadata.labels', message: `Invalid value: "${key}": not a label key` });
-    if (!validLabelValue(value)) faults.push({ path: 'metadata.labels', message: `Invalid value: "${value}": not a label value` });
+    if (!validLabelKey(key)) {
+      faults.push({ path: 'metadata.labels', message: `Invalid value: "${key}": not a label key` });
+    }
+    if (!validLabelValue(value)) {
+      faults.push({
+        path: 'metadata.labels', message: `Invalid value: "${value}": not a label value`,
+      });
+    }
   }
   const annotations = textMap(metadata['annotations'], { path: 'metadata.annotations', faults });
   for (const key of Object.keys(annotations)) {
     if (validLabelKey(key.toLowerCase())) continue;
-    faults.push({ path: 'metadata.annotations', message: `Invalid value: "${key}": not an annotation key` });
+    faults.push({
+      path: 'metadata.annotations', message: `Invalid value: "${key}": not an annotation key`,
+    });
   }
   for (const finalizer of finalizersOf(object)) {
     if (validLabelKey(finalizer)) continue;
-    faults.push({ path: 'metadata.finalizers', message: `Invalid value: "${finalizer}": not a qualified name` });
+    faults.push({
+      path: 'metadata.finalizers', message: `Invalid value: "${finalizer}": not a qualified name`,
+    });
   }
   return faults;
 }
@@ -58,7 +68,9 @@ function textMap(
   for (const key of Object.keys(map)) {
     const entry = map[key];
     if (typeof entry === 'string') texts[key] = entry;
-    else if (entry !== undefined) faults.push({ path: `${path}.${key}`, message: 'Invalid value: must be of type string' });
+    else if (entry !== undefined) {
+      faults.push({ path: `${path}.${key}`, message: 'Invalid value: must be of type string' });
+    }
   }
   return texts;
 }
@@ -67,14 +79,22 @@ function nameFaults(name: string, resource: Resource): Fault[] {
   const path = 'metadata.name';
   if (name === '') return [{ path, message: 'Required value: name or generateName is required' }];
   const limit = resource.kind === 'Service' || resource.kind === 'Namespace' ? 63 : 253;
-  if (name.length > limit) return [{ path, message: `Invalid value: "${name}": must be no more than ${limit} characters` }];
+  if (name.length > limit) {
+    return [
+      { path, message: `Invalid value: "${name}": must be no more than ${limit} characters` },
+    ];
+  }
   if (resource.kind === 'Service') {
-    return oldLabel.test(name) ? [] : [{ path, message: `Invalid value: "${name}": ${labelRule}, and start with a letter` }];
+    return oldLabel.test(name)
+      ? []
+      : [{ path, message: `Invalid value: "${name}": ${labelRule}, and start with a letter` }];
   }
   if (resource.kind === 'Namespace') {
     return label.test(name) ? [] : [{ path, message: `Invalid value: "${name}": ${labelRule}` }];
   }
-  return subdomain.test(name) ? [] : [{ path, message: `Invalid value: "${name}": ${subdomainRule}` }];
+  return subdomain.test(name)
+    ? []
+    : [{ path, message: `Invalid value: "${name}": ${subdomainRule}` }];
 }
 
 /** The metadata that a write may not change, taken from the stored object. */
@@ -107,13 +127,16 @@ export function newFinalizerFaults(before: KubeObject, after: KubeObject): Fault
   const known = finalizersOf(before);
   const added = finalizersOf(after).filter((finalizer) => !known.includes(finalizer));
   if (added.length === 0) return [];
-  const message = `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`;
+  const rule = 'no new finalizers can be added if the object is being deleted';
+  const message = `Forbidden: ${rule}, found new finalizers ${JSON.stringify(added)}`;
   return [{ path: 'metadata.finalizers', message }];
 }
 
 /** True when anything but apiVersion, kind, metadata and, with `status`, status differs (A7). */
 export function contentDiffers(before: KubeObject, after: KubeObject, status: boolean): boolean {
-  const ignored = status ? ['apiVersion', 'kind', 'metadata', 'status'] : ['apiVersion', 'kind', 'metadata'];
+  const ignored = status
+    ? ['apiVersion', 'kind', 'metadata', 'status']
+    : ['apiVersion', 'kind', 'metadata'];
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
     if (!ignored.includes(key) && !equalJson(before[key], after[key])) return true;
   }

@@ -1,3 +1,4 @@
+import { compareText } from '../../lb/table.ts';
 import type { KubeObject } from '../../kube/port.ts';
 import { schemaOf } from '../../kube/schema/kinds.ts';
 import type { Schema } from '../../kube/schema/schema.ts';
@@ -46,7 +47,9 @@ export function shapesOf(object: KubeObject): Shapes {
       return keys === undefined ? atomic : { kind: 'map', keys };
     }
     const [root, ...rest] = path.split('.');
-    return shapeAt(root === 'spec' ? schema.spec : root === 'status' ? schema.status : undefined, rest);
+    return shapeAt(
+      root === 'spec' ? schema.spec : root === 'status' ? schema.status : undefined, rest,
+    );
   };
 }
 
@@ -92,12 +95,16 @@ function segmentOf(item: unknown, shape: ListShape): string {
   if (shape.kind !== 'map') return `v:${JSON.stringify(item)}`;
   const fields = objectOf(item) ?? {};
   const keys: Record<string, unknown> = {};
-  for (const key of [...shape.keys].sort()) keys[key] = fields[key] ?? (key === 'protocol' ? 'TCP' : undefined);
+  for (const key of [...shape.keys].sort(compareText)) {
+    keys[key] = fields[key] ?? (key === 'protocol' ? 'TCP' : undefined);
+  }
   return `k:${JSON.stringify(keys)}`;
 }
 
 /** The live value with everything that the applied one names, lists merged by their shape. */
-export function mergeApplied(live: unknown, applied: unknown, place: { shapes: Shapes; path: string }): unknown {
+export function mergeApplied(
+  live: unknown, applied: unknown, place: { shapes: Shapes; path: string },
+): unknown {
   const { shapes, path } = place;
   if (Array.isArray(applied)) {
     const shape = shapes(path);
@@ -123,7 +130,9 @@ export function mergeApplied(live: unknown, applied: unknown, place: { shapes: S
 }
 
 /** The value without the fields of `tree`; what becomes empty by that goes too. */
-export function removeFields(value: unknown, tree: FieldTree, place: { shapes: Shapes; path: string }): unknown {
+export function removeFields(
+  value: unknown, tree: FieldTree, place: { shapes: Shapes; path: string },
+): unknown {
   const { shapes, path } = place;
   if (Array.isArray(value)) {
     const shape = shapes(path);

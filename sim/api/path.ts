@@ -33,14 +33,20 @@ export type ApiFault =
    */
   | { readonly kind: 'outage'; readonly form: 'refuse' | 'blackhole' | 'reset' }
   /** Nothing passes between these clients and the server; connections stay half-open. */
-  | { readonly kind: 'block'; readonly clients: readonly string[]; readonly direction: Direction | 'both' }
+  | {
+    readonly kind: 'block';
+    readonly clients: readonly string[];
+    readonly direction: Direction | 'both';
+  }
   /** Adds to the way of each message: `min` and an exponential part with that mean. */
   | ({ readonly kind: 'slow'; readonly min: Micros; readonly mean: Micros } & ApiScope)
   /** Answers with an HTTP status before anything is done. */
   | ({ readonly kind: 'error'; readonly status: number; readonly ppm: number } & ApiScope)
   /** The request is served and the answer vanishes: `silence` until the time-out, or by a reset. */
-  | ({ readonly kind: 'lostReply'; readonly ppm: number; readonly form?: 'silence' | 'reset' } & ApiScope)
-  /** These clients read from a watch cache that is `lag` behind: lists with version 0, and watches. */
+  | ({
+    readonly kind: 'lostReply'; readonly ppm: number; readonly form?: 'silence' | 'reset';
+  } & ApiScope)
+  /** The watch cache of these clients is `lag` behind: lists with version 0, and watches. */
   | { readonly kind: 'stale'; readonly clients?: readonly string[]; readonly lag: Micros }
   /** Watches stay open and bring nothing until healed. */
   | ({ readonly kind: 'watchStall' } & ApiScope)
@@ -61,8 +67,8 @@ export class ApiPath {
   latency: { readonly min: Micros; readonly mean: Micros } = { min: 1000, mean: 1000 };
   readonly #world: World;
   #faults: ApiFault[] = [];
-  #changeListeners: (() => void)[] = [];
-  #dropListeners: DropListener[] = [];
+  #changeListeners: readonly (() => void)[] = [];
+  #dropListeners: readonly DropListener[] = [];
 
   constructor(world: World) {
     this.#world = world;
@@ -75,7 +81,9 @@ export class ApiPath {
 
   /** Brings a fault into force; the returned function heals it, and does nothing a second time. */
   inject(fault: ApiFault): () => void {
-    if ('ppm' in fault) assert(fault.ppm >= 0 && fault.ppm <= million, `${fault.ppm} ppm is a ratio`);
+    if ('ppm' in fault) {
+      assert(fault.ppm >= 0 && fault.ppm <= million, `${fault.ppm} ppm is a ratio`);
+    }
     // A copy, so that two equal faults heal one by one.
     const entry = { ...fault };
     this.#faults = [...this.#faults, entry];
@@ -101,18 +109,23 @@ export class ApiPath {
 
   /** Ends every watch in the scope now; what is on the way still arrives before the end. */
   dropWatches(scope: ApiScope, form: 'cut' | 'close'): void {
-    for (const listener of [...this.#dropListeners]) listener(scope, form);
+    for (const listener of this.#dropListeners) listener(scope, form);
   }
 
   /** Called after each change of the faults in force. */
   onChange(listener: () => void): () => void {
-    this.#changeListeners.push(listener);
-    return () => { this.#changeListeners = this.#changeListeners.filter((other) => other !== listener); };
+    // Replaced on change, never modified: a listener may leave while all are called.
+    this.#changeListeners = [...this.#changeListeners, listener];
+    return () => {
+      this.#changeListeners = this.#changeListeners.filter((other) => other !== listener);
+    };
   }
 
   onDrop(listener: DropListener): () => void {
-    this.#dropListeners.push(listener);
-    return () => { this.#dropListeners = this.#dropListeners.filter((other) => other !== listener); };
+    this.#dropListeners = [...this.#dropListeners, listener];
+    return () => {
+      this.#dropListeners = this.#dropListeners.filter((other) => other !== listener);
+    };
   }
 
   /** True while nothing of this client passes in that direction. */
@@ -151,7 +164,9 @@ export class ApiPath {
     const stream = this.#world.stream('api');
     let delay = this.latency.min + stream.exponential(this.latency.mean);
     for (const fault of this.#faults) {
-      if (fault.kind === 'slow' && covers(fault, about)) delay += fault.min + stream.exponential(fault.mean);
+      if (fault.kind === 'slow' && covers(fault, about)) {
+        delay += fault.min + stream.exponential(fault.mean);
+      }
     }
     return delay;
   }
@@ -179,7 +194,7 @@ export class ApiPath {
   }
 
   #changed(): void {
-    for (const listener of [...this.#changeListeners]) listener();
+    for (const listener of this.#changeListeners) listener();
   }
 }
 

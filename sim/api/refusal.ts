@@ -34,7 +34,8 @@ export function alreadyExists(ref: ObjectRef): Outcome<never> {
 
 /** 409 Conflict: a precondition on uid or version failed. */
 export function conflict(ref: ObjectRef, why: string): Outcome<never> {
-  const message = `Operation cannot be fulfilled on ${resourceText(ref.resource)} "${ref.name}": ${why}`;
+  const object = `${resourceText(ref.resource)} "${ref.name}"`;
+  const message = `Operation cannot be fulfilled on ${object}: ${why}`;
   return err({ kind: 'conflict', code: 409, reason: 'Conflict', message });
 }
 
@@ -44,7 +45,9 @@ export const modified =
 /** 422 Invalid with one cause per field. */
 export function invalid(ref: ObjectRef, causes: readonly Fault[]): Outcome<never> {
   const list = causes.map((cause) => `${cause.path}: ${cause.message}`).join(', ');
-  const subject = ref.resource.group === '' ? ref.resource.kind : `${ref.resource.kind}.${ref.resource.group}`;
+  const subject = ref.resource.group === ''
+    ? ref.resource.kind
+    : `${ref.resource.kind}.${ref.resource.group}`;
   const message = `${subject} "${ref.name}" is invalid: ${list}`;
   return err({ kind: 'invalid', code: 422, reason: 'Invalid', message, causes });
 }

@@ -72,14 +72,18 @@ function carryAllocated(old: JsonObject, spec: Draft): void {
       spec['clusterIP'] = old['clusterIP'];
       spec['clusterIPs'] = old['clusterIPs'];
     }
-    if (spec['clusterIP'] === old['clusterIP'] && spec['clusterIPs'] === undefined) spec['clusterIPs'] = old['clusterIPs'];
+    if (spec['clusterIP'] === old['clusterIP'] && spec['clusterIPs'] === undefined) {
+      spec['clusterIPs'] = old['clusterIPs'];
+    }
     if (spec['ipFamilyPolicy'] === undefined && spec['ipFamilies'] === undefined) {
       spec['ipFamilyPolicy'] = old['ipFamilyPolicy'];
       spec['ipFamilies'] = old['ipFamilies'];
     }
   }
   if (hasNodePorts(old) && hasNodePorts(spec)) carryNodePorts(old, spec);
-  if (hasHealthPort(old) && hasHealthPort(spec)) spec['healthCheckNodePort'] ??= old['healthCheckNodePort'];
+  if (hasHealthPort(old) && hasHealthPort(spec)) {
+    spec['healthCheckNodePort'] ??= old['healthCheckNodePort'];
+  }
 }
 
 // Ports are matched by name: the writer may have changed every other property of one.
@@ -87,7 +91,9 @@ function carryNodePorts(old: JsonObject, spec: Draft): void {
   const used = new Set(portsOf(spec).map((port) => port['nodePort']));
   spec['ports'] = portsOf(spec).map((port) => {
     if (typeof port['nodePort'] === 'number' && port['nodePort'] > 0) return port;
-    const same = portsOf(old).find((candidate) => (candidate['name'] ?? '') === (port['name'] ?? ''));
+    const same = portsOf(old).find(
+      (candidate) => (candidate['name'] ?? '') === (port['name'] ?? ''),
+    );
     const nodePort = same?.['nodePort'];
     if (nodePort === undefined || used.has(nodePort)) return port;
     used.add(nodePort);
@@ -101,7 +107,9 @@ function dropByType(old: JsonObject, spec: Draft): void {
   const dropSame = (...fields: readonly string[]): void => {
     for (const field of fields) if (equalJson(old[field], spec[field])) delete spec[field];
   };
-  if (hasClusterIp(old) && !hasClusterIp(spec)) dropSame('clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy', 'internalTrafficPolicy');
+  if (hasClusterIp(old) && !hasClusterIp(spec)) {
+    dropSame('clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy', 'internalTrafficPolicy');
+  }
   if (hasNodePorts(old) && !hasNodePorts(spec)) {
     spec['ports'] = portsOf(spec).map((port) => {
       const known = portsOf(old).some((candidate) => candidate['nodePort'] === port['nodePort']);
@@ -110,7 +118,9 @@ function dropByType(old: JsonObject, spec: Draft): void {
     dropSame('externalTrafficPolicy');
   }
   if (hasHealthPort(old) && !hasHealthPort(spec)) dropSame('healthCheckNodePort');
-  if (isLoadBalancer(old) && !isLoadBalancer(spec)) dropSame('allocateLoadBalancerNodePorts', 'loadBalancerClass');
+  if (isLoadBalancer(old) && !isLoadBalancer(spec)) {
+    dropSame('allocateLoadBalancerNodePorts', 'loadBalancerClass');
+  }
 }
 
 function without(object: JsonObject, key: string): JsonObject {
@@ -122,8 +132,9 @@ function without(object: JsonObject, key: string): JsonObject {
 function fillDefaults(spec: Draft): void {
   spec['sessionAffinity'] ??= 'None';
   if (spec['sessionAffinity'] === 'ClientIP') {
-    const timeoutSeconds = objectOf(objectOf(spec['sessionAffinityConfig'])?.['clientIP'])?.['timeoutSeconds'];
-    spec['sessionAffinityConfig'] = { clientIP: { timeoutSeconds: timeoutSeconds ?? 10_800 } };
+    const affinity = objectOf(objectOf(spec['sessionAffinityConfig'])?.['clientIP']);
+    const timeoutSeconds = affinity?.['timeoutSeconds'] ?? 10_800;
+    spec['sessionAffinityConfig'] = { clientIP: { timeoutSeconds } };
   }
   if (Array.isArray(spec['ports'])) {
     spec['ports'] = portsOf(spec).map((port) => ({
@@ -134,10 +145,16 @@ function fillDefaults(spec: Draft): void {
   const external = hasNodePorts(spec) || listOf(spec['externalIPs']).length > 0;
   if (external) spec['externalTrafficPolicy'] ??= 'Cluster';
   if (isLoadBalancer(spec)) spec['allocateLoadBalancerNodePorts'] ??= true;
-  if (spec['clusterIP'] !== undefined && spec['clusterIPs'] === undefined && spec['clusterIP'] !== '') {
+  if (
+    spec['clusterIP'] !== undefined
+    && spec['clusterIPs'] === undefined
+    && spec['clusterIP'] !== ''
+  ) {
     spec['clusterIPs'] = [spec['clusterIP']];
   }
-  if (spec['clusterIP'] === undefined || spec['clusterIP'] === '') spec['clusterIP'] = listOf(spec['clusterIPs'])[0];
+  if (spec['clusterIP'] === undefined || spec['clusterIP'] === '') {
+    spec['clusterIP'] = listOf(spec['clusterIPs'])[0];
+  }
 }
 
 function settleAddresses(spec: Draft, key: string, place: ServicePlace): Fault[] {
@@ -150,7 +167,9 @@ function settleAddresses(spec: Draft, key: string, place: ServicePlace): Fault[]
     spec['clusterIPs'] = ['None'];
     return [];
   }
-  const given = listOf(spec['clusterIPs']).filter((entry): entry is string => typeof entry === 'string' && entry !== '');
+  const given = listOf(spec['clusterIPs']).filter(
+    (entry): entry is string => typeof entry === 'string' && entry !== '',
+  );
   const ips: string[] = [];
   for (const [index, family] of families.value.entries()) {
     const path = `spec.clusterIPs[${index}]`;
@@ -160,7 +179,9 @@ function settleAddresses(spec: Draft, key: string, place: ServicePlace): Fault[]
       if (why !== undefined) return [{ path, message: `Invalid value: "${wanted}": ${why}` }];
     }
     const chosen = wanted ?? place.allocation.chooseIp(family, place.stream);
-    if (chosen === undefined) return [{ path, message: 'Internal error: failed to allocate a serviceIP: range is full' }];
+    if (chosen === undefined) {
+      return [{ path, message: 'Internal error: failed to allocate a serviceIP: range is full' }];
+    }
     ips.push(chosen);
   }
   spec['clusterIPs'] = ips;
@@ -171,16 +192,22 @@ function settleAddresses(spec: Draft, key: string, place: ServicePlace): Fault[]
 /** Families by policy, request and what the cluster has; settles `ipFamilyPolicy` too. */
 function wantedFamilies(spec: Draft, cluster: readonly Family[]): Result<readonly Family[], Fault> {
   const primary = cluster[0] ?? 'IPv4';
-  const asked = listOf(spec['ipFamilies']).filter((family): family is Family => family === 'IPv4' || family === 'IPv6');
+  const asked = listOf(spec['ipFamilies']).filter(
+    (family): family is Family => family === 'IPv4' || family === 'IPv6',
+  );
   const given = listOf(spec['clusterIPs'])
     .map((text) => parseIp(textOf(text) ?? ''))
     .flatMap((parsed) => (parsed.ok ? [familyOf(parsed.value)] : []));
   const requested = asked.length >= given.length ? asked : given;
   const freeHeadless = isHeadless(spec) && objectOf(spec['selector']) === undefined;
-  spec['ipFamilyPolicy'] ??= requested.length > 1 || (freeHeadless && requested.length === 0) ? 'RequireDualStack' : 'SingleStack';
+  spec['ipFamilyPolicy'] ??= requested.length > 1
+    || (freeHeadless && requested.length === 0) ? 'RequireDualStack' : 'SingleStack';
   for (const [index, family] of requested.entries()) {
     if (cluster.includes(family) || freeHeadless) continue;
-    return err({ path: `spec.ipFamilies[${index}]`, message: `Invalid value: "${family}": not configured on this cluster` });
+    return err({
+      path: `spec.ipFamilies[${index}]`,
+      message: `Invalid value: "${family}": not configured on this cluster`,
+    });
   }
   const first = requested[0] ?? primary;
   const policy = spec['ipFamilyPolicy'];
@@ -188,7 +215,7 @@ function wantedFamilies(spec: Draft, cluster: readonly Family[]): Result<readonl
   const other: Family = first === 'IPv4' ? 'IPv6' : 'IPv4';
   if (cluster.includes(other) || freeHeadless) return ok([first, other]);
   if (policy === 'PreferDualStack') return ok([first]);
-  const message = 'Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services';
+  const message = 'Invalid value: this cluster is not configured for dual-stack services';
   return err({ path: 'spec.ipFamilyPolicy', message });
 }
 
@@ -197,14 +224,20 @@ function settlePorts(spec: Draft, key: string, place: ServicePlace): Fault[] {
     const wanted = spec['healthCheckNodePort'];
     if (typeof wanted === 'number' && wanted > 0) {
       const why = place.allocation.refusePort(wanted, key);
-      if (why !== undefined) return [{ path: 'spec.healthCheckNodePort', message: `Invalid value: ${wanted}: ${why}` }];
+      if (why !== undefined) {
+        return [{ path: 'spec.healthCheckNodePort', message: `Invalid value: ${wanted}: ${why}` }];
+      }
     } else {
-      spec['healthCheckNodePort'] = place.allocation.choosePort(place.stream, portsOf(spec).map(nodePortOf));
+      spec['healthCheckNodePort'] = place.allocation.choosePort(
+        place.stream, portsOf(spec).map(nodePortOf),
+      );
     }
   }
   if (!hasNodePorts(spec)) return [];
   const allocate = !isLoadBalancer(spec) || spec['allocateLoadBalancerNodePorts'] !== false;
-  const taken = [...portsOf(spec).map(nodePortOf), nodePortOf({ nodePort: spec['healthCheckNodePort'] })];
+  const taken = [
+    ...portsOf(spec).map(nodePortOf), nodePortOf({ nodePort: spec['healthCheckNodePort'] }),
+  ];
   const faults: Fault[] = [];
   // One number serves TCP and UDP of the same Service port.
   const shared = new Map<unknown, number>();
@@ -220,7 +253,9 @@ function settlePorts(spec: Draft, key: string, place: ServicePlace): Fault[] {
     if (!allocate) return port;
     const nodePort = shared.get(port['port']) ?? place.allocation.choosePort(place.stream, taken);
     if (nodePort === undefined) {
-      faults.push({ path, message: 'Internal error: failed to allocate a nodePort: range is full' });
+      faults.push({
+        path, message: 'Internal error: failed to allocate a nodePort: range is full',
+      });
       return port;
     }
     shared.set(port['port'], nodePort);
@@ -245,7 +280,9 @@ function compact(spec: Draft): JsonObject {
 /** Any write to a Service of another type wipes the load-balancer status (kubernetes#119700). */
 function withoutForeignStatus(service: KubeObject): KubeObject {
   const status = objectOf(service['status']);
-  if (objectOf(service['spec'])?.['type'] === 'LoadBalancer' || status === undefined) return service;
+  if (objectOf(service['spec'])?.['type'] === 'LoadBalancer' || status === undefined) {
+    return service;
+  }
   return { ...service, status: { ...status, loadBalancer: {} } };
 }
 
@@ -255,7 +292,8 @@ export function settleServiceStatus(service: KubeObject): KubeObject {
   const balancer = objectOf(status['loadBalancer']) ?? {};
   const ingress = listOf(balancer['ingress']).map((entry) => {
     const fields = objectOf(entry) ?? {};
-    return fields['ip'] === undefined || fields['ipMode'] !== undefined ? fields : { ...fields, ipMode: 'VIP' };
+    return fields['ip'] === undefined
+      || fields['ipMode'] !== undefined ? fields : { ...fields, ipMode: 'VIP' };
   });
   const conditions = listOf(status['conditions']);
   const { conditions: _conditions, ...rest } = status;

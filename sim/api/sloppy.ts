@@ -22,9 +22,11 @@ export function isSloppyPrefix(text: unknown): boolean {
 }
 
 // Link-local unicast and multicast, loopback and unspecified: the registry's "special" addresses.
-const special = /^(?:0\.0\.0\.0|127\..*|169\.254\..*|224\.0\.0\..*|::|::1|fe[89ab][0-9a-f]:.*|ff02:.*)$/u;
+const special4 = /^(?:0\.0\.0\.0|127\..*|169\.254\..*|224\.0\.0\..*)$/u;
+const special6 = /^(?:::|::1|fe[89ab][0-9a-f]:.*|ff02:.*)$/u;
 
 /** Why an address cannot be an external IP of a Service, if it cannot. */
 export function specialIp(ip: Ip): string | undefined {
-  return special.test(ip) ? 'may not be unspecified, loopback, or link-local' : undefined;
+  const special = special4.test(ip) || special6.test(ip);
+  return special ? 'may not be unspecified, loopback, or link-local' : undefined;
 }

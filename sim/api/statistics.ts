@@ -31,14 +31,23 @@ const minuteLength: Micros = 60_000_000;
 export class RequestStatistics {
   #tallies = new Map<string, Tally>();
 
-  count(request: { readonly verb: string; readonly resource: Resource; readonly user: string; readonly now: Micros }): Tally {
+  count(
+    request: {
+      readonly verb: string;
+      readonly resource: Resource;
+      readonly user: string;
+      readonly now: Micros;
+    },
+  ): Tally {
     const { verb, user, now } = request;
     const minute = Math.floor(now / minuteLength);
     const key = `${minute} ${verb} ${request.resource.plural} ${user}`;
     let tally = this.#tallies.get(key);
     if (tally === undefined) {
       const resource = request.resource.plural;
-      tally = { row: { minute, verb, resource, user }, requests: 0, commits: 0, unchanged: 0, refused: 0 };
+      tally = {
+        row: { minute, verb, resource, user }, requests: 0, commits: 0, unchanged: 0, refused: 0,
+      };
       this.#tallies.set(key, tally);
     }
     tally.requests += 1;
@@ -52,6 +61,9 @@ export class RequestStatistics {
       return { ...tally.row, requests, commits, unchanged, refused };
     });
     return rows.sort((left, right) => left.minute - right.minute
-      || compareText(`${left.verb} ${left.resource} ${left.user}`, `${right.verb} ${right.resource} ${right.user}`));
+      || compareText(
+        `${left.verb} ${left.resource} ${left.user}`,
+        `${right.verb} ${right.resource} ${right.user}`,
+      ));
   }
 }

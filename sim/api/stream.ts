@@ -57,7 +57,9 @@ export class WatchStream {
       path.onDrop((scope, form) => { this.#drop(scope, form); }),
     ];
     if (path.failure !== undefined) return this.#fail();
-    this.#connecting = this.#schedule(connectTimeout, 'api.connect', () => { this.#endNow(cutOff); });
+    this.#connecting = this.#schedule(
+      connectTimeout, 'api.connect', () => { this.#endNow(cutOff); },
+    );
     this.#schedule(path.delay(this.#about), 'api.watch', () => { this.#connect(); });
     this.#feelSilence();
   }
@@ -96,7 +98,9 @@ export class WatchStream {
   #armBookmark(): void {
     this.#bookmark = this.#schedule(bookmarkPeriod, 'api.bookmark', () => {
       const { version } = this.#end.server;
-      this.#send({ kind: 'event', event: { type: 'BOOKMARK', resourceVersion: String(version) } }, version);
+      this.#send(
+        { kind: 'event', event: { type: 'BOOKMARK', resourceVersion: String(version) } }, version,
+      );
       this.#armBookmark();
     });
   }
@@ -108,7 +112,9 @@ export class WatchStream {
     const due = Math.max(this.#lastDue, now + path.delay(this.#about) + path.lagOf(client));
     this.#lastDue = due;
     const what = { kind: 'api.event', entity: process.name };
-    process.world.schedule(due - now, what, () => { this.#arrive(message); }, { channel: this.#channel, digest });
+    process.world.schedule(
+      due - now, what, () => { this.#arrive(message); }, { channel: this.#channel, digest },
+    );
   }
 
   #arrive(message: Message): void {
@@ -179,7 +185,9 @@ export class WatchStream {
     this.#unwatch();
     const { path } = this.#end;
     const message = path.failure === 'refuse' ? 'connection refused' : 'connection reset by peer';
-    this.#schedule(path.latency.min, 'api.failure', () => { this.#endNow({ kind: 'unreachable', message }); });
+    this.#schedule(
+      path.latency.min, 'api.failure', () => { this.#endNow({ kind: 'unreachable', message }); },
+    );
   }
 
   // At the client's own end: nothing that is still on the way arrives.

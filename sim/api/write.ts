@@ -9,7 +9,7 @@ import type { Prng } from '../prng.ts';
 import type { ServiceAllocation } from './allocation.ts';
 import { builtInFaults, defaultBuiltIn, specOf } from './builtin.ts';
 import { drawUid } from './identity.ts';
-import { equalJson, listOf, objectOf, type JsonObject } from './json.ts';
+import { equalJson, listOf, objectOf, textOf, type JsonObject } from './json.ts';
 import {
   carryMetadata, contentDiffers, deletingSince, finalizersOf, metadataFaults, newFinalizerFaults,
 } from './metadata.ts';
@@ -34,7 +34,9 @@ export type Plan =
   | { readonly kind: 'remove'; readonly object: KubeObject };
 
 /** A new object; its status is dropped unless `keepStatus` (A7; a loaded manifest keeps it). */
-export function planCreate(body: KubeObject, place: WritePlace, keepStatus: boolean): Outcome<KubeObject> {
+export function planCreate(
+  body: KubeObject, place: WritePlace, keepStatus: boolean,
+): Outcome<KubeObject> {
   const { ref, traits, stream, wall } = place;
   const { resource } = ref;
   const given = objectOf(body.metadata) ?? {};
@@ -49,7 +51,11 @@ export function planCreate(body: KubeObject, place: WritePlace, keepStatus: bool
   };
   const dropsStatus = traits.status && !keepStatus;
   const content = ordered(body, metadata as JsonObject, dropsStatus ? undefined : body['status']);
-  return settle(undefined, withInitialStatus({ ...content, apiVersion: apiVersion(resource), kind: resource.kind }), place);
+  return settle(
+    undefined,
+    withInitialStatus({ ...content, apiVersion: apiVersion(resource), kind: resource.kind }),
+    place,
+  );
 }
 
 /** `after` in place of `before`, through the main endpoint or the status one. */
@@ -58,14 +64,19 @@ export function planReplace(
 ): Outcome<Plan> {
   const { ref, traits, subresource } = place;
   const wanted = objectOf(after.metadata) ?? {};
-  const refused = preconditionsHold(before, { uid: wanted['uid'], resourceVersion: wanted['resourceVersion'] }, ref);
+  const refused = preconditionsHold(
+    before, { uid: wanted['uid'], resourceVersion: wanted['resourceVersion'] }, ref,
+  );
   if (!refused.ok) return refused;
   if (wanted['name'] !== undefined && wanted['name'] !== ref.name) {
-    return badRequest(`the name of the object (${String(wanted['name'])}) does not match the name on the URL (${ref.name})`);
+    const name = JSON.stringify(wanted['name']);
+    return badRequest(`the name of the object, ${name}, does not match the request (${ref.name})`);
   }
   const late = newFinalizerFaults(before, after);
   if (late.length > 0) return invalid(ref, late);
-  const settled = settle(before, mixEndpoint(before, after, { traits, subresource }), { ...place, subresource });
+  const settled = settle(
+    before, mixEndpoint(before, after, { traits, subresource }), { ...place, subresource },
+  );
   if (!settled.ok) return settled;
   const candidate = settled.value;
   if (equalJson(before, candidate)) return ok({ kind: 'unchanged', object: before });
@@ -76,7 +87,10 @@ export function planReplace(
 
 /** What the deletion of `before` comes to (A13). */
 export function planDelete(
-  before: KubeObject, place: WritePlace, options: { preconditions?: Preconditions; graceSeconds?: number | undefined },
+  before: KubeObject, place: WritePlace, options: {
+    preconditions?: Preconditions;
+    graceSeconds?: number | undefined;
+  },
 ): Outcome<Plan> {
   const { ref, traits, wall } = place;
   const held = preconditionsHold(before, options.preconditions ?? {}, ref);
@@ -90,7 +104,10 @@ export function planDelete(
   if (grace === 0 && isFree(before, 0)) return ok({ kind: 'remove', object: before });
   const granted = metadata['deletionGracePeriodSeconds'];
   // A second delete may only shorten the grace of a pod.
-  if (since !== undefined && (ref.resource.kind !== 'Pod' || (typeof granted === 'number' && granted <= grace))) {
+  if (
+    since !== undefined
+    && (ref.resource.kind !== 'Pod' || (typeof granted === 'number' && granted <= grace))
+  ) {
     return ok({ kind: 'unchanged', object: before });
   }
   const generation = metadata['generation'];
@@ -98,14 +115,19 @@ export function planDelete(
     ...metadata,
     deletionTimestamp: formatTime(wall + grace * 1_000_000),
     deletionGracePeriodSeconds: grace,
-    ...(traits.generation === 'custom' && typeof generation === 'number' && { generation: generation + 1 }),
+    ...(traits.generation === 'custom' && typeof generation === 'number' && {
+      generation: generation + 1,
+    }),
   };
   const status = objectOf(before['status']);
-  const terminating = ref.resource.kind === 'Namespace' && { status: { ...status, phase: 'Terminating' } };
+  const terminating = ref.resource.kind === 'Namespace'
+    && { status: { ...status, phase: 'Terminating' } };
   return ok({ kind: 'put', object: { ...before, ...terminating, metadata: marked } as KubeObject });
 }
 
-const protectedNamespaces: readonly string[] = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+const protectedNamespaces: readonly string[] = [
+  'default', 'kube-system', 'kube-public', 'kube-node-lease',
+];
 
 /** 409 unless uid and version are what the writer believes (A6). */
 export function preconditionsHold(
@@ -113,15 +135,21 @@ export function preconditionsHold(
 ): Outcome<undefined> {
   const uid = stored.metadata?.uid;
   if (wanted.uid !== undefined && wanted.uid !== '' && wanted.uid !== uid) {
-    return conflict(ref, `Precondition failed: UID in precondition: ${String(wanted.uid)}, UID in object meta: ${uid ?? ''}`);
+    const named = textOf(wanted.uid) ?? '';
+    const found = uid ?? '';
+    return conflict(ref, `Precondition failed: UID in precondition: ${named}, in object: ${found}`);
   }
   const version = wanted.resourceVersion;
-  if (version !== undefined && version !== '' && version !== stored.metadata?.resourceVersion) return conflict(ref, modified);
+  if (version !== undefined && version !== '' && version !== stored.metadata?.resourceVersion) {
+    return conflict(ref, modified);
+  }
   return ok(undefined);
 }
 
 function ordered(body: KubeObject, metadata: JsonObject, status: unknown): KubeObject {
-  const object: Record<string, unknown> = { apiVersion: body.apiVersion, kind: body.kind, metadata };
+  const object: Record<string, unknown> = {
+    apiVersion: body.apiVersion, kind: body.kind, metadata,
+  };
   for (const key of Object.keys(body)) {
     if (key === 'status' || key in object || body[key] === undefined) continue;
     object[key] = body[key];
@@ -132,10 +160,14 @@ function ordered(body: KubeObject, metadata: JsonObject, status: unknown): KubeO
 
 function withInitialStatus(object: KubeObject): KubeObject {
   const status = objectOf(object['status']);
-  if (object.kind === 'Pod' && status?.['phase'] === undefined) return { ...object, status: { ...status, phase: 'Pending' } };
+  if (object.kind === 'Pod' && status?.['phase'] === undefined) {
+    return { ...object, status: { ...status, phase: 'Pending' } };
+  }
   if (object.kind === 'Service') return { ...object, status: { loadBalancer: {}, ...status } };
   if (object.kind !== 'Namespace') return object;
-  const labels = { ...objectOf(object.metadata?.['labels']), 'kubernetes.io/metadata.name': object.metadata?.name };
+  const labels = {
+    ...objectOf(object.metadata?.['labels']), 'kubernetes.io/metadata.name': object.metadata?.name,
+  };
   return {
     ...object,
     metadata: { ...object.metadata, labels: labels as never },
@@ -147,7 +179,10 @@ function withInitialStatus(object: KubeObject): KubeObject {
 // The main endpoint ignores status, the status endpoint everything else; there custom resources
 // keep their metadata too, while built-in kinds take labels and annotations from either.
 function mixEndpoint(
-  before: KubeObject, after: KubeObject, endpoint: { traits: Traits; subresource: 'status' | undefined },
+  before: KubeObject, after: KubeObject, endpoint: {
+    traits: Traits;
+    subresource: 'status' | undefined;
+  },
 ): KubeObject {
   const { traits, subresource } = endpoint;
   const stored = objectOf(before.metadata) ?? {};
@@ -156,8 +191,14 @@ function mixEndpoint(
     ? stored
     : carryMetadata(stored, objectOf(after.metadata) ?? {});
   const metadata = managed === undefined ? carried : { ...carried, managedFields: managed };
-  if (subresource === 'status') return { ...before, metadata: metadata as never, status: after['status'] };
-  const base: KubeObject = { ...after, ...(before.apiVersion !== undefined && { apiVersion: before.apiVersion }), ...(before.kind !== undefined && { kind: before.kind }) };
+  if (subresource === 'status') {
+    return { ...before, metadata: metadata as never, status: after['status'] };
+  }
+  const base: KubeObject = {
+    ...after,
+    ...(before.apiVersion !== undefined && { apiVersion: before.apiVersion }),
+    ...(before.kind !== undefined && { kind: before.kind }),
+  };
   return ordered(base, metadata, traits.status ? before['status'] : after['status']);
 }
 
@@ -207,7 +248,14 @@ function isFree(object: KubeObject, graceSeconds?: number): boolean {
 function podGrace(pod: KubeObject, asked: number | undefined): number {
   const spec = specOf(pod);
   const phase = objectOf(pod['status'])?.['phase'];
-  if (spec['nodeName'] === undefined || spec['nodeName'] === '' || phase === 'Succeeded' || phase === 'Failed') return 0;
+  if (
+    spec['nodeName'] === undefined
+    || spec['nodeName'] === ''
+    || phase === 'Succeeded'
+    || phase === 'Failed'
+  ) {
+    return 0;
+  }
   const own = spec['terminationGracePeriodSeconds'];
   return asked ?? (typeof own === 'number' ? own : 30);
 }

@@ -6,7 +6,9 @@ import { clientRig, create, leases, objectIn, ref, type ClientRig } from './fixt
 
 const held = (name: string) => ({ spec: { holderIdentity: name } });
 const get = { verb: 'get', ref: ref(leases, 'a') } as const;
-const patch = (name: string) => ({ verb: 'patch', ref: ref(leases, 'a'), body: held(name), timeout: 1_000_000 }) as const;
+const patch = (name: string) => ({
+  verb: 'patch', ref: ref(leases, 'a'), body: held(name), timeout: 1_000_000,
+}) as const;
 
 /** A client rig with Lease `a` in place. */
 function ready(): ClientRig {
@@ -15,7 +17,8 @@ function ready(): ClientRig {
   return at;
 }
 
-const holder = (at: ClientRig): unknown => (at.server.get(leases, 'default', 'a')?.['spec'] as any)?.holderIdentity;
+const stored = (at: ClientRig): any => at.server.get(leases, 'default', 'a');
+const holder = (at: ClientRig): unknown => stored(at).spec.holderIdentity;
 const last = (at: ClientRig): string | undefined => at.heard.at(-1);
 
 test('an answer comes after the way there and back, never inside the call', (t) => {
@@ -33,7 +36,10 @@ test('a watch brings its events a way later, and a bookmark each minute', (t) =>
   at.until(10);
   create(at, leases, 'b');
   at.until(130_000);
-  t.deepEqual(at.heard, [`11 ADDED b@${from + 1}`, `60002 BOOKMARK @${from + 1}`, `120002 BOOKMARK @${from + 1}`]);
+  t.deepEqual(
+    at.heard,
+    [`11 ADDED b@${from + 1}`, `60002 BOOKMARK @${from + 1}`, `120002 BOOKMARK @${from + 1}`],
+  );
 });
 
 test('A3: the server closes a watch in order after 30 to 60 minutes', (t) => {
@@ -135,7 +141,7 @@ test('A20: an injected conflict is another write between read and write', (t) =>
   at.request({ verb: 'update', ref: ref(leases, 'a'), body: { ...read, ...held('mine') } });
   at.until(10);
   t.is(last(at), '2 update conflict');
-  t.truthy((at.server.get(leases, 'default', 'a')?.metadata as any).annotations['sim.fairlead.dev/touched']);
+  t.truthy(stored(at).metadata.annotations['sim.fairlead.dev/touched']);
   heal();
   heal();
   const again = objectIn(at.ask({ verb: 'get', ref: ref(leases, 'a') }));
@@ -179,7 +185,10 @@ test('a watch across a short partition brings everything late, in order', (t) =>
   heal();
   create(at, leases, 'd');
   at.until(50_100);
-  t.deepEqual(at.heard, [`50001 ADDED b@${from + 1}`, `50001 ADDED c@${from + 2}`, `50001 ADDED d@${from + 3}`]);
+  t.deepEqual(
+    at.heard,
+    [`50001 ADDED b@${from + 1}`, `50001 ADDED c@${from + 2}`, `50001 ADDED d@${from + 3}`],
+  );
 });
 
 for (const direction of ['in', 'out', 'both'] as const) {
@@ -252,7 +261,10 @@ test('A20: a stalled watch is silent without an end, bookmarks included, and cat
   t.deepEqual(at.heard, []);
   heal();
   at.until(290_010);
-  t.deepEqual(at.heard.map((text) => text.split(' ')[1]), ['ADDED', 'BOOKMARK', 'BOOKMARK', 'BOOKMARK', 'BOOKMARK']);
+  t.deepEqual(
+    at.heard.map((text) => text.split(' ')[1]),
+    ['ADDED', 'BOOKMARK', 'BOOKMARK', 'BOOKMARK', 'BOOKMARK'],
+  );
 });
 
 test('A2: a lagging cache answers version 0 from the past and delays watches; consistent reads are fresh', (t) => {
@@ -264,13 +276,14 @@ test('A2: a lagging cache answers version 0 from the past and delays watches; co
   at.until(10_010);
   create(at, leases, 'b');
   const counts: string[] = [];
-  const list = (resourceVersion?: string): void => {
-    at.kube.request({ verb: 'list', resource: leases, namespace: '', options: resourceVersion === undefined ? {} : { resourceVersion } }, (answer) => {
-      counts.push(answer.ok && answer.value.kind === 'list' ? `${answer.value.items.length}@${answer.value.resourceVersion}` : 'error');
+  const list = (options: { resourceVersion?: string }): void => {
+    at.kube.request({ verb: 'list', resource: leases, namespace: '', options }, (answer) => {
+      if (!answer.ok || answer.value.kind !== 'list') throw new Error('a list was asked for');
+      counts.push(`${answer.value.items.length}@${answer.value.resourceVersion}`);
     });
   };
-  list('0');
-  list();
+  list({ resourceVersion: '0' });
+  list({});
   at.until(20_000);
   t.deepEqual(counts, [`1@${from}`, `2@${from + 1}`]);
   t.deepEqual(at.heard, [`15011 ADDED b@${from + 1}`]);
@@ -292,11 +305,15 @@ test('reachable tells in-process actors what the path says', (t) => {
 /** Faults that come and go between writes, in a world of any event order. */
 const trouble = fc.array(fc.record({
   pause: fc.integer({ min: 0, max: 20_000 }),
-  what: fc.constantFrom('write', 'write', 'block-in', 'block-out', 'stall', 'slow', 'heal', 'stale'),
+  what: fc.constantFrom(
+    'write', 'write', 'block-in', 'block-out', 'stall', 'slow', 'heal', 'stale',
+  ),
 }), { maxLength: 40 });
 
 test('property: whatever happens on the way, a watch brings a gapless prefix of the events, in order', (t) => {
-  fc.assert(fc.property(trouble, fc.constantFrom('fifo', 'uniform' as const), fc.bigInt({ min: 0n, max: 1000n }), (steps, order, seed) => {
+  const orders = fc.constantFrom('fifo', 'uniform' as const);
+  const seeds = fc.bigInt({ min: 0n, max: 1000n });
+  fc.assert(fc.property(trouble, orders, seeds, (steps, order, seed) => {
     const at = clientRig({ seed, order });
     at.path.latency = { min: 1000, mean: 5000 };
     create(at, leases, 'a', held('0'));
@@ -307,7 +324,9 @@ test('property: whatever happens on the way, a watch brings a gapless prefix of 
       event(event) {
         if (ended) throw new Error('an event after the end');
         if (event.type !== 'BOOKMARK') brought.push(Number(event.object.metadata?.resourceVersion));
-        else if (Number(event.resourceVersion) > (brought.at(-1) ?? from)) throw new Error('a bookmark ahead of the events');
+        else if (Number(event.resourceVersion) > (brought.at(-1) ?? from)) {
+          throw new Error('a bookmark ahead of the events');
+        }
       },
       end() { ended = true; },
     });
@@ -330,9 +349,13 @@ test('property: whatever happens on the way, a watch brings a gapless prefix of 
     }
     for (const heal of heals) heal();
     at.until(time + 20_000);
-    const expected = Array.from({ length: at.server.version - from }, (_, index) => from + 1 + index);
+    const expected = Array.from(
+      { length: at.server.version - from }, (_, index) => from + 1 + index,
+    );
     const whole = ended ? expected.slice(0, brought.length) : expected;
-    if (JSON.stringify(brought) !== JSON.stringify(whole)) throw new Error(`brought ${brought.join()} of ${expected.join()}`);
+    if (JSON.stringify(brought) !== JSON.stringify(whole)) {
+      throw new Error(`brought ${brought.join()} of ${expected.join()}`);
+    }
   }), { seed: 11, numRuns: 150 });
   t.pass();
 });

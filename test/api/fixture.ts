@@ -29,7 +29,9 @@ export function ref(resource: Resource, name: string, namespace?: string) {
 }
 
 /** An object of that kind, in namespace `default` where it has one. */
-export function manifest(resource: Resource, name: string, content: Record<string, unknown> = {}): KubeObject {
+export function manifest(
+  resource: Resource, name: string, content: Record<string, unknown> = {},
+): KubeObject {
   const { metadata, ...rest } = content as { metadata?: Record<string, unknown> };
   const home = resource.namespaced ? { namespace: 'default' } : {};
   return {
@@ -38,7 +40,9 @@ export function manifest(resource: Resource, name: string, content: Record<strin
   };
 }
 
-export function create(at: Rig, resource: Resource, name: string, content: Record<string, unknown> = {}): Answer {
+export function create(
+  at: Rig, resource: Resource, name: string, content: Record<string, unknown> = {},
+): Answer {
   const namespace = resource.namespaced ? 'default' : '';
   return at.ask({ verb: 'create', resource, namespace, body: manifest(resource, name, content) });
 }
@@ -81,23 +85,32 @@ export interface ClientRig extends Rig {
 }
 
 /** A client `agent` on node n1 with a fixed delay of 1 ms each way. */
-export function clientRig(options: WorldOptions = { seed: 1n }, client: ApiClient = { user: 'agent', node: 'n1' }): ClientRig {
+export function clientRig(
+  options: WorldOptions = { seed: 1n }, client: ApiClient = { user: 'agent', node: 'n1' },
+): ClientRig {
   const world = new World(options);
   const server = new ApiServer(world, { freeze: true });
   const path = new ApiPath(world);
   path.latency = { min: 1000, mean: 0 };
   const process = new Process(world, 'agent/n1', new MachineClock(world));
-  const kube = createSimKube(process, server, path, client);
+  const kube = createSimKube(process, { server, path }, client);
   const heard: string[] = [];
   const note = (text: string): void => { heard.push(`${Math.floor(world.now / 1000)} ${text}`); };
   return {
     world, server, path, process, kube, heard,
     ask: (request) => server.handle(request, 'tester'),
     request(request, label = request.verb) {
-      kube.request(request, (answer) => { note(`${label} ${answer.ok ? 'ok' : answer.error.kind}`); });
+      kube.request(
+        request, (answer) => { note(`${label} ${answer.ok ? 'ok' : answer.error.kind}`); },
+      );
     },
     watch(resource, resourceVersion, labelSelector) {
-      const scope = { resource, namespace: '', resourceVersion, ...(labelSelector !== undefined && { labelSelector }) };
+      const scope = {
+        resource,
+        namespace: '',
+        resourceVersion,
+        ...(labelSelector !== undefined && { labelSelector }),
+      };
       return kube.watch(scope, {
         event: (event) => { note(eventText(event)); },
         end: (error) => { note(`end ${error?.kind ?? 'in order'}`); },

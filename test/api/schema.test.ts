@@ -19,15 +19,21 @@ const {
 } = resources;
 
 const admits = test.macro({
-  exec: (t, resource: Resource, spec: unknown) => { t.deepEqual(validateObject(object(resource, spec)), []); },
-  title: (_, resource: Resource, spec: unknown) => `A10: ${resource.kind} ${JSON.stringify(spec)} is admitted`,
+  exec: (t, resource: Resource, spec: unknown) => {
+    t.deepEqual(validateObject(object(resource, spec)), []);
+  },
+  title: (
+    _, resource: Resource, spec: unknown,
+  ) => `A10: ${resource.kind} ${JSON.stringify(spec)} is admitted`,
 });
 
 const refuses = test.macro({
   exec: (t, resource: Resource, spec: unknown, paths: readonly string[]) => {
     t.deepEqual(validateObject(object(resource, spec)).map((fault) => fault.path), paths);
   },
-  title: (_, resource: Resource, spec: unknown, paths: readonly string[]) => `A10: ${resource.kind} ${JSON.stringify(spec)} is refused at ${paths.join()}`,
+  title: (
+    _, resource: Resource, spec: unknown, paths: readonly string[],
+  ) => `A10: ${resource.kind} ${JSON.stringify(spec)} is refused at ${paths.join()}`,
 });
 
 // lb-ipam.md 2.1: admission rejects only what can never work.
@@ -108,7 +114,9 @@ test(refuses, bgpPeerConfigs, { transport: { peerPort: 0 } }, ['spec.transport.p
 test(refuses, bgpPeerConfigs, { families: [{ afi: 'ipv4' }] }, ['spec.families[0].safi']);
 test(refuses, bgpPeerConfigs, { families: [{ afi: 'ipx', safi: 'unicast' }] }, ['spec.families[0].afi']);
 
-const advert = (more: Record<string, unknown>) => ({ advertisements: [{ advertisementType: 'PodCIDR', ...more }] });
+const advert = (
+  more: Record<string, unknown>,
+) => ({ advertisements: [{ advertisementType: 'PodCIDR', ...more }] });
 const community = (communities: Record<string, unknown>) => advert({ attributes: { communities } });
 
 // bgp.md 2.3
@@ -136,7 +144,10 @@ test(refuses, bgpNodeConfigOverrides, instance({ routerID: 'fd00::1' }), ['spec.
 test(refuses, bgpNodeConfigOverrides, peer({ localAddress: '10.0.0.1/24' }), ['spec.bgpInstances[0].peers[0].localAddress']);
 test(admits, bgpNodeConfigs, instance({ localASN: 64_512, peers: [{ name: 'tor', peerAddress: '10.0.0.1' }] }));
 test(refuses, bgpNodeConfigs, { bgpInstances: [] }, ['spec.bgpInstances']);
-const router = (more: Record<string, unknown>) => ({ virtualRouters: [{ localASN: 0, neighbors: [{ peerAddress: '10.0.0.1/32', peerASN: 1, ...more }] }] });
+const router = (more: Record<string, unknown>) => {
+  const neighbour = { peerAddress: '10.0.0.1/32', peerASN: 1, ...more };
+  return { virtualRouters: [{ localASN: 0, neighbors: [neighbour] }] };
+};
 test(admits, bgpPeeringPolicies, router({}));
 test(refuses, bgpPeeringPolicies, { virtualRouters: [] }, ['spec.virtualRouters']);
 test(refuses, bgpPeeringPolicies, { virtualRouters: [{ localASN: 1, neighbors: [] }] }, ['spec.virtualRouters[0].neighbors']);
@@ -145,13 +156,25 @@ test(refuses, bgpPeeringPolicies, router({ holdTimeSeconds: 9, keepAliveTimeSeco
 
 test('A10: a version that is not served is refused by name', (t) => {
   t.deepEqual(validateObject({ ...object(pools, {}), apiVersion: 'cilium.io/v2alpha1' }), []);
-  t.deepEqual(validateObject({ ...object(pools, {}), apiVersion: 'cilium.io/v3' }).map((fault) => fault.path), ['apiVersion']);
-  t.deepEqual(validateObject({ ...object(l2Policies, {}), apiVersion: 'cilium.io/v2' }).map((fault) => fault.path), ['apiVersion']);
+  t.deepEqual(
+    validateObject({ ...object(pools, {}), apiVersion: 'cilium.io/v3' }).map((fault) => fault.path),
+    ['apiVersion'],
+  );
+  t.deepEqual(
+    validateObject({ ...object(l2Policies, {}), apiVersion: 'cilium.io/v2' }).map(
+      (fault) => fault.path,
+    ),
+    ['apiVersion'],
+  );
 });
 
 test('A10: unknown fields are listed with their paths, and pruned', (t) => {
-  const odd = object(pools, { blocks: [{ cidr: '10.0.0.0/24', prio: 1 }], weight: 2 }, { extra: true });
-  t.deepEqual(unknownFields(odd).map((fault) => fault.path), ['extra', 'spec.blocks[0].prio', 'spec.weight']);
+  const odd = object(
+    pools, { blocks: [{ cidr: '10.0.0.0/24', prio: 1 }], weight: 2 }, { extra: true },
+  );
+  t.deepEqual(
+    unknownFields(odd).map((fault) => fault.path), ['extra', 'spec.blocks[0].prio', 'spec.weight'],
+  );
   t.deepEqual(prune(odd), object(pools, { blocks: [{ cidr: '10.0.0.0/24' }] }));
   t.deepEqual(unknownFields(prune(odd)), []);
 });
@@ -159,9 +182,18 @@ test('A10: unknown fields are listed with their paths, and pruned', (t) => {
 test('A12: defaults fill what is absent, at any depth, and nothing else', (t) => {
   t.deepEqual(defaultObject(object(pools, {})), object(pools, { disabled: false }));
   const cluster = object(bgpClusterConfigs, peer({ peerAddress: '10.0.0.1' }));
-  t.deepEqual(defaultObject(cluster), object(bgpClusterConfigs, peer({ peerAddress: '10.0.0.1', peerASN: 0 })));
+  t.deepEqual(
+    defaultObject(cluster),
+    object(bgpClusterConfigs, peer({ peerAddress: '10.0.0.1', peerASN: 0 })),
+  );
   const restart = object(bgpPeerConfigs, { ebgpMultihop: 2, gracefulRestart: { enabled: true } });
-  t.deepEqual(defaultObject(restart), object(bgpPeerConfigs, { ebgpMultihop: 2, gracefulRestart: { enabled: true, restartTimeSeconds: 120 } }));
+  t.deepEqual(
+    defaultObject(restart),
+    object(
+      bgpPeerConfigs,
+      { ebgpMultihop: 2, gracefulRestart: { enabled: true, restartTimeSeconds: 120 } },
+    ),
+  );
   const service = { apiVersion: 'v1', kind: 'Service', metadata: {} };
   t.is(defaultObject(service), service);
 });
@@ -172,12 +204,17 @@ test('every kind of our group has a schema whose names agree with the resource',
   for (const resource of ours) {
     const schema = schemaOf(resource.group, resource.kind);
     t.is(schema?.plural, resource.plural);
-    t.is(schema?.versions.find((version) => version.stored)?.name, resource.version as 'v2' | 'v2alpha1');
+    t.is(
+      schema?.versions.find((version) => version.stored)?.name,
+      resource.version as 'v2' | 'v2alpha1',
+    );
   }
 });
 
 const shortNames = test.macro({
-  exec: (t, kind: string, names: string) => { t.is(schemaOf('cilium.io', kind)?.shortNames.join(), names); },
+  exec: (t, kind: string, names: string) => {
+    t.is(schemaOf('cilium.io', kind)?.shortNames.join(), names);
+  },
   title: (_, kind: string, names: string) => `${kind} is also called ${names}`,
 });
 test(shortNames, 'CiliumLoadBalancerIPPool', 'ippools,ippool,lbippool,lbippools');
@@ -191,7 +228,9 @@ test(shortNames, 'CiliumBGPPeeringPolicy', 'bgpp');
 
 function everySchema(schema: Schema, visit: (schema: Schema) => void): void {
   visit(schema);
-  if (schema.type === 'object') for (const below of Object.values(schema.properties)) everySchema(below, visit);
+  if (schema.type === 'object') {
+    for (const below of Object.values(schema.properties)) everySchema(below, visit);
+  }
   if (schema.type === 'list') everySchema(schema.items, visit);
   if (schema.type === 'map') everySchema(schema.values, visit);
 }
@@ -201,23 +240,34 @@ test('required fields, list keys and defaults of every schema name fields that i
     for (const root of [kind.spec, kind.status]) {
       if (root === undefined) continue;
       everySchema(root, (schema) => {
-        if (schema.type === 'object') for (const name of schema.required) t.truthy(schema.properties[name], `${kind.kind} ${name}`);
+        if (schema.type === 'object') {
+          for (const name of schema.required) t.truthy(
+            schema.properties[name], `${kind.kind} ${name}`,
+          );
+        }
         if (schema.type !== 'list' || schema.listType !== 'map') return;
         t.true(schema.keys.length > 0);
-        for (const key of schema.keys) t.true(schema.items.type === 'object' && key in schema.items.properties, `${kind.kind} ${key}`);
+        for (const key of schema.keys) t.true(
+          schema.items.type === 'object' && key in schema.items.properties, `${kind.kind} ${key}`,
+        );
       });
     }
   }
 });
 
 test('property: judging, defaulting and pruning end for any JSON, and pruned objects prune to themselves', (t) => {
-  fc.assert(fc.property(fc.constantFrom(...Object.values(resources)), fc.jsonValue(), fc.jsonValue(), (resource, spec, status) => {
+  const kinds = fc.constantFrom(...Object.values(resources));
+  fc.assert(fc.property(kinds, fc.jsonValue(), fc.jsonValue(), (resource, spec, status) => {
     const some = object(resource, spec, { status });
     const faults = validateObject(some);
-    if (faults.some((fault) => fault.path === '' || fault.message === '')) throw new Error('a fault without place or words');
+    if (faults.some((fault) => fault.path === '' || fault.message === '')) {
+      throw new Error('a fault without place or words');
+    }
     const pruned = prune(defaultObject(some));
     if (prune(pruned) !== pruned) throw new Error('pruned twice');
-    if (faults.length === 0 && validateObject(pruned).length > 0) throw new Error('defaults made it invalid');
+    if (faults.length === 0 && validateObject(pruned).length > 0) {
+      throw new Error('defaults made it invalid');
+    }
   }), { seed: 3, numRuns: 500 });
   t.pass();
 });

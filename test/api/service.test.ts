@@ -7,7 +7,9 @@ const dual = { serviceCidrs: ['10.96.0.0/16', 'fd00:10:96::/112'] };
 const settles = test.macro({
   exec: (t, _: string, spec: Record<string, unknown>, expected: Record<string, unknown>) => {
     const made = objectIn(service(rig(dual), 'web', spec));
-    for (const [field, value] of Object.entries(expected)) t.deepEqual(made['spec'][field], value, field);
+    for (const [field, value] of Object.entries(expected)) t.deepEqual(
+      made['spec'][field], value, field,
+    );
   },
   title: (_, claim: string) => `A16: ${claim}`,
 });
@@ -41,9 +43,18 @@ test(settles, 'an ExternalName has no address', { type: 'ExternalName', external
 const refuses = test.macro({
   exec: (t, _: string, spec: Record<string, unknown>, path: string) => {
     const at = rig({ serviceCidrs: ['10.96.0.0/16'] });
-    objectIn(service(at, 'first', { type: 'NodePort', clusterIP: '10.96.0.10', ports: [{ port: 80, nodePort: 30_080 }] }));
+    objectIn(
+      service(
+        at,
+        'first',
+        { type: 'NodePort', clusterIP: '10.96.0.10', ports: [{ port: 80, nodePort: 30_080 }] },
+      ),
+    );
     const { version } = at.server;
-    t.regex(verdict(service(at, 'second', spec)), new RegExp(`^invalid: .*${path.replaceAll(/[[\]]/g, '\\$&')}:`));
+    t.regex(
+      verdict(service(at, 'second', spec)),
+      new RegExp(`^invalid: .*${path.replaceAll(/[[\]]/g, '\\$&')}:`),
+    );
     t.is(at.server.version, version);
   },
   title: (_, claim: string) => `A16: ${claim} is refused and leaves nothing behind`,
@@ -113,10 +124,15 @@ test('A16: TCP and UDP of one Service port share their node port', (t) => {
 
 test('A16: Local load balancers get a health-check port and give it back', (t) => {
   const at = rig();
-  const port = objectIn(service(at, 'web', { type: 'LoadBalancer', externalTrafficPolicy: 'Local' }))['spec'].healthCheckNodePort;
+  const local = { type: 'LoadBalancer', externalTrafficPolicy: 'Local' };
+  const made = objectIn(service(at, 'web', local));
+  const port = made['spec'].healthCheckNodePort;
   t.true(port >= 30_000);
-  t.is(objectIn(change(at, { spec: { externalTrafficPolicy: 'Cluster' } }))['spec'].healthCheckNodePort, undefined);
-  t.is(verdict(service(at, 'other', { type: 'NodePort', ports: [{ port: 1, nodePort: port }] })), 'ok');
+  const after = objectIn(change(at, { spec: { externalTrafficPolicy: 'Cluster' } }));
+  t.is(after['spec'].healthCheckNodePort, undefined);
+  t.is(
+    verdict(service(at, 'other', { type: 'NodePort', ports: [{ port: 1, nodePort: port }] })), 'ok',
+  );
 });
 
 test('A16: a PUT without addresses and node ports keeps them', (t) => {
@@ -132,7 +148,12 @@ test('A16: a PUT without addresses and node ports keeps them', (t) => {
 test('A16: a change to ClusterIP drops what only a load balancer has', (t) => {
   const at = rig();
   service(at, 'web', { type: 'LoadBalancer', loadBalancerClass: 'example.org/lb' });
-  at.ask({ verb: 'patch', ref: ref(services, 'web'), subresource: 'status', body: { status: { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } } } });
+  at.ask({
+    verb: 'patch',
+    ref: ref(services, 'web'),
+    subresource: 'status',
+    body: { status: { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } } },
+  });
   const after = objectIn(change(at, { spec: { type: 'ClusterIP' } }));
   t.is(after['spec'].loadBalancerClass, undefined);
   t.is(after['spec'].allocateLoadBalancerNodePorts, undefined);
@@ -143,9 +164,15 @@ test('A16: a change to ClusterIP drops what only a load balancer has', (t) => {
 test('A16: the class of a load balancer may not change, nor the first cluster IP', (t) => {
   const at = rig();
   service(at, 'web', { type: 'LoadBalancer', loadBalancerClass: 'example.org/lb' });
-  t.regex(verdict(change(at, { spec: { loadBalancerClass: 'example.org/other' } })), /loadBalancerClass: .*may not change once set/);
+  t.regex(
+    verdict(change(at, { spec: { loadBalancerClass: 'example.org/other' } })),
+    /loadBalancerClass: .*may not change once set/,
+  );
   t.regex(verdict(change(at, { spec: { loadBalancerClass: null } })), /may not change once set/);
-  t.regex(verdict(change(at, { spec: { clusterIP: '10.96.9.9', clusterIPs: ['10.96.9.9'] } })), /clusterIPs\[0\]: .*may not change once set/);
+  t.regex(
+    verdict(change(at, { spec: { clusterIP: '10.96.9.9', clusterIPs: ['10.96.9.9'] } })),
+    /clusterIPs\[0\]: .*may not change once set/,
+  );
 });
 
 test('A16: a Service that becomes dual stack keeps its first address', (t) => {
@@ -154,14 +181,20 @@ test('A16: a Service that becomes dual stack keeps its first address', (t) => {
   const after = objectIn(change(at, { spec: { ipFamilyPolicy: 'RequireDualStack' } }))['spec'];
   t.is(after.clusterIPs[0], first);
   t.is(after.clusterIPs.length, 2);
-  const back = objectIn(change(at, { spec: { ipFamilyPolicy: 'SingleStack', ipFamilies: ['IPv4'], clusterIPs: [first] } }))['spec'];
+  const back = objectIn(
+    change(
+      at, { spec: { ipFamilyPolicy: 'SingleStack', ipFamilies: ['IPv4'], clusterIPs: [first] } },
+    ),
+  )['spec'];
   t.deepEqual(back.clusterIPs, [first]);
 });
 
 test('A16: a dry run shows the allocation and keeps nothing', (t) => {
   const at = rig();
   const body = { metadata: { name: 'web' }, spec: { ports: [{ port: 80 }] } };
-  const shown = at.server.handle({ verb: 'create', resource: services, namespace: 'default', body }, 'tester', { dryRun: true });
+  const shown = at.server.handle(
+    { verb: 'create', resource: services, namespace: 'default', body }, 'tester', { dryRun: true },
+  );
   t.regex(objectIn(shown)['spec'].clusterIP, /^10\.96\./);
   t.is(at.server.get(services, 'default', 'web'), undefined);
 });
@@ -173,12 +206,30 @@ test('the ingress of a Service defaults ipMode, leaves out empty lists and is fo
   const write = (name: string, status: unknown) => at.ask({
     verb: 'patch', ref: ref(services, name), subresource: 'status', body: { status } as never,
   });
-  const shown = objectIn(write('web', { loadBalancer: { ingress: [{ ip: '192.0.2.1' }, { hostname: 'a.example' }] } }));
-  t.deepEqual(shown['status'].loadBalancer.ingress, [{ ip: '192.0.2.1', ipMode: 'VIP' }, { hostname: 'a.example' }]);
-  t.deepEqual(objectIn(write('web', { loadBalancer: { ingress: [] } }))['status'], { loadBalancer: {} });
-  t.regex(verdict(write('inner', { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } })), /may only be used when `spec.type` is "LoadBalancer"/);
-  t.regex(verdict(write('web', { loadBalancer: { ingress: [{ ip: '192.0.2.1.1' }] } })), /must be a valid IP address/);
-  t.regex(verdict(write('web', { conditions: [{ type: 'A', status: 'Maybe' }] })), /conditions\[0\]\.status/);
+  const shown = objectIn(
+    write('web', { loadBalancer: { ingress: [{ ip: '192.0.2.1' }, { hostname: 'a.example' }] } }),
+  );
+  t.deepEqual(
+    shown['status'].loadBalancer.ingress,
+    [{ ip: '192.0.2.1', ipMode: 'VIP' }, { hostname: 'a.example' }],
+  );
+  t.deepEqual(
+    objectIn(write('web', { loadBalancer: { ingress: [] } }))['status'], { loadBalancer: {} },
+  );
+  t.regex(
+    verdict(write('inner', { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } })),
+    /may only be used when `spec.type` is "LoadBalancer"/,
+  );
+  t.regex(
+    verdict(write('web', { loadBalancer: { ingress: [{ ip: '192.0.2.1.1' }] } })),
+    /must be a valid IP address/,
+  );
+  t.regex(
+    verdict(write('web', { conditions: [{ type: 'A', status: 'Maybe' }] })),
+    /conditions\[0\]\.status/,
+  );
   t.is(objectIn(write('web', { loadBalancer: null })).metadata?.['generation'], undefined);
-  t.deepEqual(at.server.list(resources.services).map((found) => found.metadata?.name), ['inner', 'web']);
+  t.deepEqual(
+    at.server.list(resources.services).map((found) => found.metadata?.name), ['inner', 'web'],
+  );
 });

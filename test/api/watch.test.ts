@@ -2,9 +2,13 @@ import test from 'ava';
 import fc from 'fast-check';
 import type { KubeObject, WatchEvent } from '../../kube/port.ts';
 import { resources } from '../../kube/resource.ts';
-import { create, eventText, leases, objectIn, passTo, ref, rig, verdict, type Rig } from './fixture.ts';
+import {
+  create, eventText, leases, objectIn, passTo, ref, rig, verdict, type Rig,
+} from './fixture.ts';
 
-function watch(at: Rig, resourceVersion: string, more: { labelSelector?: string; namespace?: string } = {}) {
+function watch(
+  at: Rig, resourceVersion: string, more: { labelSelector?: string; namespace?: string } = {},
+) {
   const heard: string[] = [];
   const { namespace = '', labelSelector } = more;
   const opened = at.server.watch(
@@ -15,7 +19,9 @@ function watch(at: Rig, resourceVersion: string, more: { labelSelector?: string;
 }
 
 function label(at: Rig, name: string, labels: Record<string, string | null>) {
-  return objectIn(at.ask({ verb: 'patch', ref: ref(leases, name), body: { metadata: { labels } } }));
+  return objectIn(
+    at.ask({ verb: 'patch', ref: ref(leases, name), body: { metadata: { labels } } }),
+  );
 }
 
 test('A2: a list carries the version of its snapshot, and a version ahead of the server is answered 504', (t) => {
@@ -23,7 +29,9 @@ test('A2: a list carries the version of its snapshot, and a version ahead of the
   create(at, leases, 'b');
   create(at, leases, 'a');
   const list = (resourceVersion?: string) => at.ask({
-    verb: 'list', resource: leases, namespace: '', options: resourceVersion === undefined ? {} : { resourceVersion },
+    verb: 'list', resource: leases, namespace: '', options: resourceVersion === undefined
+      ? {}
+      : { resourceVersion },
   });
   const answer = list();
   if (!answer.ok || answer.value.kind !== 'list') return t.fail();
@@ -42,10 +50,17 @@ test('A2: a stale list shows the past, at the version of the past', (t) => {
   at.ask({ verb: 'patch', ref: ref(leases, 'a'), body: { spec: { holderIdentity: 'new' } } });
   at.ask({ verb: 'delete', ref: ref(leases, 'gone') });
   create(at, leases, 'late');
-  const request = { verb: 'list', resource: leases, namespace: '', options: { resourceVersion: '0' } } as const;
+  const request = {
+    verb: 'list', resource: leases, namespace: '', options: { resourceVersion: '0' },
+  } as const;
   const answer = at.server.staleList(request, 4_000_000);
   if (!answer.ok || answer.value.kind !== 'list') return t.fail();
-  t.deepEqual(answer.value.items.map((item) => `${item.metadata?.name} ${String((item['spec'] as any)?.holderIdentity)}`), ['a old', 'gone undefined']);
+  t.deepEqual(
+    answer.value.items.map(
+      (item) => `${item.metadata?.name} ${String((item['spec'] as any)?.holderIdentity)}`,
+    ),
+    ['a old', 'gone undefined'],
+  );
   t.is(answer.value.resourceVersion, String(version));
 });
 
@@ -64,7 +79,9 @@ test('A3: without a version, and with 0, a watch begins with what there is', (t)
   const at = rig();
   create(at, leases, 'b');
   create(at, leases, 'a');
-  for (const version of ['', '0']) t.deepEqual(watch(at, version).heard.map((text) => text.split('@')[0]), ['ADDED a', 'ADDED b']);
+  for (const version of ['', '0']) t.deepEqual(
+    watch(at, version).heard.map((text) => text.split('@')[0]), ['ADDED a', 'ADDED b'],
+  );
 });
 
 test('A3: a change of selector match is ADDED or DELETED, from history and live alike', (t) => {
@@ -79,26 +96,40 @@ test('A3: a change of selector match is ADDED or DELETED, from history and live 
   at.ask({ verb: 'delete', ref: ref(leases, 'a') });
   const expected = [`ADDED a@${last - 1}`, `MODIFIED a@${last}`, `DELETED a@${last + 1}`];
   t.deepEqual(live.heard, expected);
-  t.deepEqual(watch(at, from, { labelSelector: 'fairlead.dev/l2 in (session, lock)' }).heard, expected);
+  t.deepEqual(
+    watch(at, from, { labelSelector: 'fairlead.dev/l2 in (session, lock)' }).heard, expected,
+  );
 });
 
 test('A3: what leaves the selector is shown as it last matched', (t) => {
   const at = rig();
   create(at, leases, 'a', { metadata: { labels: { in: 'yes' } } });
   const seen: WatchEvent[] = [];
-  const request = { resource: leases, namespace: '', labelSelector: 'in=yes', resourceVersion: String(at.server.version) };
+  const request = {
+    resource: leases,
+    namespace: '',
+    labelSelector: 'in=yes',
+    resourceVersion: String(at.server.version),
+  };
   at.server.watch(request, { event: (event) => { seen.push(event); }, end: () => undefined });
   label(at, 'a', { in: 'no' });
-  t.deepEqual(seen.map((event) => event.type === 'BOOKMARK' ? [] : (event.object.metadata as any).labels), [{ in: 'yes' }]);
+  t.deepEqual(
+    seen.map((event) => event.type === 'BOOKMARK' ? [] : (event.object.metadata as any).labels),
+    [{ in: 'yes' }],
+  );
 });
 
 test('A3: a watch of one namespace hears nothing of another, and a cancelled one nothing at all', (t) => {
   const at = rig();
   const inside = watch(at, String(at.server.version), { namespace: 'kube-system' });
   create(at, leases, 'a');
-  at.ask({ verb: 'create', resource: leases, namespace: 'kube-system', body: { metadata: { name: 'b' } } });
+  at.ask({
+    verb: 'create', resource: leases, namespace: 'kube-system', body: { metadata: { name: 'b' } },
+  });
   if ('cancel' in inside.opened) inside.opened.cancel();
-  at.ask({ verb: 'create', resource: leases, namespace: 'kube-system', body: { metadata: { name: 'c' } } });
+  at.ask({
+    verb: 'create', resource: leases, namespace: 'kube-system', body: { metadata: { name: 'c' } },
+  });
   t.deepEqual(inside.heard.map((text) => text.split('@')[0]), ['ADDED b']);
 });
 
@@ -108,7 +139,13 @@ test('A5: the watch cache keeps 75 s, and at least 100 events', (t) => {
   const from = at.server.version;
   const write = (count: number): void => {
     for (let index = 0; index < count; index += 1) {
-      objectIn(at.ask({ verb: 'patch', ref: ref(leases, 'a'), body: { spec: { holderIdentity: `${at.server.version}` } } }));
+      objectIn(
+        at.ask({
+          verb: 'patch',
+          ref: ref(leases, 'a'),
+          body: { spec: { holderIdentity: `${at.server.version}` } },
+        }),
+      );
     }
   };
   const opens = (version: number): boolean => 'cancel' in watch(at, String(version)).opened;
@@ -140,7 +177,14 @@ test('A5: after a compaction older versions are 410 and the present one is not',
 for (const selector of ['a in', 'a==b==c', '(a)', 'a in (b', 'a=b,']) {
   test(`A15: selector '${selector}' is a bad request for lists and watches`, (t) => {
     const at = rig();
-    t.regex(verdict(at.ask({ verb: 'list', resource: leases, namespace: '', options: { labelSelector: selector } })), /^invalid: unable to parse/);
+    t.regex(
+      verdict(
+        at.ask({
+          verb: 'list', resource: leases, namespace: '', options: { labelSelector: selector },
+        }),
+      ),
+      /^invalid: unable to parse/,
+    );
     t.like(watch(at, '0', { labelSelector: selector }).opened, { kind: 'invalid' });
   });
 }
@@ -179,16 +223,37 @@ const step = fc.record({
   value: fc.constantFrom('x', 'y', 'z'),
 });
 
-function act(at: Rig, { name, namespace, act: what, value }: { name: string; namespace: string; act: string; value: string }): void {
+function act(
+  at: Rig,
+  { name, namespace, act: what, value }: {
+    name: string;
+    namespace: string;
+    act: string;
+    value: string;
+  },
+): void {
   const at_ = { resource: leases, namespace, name };
-  if (what === 'create') at.ask({ verb: 'create', resource: leases, namespace, body: { metadata: { name, labels: { v: value } } } });
-  if (what === 'update') at.ask({ verb: 'patch', ref: at_, body: { spec: { holderIdentity: value } } });
-  if (what === 'label') at.ask({ verb: 'patch', ref: at_, body: { metadata: { labels: { v: value } } } });
+  if (what === 'create') {
+    at.ask({
+      verb: 'create',
+      resource: leases,
+      namespace,
+      body: { metadata: { name, labels: { v: value } } },
+    });
+  }
+  if (what === 'update') {
+    at.ask({ verb: 'patch', ref: at_, body: { spec: { holderIdentity: value } } });
+  }
+  if (what === 'label') {
+    at.ask({ verb: 'patch', ref: at_, body: { metadata: { labels: { v: value } } } });
+  }
   if (what === 'delete') at.ask({ verb: 'delete', ref: at_ });
 }
 
 test('property: whatever was written, a list and the events after it make the present list', (t) => {
-  fc.assert(fc.property(fc.array(step, { maxLength: 40 }), fc.constantFrom(undefined, 'v=x', 'v!=x', '!v'), (history, labelSelector) => {
+  const histories = fc.array(step, { maxLength: 40 });
+  const selectors = fc.constantFrom(undefined, 'v=x', 'v!=x', '!v');
+  fc.assert(fc.property(histories, selectors, (history, labelSelector) => {
     const at = rig();
     const options = labelSelector === undefined ? {} : { labelSelector };
     const list = (): { items: readonly KubeObject[]; resourceVersion: string } => {
@@ -196,7 +261,7 @@ test('property: whatever was written, a list and the events after it make the pr
       if (!answer.ok || answer.value.kind !== 'list') throw new Error('a list was asked for');
       return answer.value;
     };
-    const key = (object: KubeObject): string => `${object.metadata?.namespace}/${object.metadata?.name}`;
+    const key = ({ metadata }: KubeObject): string => `${metadata?.namespace}/${metadata?.name}`;
     const snapshots = [list()];
     for (const one of history) {
       act(at, one);
@@ -212,14 +277,20 @@ test('property: whatever was written, a list and the events after it make the pr
           const version = Number(event.object.metadata?.resourceVersion);
           if (version <= last) throw new Error('versions only grow');
           last = version;
-          if ((event.type === 'ADDED') === rows.has(key(event.object))) throw new Error(`${event.type} of ${key(event.object)} is out of place`);
+          if ((event.type === 'ADDED') === rows.has(key(event.object))) {
+            throw new Error(`${event.type} of ${key(event.object)} is out of place`);
+          }
           if (event.type === 'DELETED') rows.delete(key(event.object));
           else rows.set(key(event.object), event.object);
         },
         end: () => undefined,
       });
-      const replayed = [...rows].sort(([left], [right]) => left < right ? -1 : 1).map(([, row]) => JSON.stringify(row));
-      if (JSON.stringify(replayed) !== JSON.stringify(present)) throw new Error('the replay differs');
+      const replayed = [...rows].sort(([left], [right]) => left < right ? -1 : 1).map(
+        ([, row]) => JSON.stringify(row),
+      );
+      if (JSON.stringify(replayed) !== JSON.stringify(present)) {
+        throw new Error('the replay differs');
+      }
     }
   }), { seed: 5, numRuns: 150 });
   t.pass();

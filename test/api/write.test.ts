@@ -1,6 +1,8 @@
 import test from 'ava';
 import { resources, type Resource } from '../../kube/resource.ts';
-import { create, leases, manifest, objectIn, passTo, ref, rig, service, services, verdict, type Rig } from './fixture.ts';
+import {
+  create, leases, manifest, objectIn, ref, rig, service, services, verdict, type Rig,
+} from './fixture.ts';
 import type { KubeObject } from '../../kube/port.ts';
 
 const pools = resources.pools;
@@ -8,12 +10,18 @@ const holder = (name: string) => ({ spec: { holderIdentity: name } });
 
 function put(at: Rig, resource: Resource, body: KubeObject, subresource?: 'status') {
   const name = body.metadata?.name ?? '';
-  return at.ask({ verb: 'update', ref: ref(resource, name), body, ...(subresource !== undefined && { subresource }) });
+  return at.ask({
+    verb: 'update',
+    ref: ref(resource, name),
+    body,
+    ...(subresource !== undefined && { subresource }),
+  });
 }
 
 function merge(at: Rig, resource: Resource, name: string, body: unknown, subresource?: 'status') {
   return at.ask({
-    verb: 'patch', ref: ref(resource, name), body: body as never, ...(subresource !== undefined && { subresource }),
+    verb: 'patch', ref: ref(resource, name), body: body as never,
+    ...(subresource !== undefined && { subresource }),
   });
 }
 
@@ -24,11 +32,19 @@ test('A1: each write takes the next version; one that changes nothing takes none
   const made = objectIn(create(at, leases, 'a', holder('x')));
   const { version } = at.server;
   t.is(made.metadata?.resourceVersion, String(version));
-  t.is(objectIn(put(at, leases, { ...made, ...holder('x') })), at.server.get(leases, 'default', 'a')!);
+  t.is(
+    objectIn(put(at, leases, { ...made, ...holder('x') })), at.server.get(leases, 'default', 'a')!,
+  );
   t.is(objectIn(merge(at, leases, 'a', {})), at.server.get(leases, 'default', 'a')!);
-  t.is(objectIn(merge(at, leases, 'a', { metadata: { labels: {} } })), at.server.get(leases, 'default', 'a')!);
+  t.is(
+    objectIn(merge(at, leases, 'a', { metadata: { labels: {} } })),
+    at.server.get(leases, 'default', 'a')!,
+  );
   t.is(at.server.version, version);
-  t.is(objectIn(put(at, leases, { ...made, ...holder('y') })).metadata?.resourceVersion, String(version + 1));
+  t.is(
+    objectIn(put(at, leases, { ...made, ...holder('y') })).metadata?.resourceVersion,
+    String(version + 1),
+  );
   t.deepEqual(events, ['ADDED', 'MODIFIED']);
 });
 
@@ -37,7 +53,9 @@ test('A1: a write that only defaulting differs from takes no version', (t) => {
   service(at, 'web', { type: 'LoadBalancer' });
   create(at, pools, 'lan', { spec: { blocks: [{ cidr: '192.0.2.0/24' }] } });
   const { version } = at.server;
-  const bare = { ...manifest(services, 'web'), spec: { type: 'LoadBalancer', ports: [{ port: 80 }] } };
+  const bare = {
+    ...manifest(services, 'web'), spec: { type: 'LoadBalancer', ports: [{ port: 80 }] },
+  };
   t.is(verdict(put(at, services, bare)), 'ok');
   t.is(verdict(merge(at, pools, 'lan', { spec: { disabled: null } })), 'ok');
   t.is(at.server.version, version);
@@ -45,13 +63,17 @@ test('A1: a write that only defaulting differs from takes no version', (t) => {
 
 test('A1: versions may leave gaps, and never go back', (t) => {
   const at = rig({ gappyVersions: true });
-  const versions = ['a', 'b', 'c'].map((name) => Number(objectIn(create(at, leases, name)).metadata?.resourceVersion));
+  const versions = ['a', 'b', 'c'].map(
+    (name) => Number(objectIn(create(at, leases, name)).metadata?.resourceVersion),
+  );
   t.deepEqual(versions, versions.toSorted((left, right) => left - right));
   t.true((versions[2] ?? 0) - (versions[0] ?? 0) > 2);
 });
 
 const meets = test.macro({
-  exec: (t, _: string, act: (at: Rig, made: KubeObject) => ReturnType<Rig['ask']>, expected: RegExp) => {
+  exec: (
+    t, _: string, act: (at: Rig, made: KubeObject) => ReturnType<Rig['ask']>, expected: RegExp,
+  ) => {
     const at = rig();
     const made = objectIn(create(at, leases, 'a', holder('x')));
     t.regex(verdict(act(at, made)), expected);
@@ -62,7 +84,7 @@ const meets = test.macro({
 test(meets, 'PUT with an old version is a conflict', (at, made) => {
   put(at, leases, { ...made, ...holder('y') });
   return put(at, leases, { ...made, ...holder('z') });
-}, /^conflict: Operation cannot be fulfilled on leases\.coordination\.k8s\.io "a": the object has been modified/);
+}, /^conflict: .* on leases\.coordination\.k8s\.io "a": the object has been modified/);
 test(meets, 'PUT of a Lease without version is invalid', (at) => put(at, leases, manifest(leases, 'a', holder('y'))), /^invalid: .*must be specified for an update/);
 test(meets, 'PATCH with an old version is a conflict', (at) => merge(at, leases, 'a', { metadata: { resourceVersion: '1' }, ...holder('y') }), /^conflict/);
 test(meets, 'PATCH without version succeeds', (at) => merge(at, leases, 'a', holder('y')), /^ok$/);
@@ -83,7 +105,9 @@ test(meets, 'PATCH of the absent is gone', (at) => merge(at, leases, 'b', {}), /
 test(meets, 'status of a kind without status is gone', (at) => merge(at, leases, 'a', {}, 'status'), /^gone/);
 test(meets, 'PUT of a Node without version is allowed', (at) => {
   create(at, resources.nodes, 'n1');
-  return put(at, resources.nodes, manifest(resources.nodes, 'n1', { spec: { unschedulable: true } }));
+  return put(
+    at, resources.nodes, manifest(resources.nodes, 'n1', { spec: { unschedulable: true } }),
+  );
 }, /^ok$/);
 test(meets, 'PUT of a custom resource without version is invalid', (at) => {
   create(at, pools, 'lan', { spec: {} });
@@ -96,7 +120,12 @@ const generation = (object: KubeObject): unknown => object.metadata?.['generatio
 test('A7: generation of a custom resource counts spec changes and the begin of deletion', (t) => {
   const at = rig();
   const spec = { blocks: [{ cidr: '192.0.2.0/24' }] };
-  t.is(generation(objectIn(create(at, pools, 'lan', { spec, metadata: { finalizers: ['example.org/hold'] } }))), 1);
+  t.is(
+    generation(
+      objectIn(create(at, pools, 'lan', { spec, metadata: { finalizers: ['example.org/hold'] } })),
+    ),
+    1,
+  );
   t.is(generation(objectIn(merge(at, pools, 'lan', { metadata: { labels: { a: 'b' } } }))), 1);
   t.is(generation(objectIn(merge(at, pools, 'lan', { status: { conditions: [] } }))), 1);
   t.is(generation(objectIn(merge(at, pools, 'lan', { spec: { disabled: true } }))), 2);
@@ -111,17 +140,38 @@ test('A7: Services, Nodes and Leases have no generation, Deployments and Endpoin
   create(at, resources.deployments, 'd', { spec: { selector: { matchLabels: { a: 'b' } } } });
   t.is(generation(objectIn(merge(at, resources.deployments, 'd', { spec: { replicas: 3 } }))), 2);
   create(at, resources.endpointSlices, 's', { addressType: 'IPv4', endpoints: [] });
-  t.is(generation(objectIn(merge(at, resources.endpointSlices, 's', { endpoints: [{ addresses: ['10.0.0.1'] }] }))), 2);
+  t.is(
+    generation(
+      objectIn(
+        merge(at, resources.endpointSlices, 's', { endpoints: [{ addresses: ['10.0.0.1'] }] }),
+      ),
+    ),
+    2,
+  );
 });
 
 test('A7: create drops status, the main endpoint ignores it, the status endpoint ignores the rest', (t) => {
   const at = rig();
-  const condition = { type: 'a/b', status: 'True', reason: 'r', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' };
+  const condition = {
+    type: 'a/b',
+    status: 'True',
+    reason: 'r',
+    message: '',
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+  };
   const status = { conditions: [condition] };
   const made = objectIn(create(at, pools, 'lan', { spec: {}, status }));
   t.is(made['status'], undefined);
   t.is(objectIn(merge(at, pools, 'lan', { status }))['status'], undefined);
-  const written = objectIn(merge(at, pools, 'lan', { status, spec: { disabled: true }, metadata: { labels: { a: 'b' } } }, 'status'));
+  const written = objectIn(
+    merge(
+      at,
+      pools,
+      'lan',
+      { status, spec: { disabled: true }, metadata: { labels: { a: 'b' } } },
+      'status',
+    ),
+  );
   t.deepEqual(written['status'], status);
   t.is(written['spec'].disabled, false);
   t.is(written.metadata?.['labels'], undefined);
@@ -130,7 +180,9 @@ test('A7: create drops status, the main endpoint ignores it, the status endpoint
 test('A8: a merge patch deletes by null and replaces lists whole', (t) => {
   const at = rig();
   create(at, resources.configMaps, 'c', { data: { a: '1', b: '2' }, list: [1, 2] });
-  const after = objectIn(merge(at, resources.configMaps, 'c', { data: { a: null, c: '3' }, list: [3] }));
+  const after = objectIn(
+    merge(at, resources.configMaps, 'c', { data: { a: null, c: '3' }, list: [3] }),
+  );
   t.deepEqual(after['data'], { b: '2', c: '3' });
   t.deepEqual(after['list'], [3]);
 });
@@ -139,11 +191,16 @@ const patches = test.macro({
   exec: (t, operations: unknown, expected: unknown) => {
     const at = rig();
     create(at, resources.configMaps, 'c', { data: { 'a/b': '1', list: ['x', 'y'] } });
-    const answer = at.ask({ verb: 'json-patch', ref: ref(resources.configMaps, 'c'), body: operations as never });
+    const answer = at.ask({
+      verb: 'json-patch', ref: ref(resources.configMaps, 'c'), body: operations as never,
+    });
     if (expected === undefined) t.regex(verdict(answer), /^invalid/);
     else t.deepEqual(objectIn(answer)['data'], expected);
   },
-  title: (_, operations: unknown, expected: unknown) => `A8: JSON patch ${JSON.stringify(operations)} ${expected === undefined ? 'is refused' : 'applies'}`,
+  title: (_, operations: unknown, expected: unknown) => {
+    const outcome = expected === undefined ? 'is refused' : 'applies';
+    return `A8: JSON patch ${JSON.stringify(operations)} ${outcome}`;
+  },
 });
 
 test(patches, [{ op: 'add', path: '/data/c', value: '3' }], { 'a/b': '1', list: ['x', 'y'], c: '3' });
@@ -161,98 +218,14 @@ test(patches, [{ op: 'add', path: 'data', value: 1 }], undefined);
 test(patches, [{ op: 'glue', path: '/data' }], undefined);
 test(patches, {}, undefined);
 
-test('A12: uid and name suffix are seeded, the creation time has whole seconds, all three are immutable', (t) => {
-  const make = (seed: bigint): KubeObject => {
-    const at = rig({}, seed);
-    passTo(at, 1_999_999);
-    return objectIn(at.ask({ verb: 'create', resource: leases, namespace: 'default', body: { metadata: { generateName: 'session-' } } }));
-  };
-  const made = make(7n);
-  t.deepEqual(made, make(7n));
-  t.not(made.metadata?.uid, make(8n).metadata?.uid);
-  t.regex(made.metadata?.uid ?? '', /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-  t.regex(made.metadata?.name ?? '', /^session-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
-  t.is(made.metadata?.['creationTimestamp'], '2026-01-01T00:00:01Z');
-  const at = rig();
-  create(at, leases, 'a');
-  const before: KubeObject | undefined = at.server.get(leases, 'default', 'a');
-  t.is<unknown, unknown>(objectIn(merge(at, leases, 'a', { metadata: { creationTimestamp: '1999-01-01T00:00:00Z', generation: 7, deletionTimestamp: '1999-01-01T00:00:00Z' } })), before);
-});
-
-test('A12: stringData of a Secret is stored encoded', (t) => {
-  const made = objectIn(create(rig(), resources.secrets, 's', { stringData: { password: 'corrëct-€🐴' } }));
-  t.deepEqual(made['data'], { password: Buffer.from('corrëct-€🐴').toString('base64') });
-  t.is(made['stringData'], undefined);
-  t.is(made['type'], 'Opaque');
-});
-
-test('A13: finalizers hold a deleted object until the last one goes', (t) => {
-  const at = rig();
-  const events: string[] = [];
-  at.server.subscribe(pools, (event) => { events.push(event.type); });
-  const made = objectIn(create(at, pools, 'lan', { spec: {}, metadata: { finalizers: ['example.org/a', 'example.org/b'] } }));
-  const deleted = objectIn(at.ask({ verb: 'delete', ref: ref(pools, 'lan') }));
-  t.is(deleted.metadata?.uid, made.metadata?.uid);
-  t.is(deleted.metadata?.['deletionTimestamp'], '2026-01-01T00:00:00Z');
-  t.is(verdict(at.ask({ verb: 'delete', ref: ref(pools, 'lan') })), 'ok');
-  t.regex(verdict(merge(at, pools, 'lan', { metadata: { finalizers: ['example.org/a', 'example.org/c'] } })), /no new finalizers/);
-  t.is(verdict(merge(at, pools, 'lan', { metadata: { finalizers: ['example.org/b'] } })), 'ok');
-  t.is(verdict(merge(at, pools, 'lan', { metadata: { finalizers: null } })), 'ok');
-  t.is(at.server.get(pools, '', 'lan'), undefined);
-  t.deepEqual(events, ['ADDED', 'MODIFIED', 'MODIFIED', 'DELETED']);
-});
-
-test('A13: a bound pod keeps its grace, which a second delete may only shorten', (t) => {
-  const at = rig();
-  const pods = resources.pods;
-  create(at, pods, 'bound', { spec: { nodeName: 'n1', terminationGracePeriodSeconds: 60 } });
-  create(at, pods, 'free', { spec: {} });
-  const remove = (name: string, gracePeriodSeconds?: number) => at.ask({
-    verb: 'delete', ref: ref(pods, name), ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
-  });
-  remove('free');
-  t.is(at.server.get(pods, 'default', 'free'), undefined);
-  t.is(objectIn(remove('bound')).metadata?.['deletionTimestamp'], '2026-01-01T00:01:00Z');
-  t.is(objectIn(remove('bound', 300)).metadata?.['deletionGracePeriodSeconds'], 60);
-  t.is(objectIn(remove('bound', 5)).metadata?.['deletionTimestamp'], '2026-01-01T00:00:05Z');
-  remove('bound', 0);
-  t.is(at.server.get(pods, 'default', 'bound'), undefined);
-});
-
-test('A13: nothing is created in a namespace that is missing or going, which goes when it is finalised', (t) => {
-  const at = rig();
-  const inside = (namespace: string) => verdict(at.ask({ verb: 'create', resource: leases, namespace, body: { metadata: { name: 'a' } } }));
-  t.regex(inside('media'), /^gone: namespaces "media" not found/);
-  create(at, resources.namespaces, 'media');
-  t.is(inside('media'), 'ok');
-  const going = objectIn(at.ask({ verb: 'delete', ref: ref(resources.namespaces, 'media') }));
-  t.is(going['status'].phase, 'Terminating');
-  t.regex(verdict(at.ask({ verb: 'create', resource: leases, namespace: 'media', body: { metadata: { name: 'b' } } })), /^denied: .*being terminated/);
-  merge(at, resources.namespaces, 'media', { spec: { finalizers: [] } });
-  t.is(at.server.get(resources.namespaces, '', 'media'), undefined);
-  t.deepEqual(at.server.list(resources.namespaces).map((found) => found.metadata?.name), ['default', 'kube-node-lease', 'kube-public', 'kube-system']);
-  t.regex(verdict(at.ask({ verb: 'delete', ref: ref(resources.namespaces, 'default') })), /^denied/);
-});
-
-test('A14: Events live for an hour after their last write', (t) => {
-  const at = rig();
-  const note = (name: string) => create(at, resources.events, name, { involvedObject: { namespace: 'default' }, count: 1 });
-  note('old');
-  note('kept');
-  passTo(at, 3_000_000_000);
-  merge(at, resources.events, 'kept', { count: 2 });
-  passTo(at, 3_601_000_000);
-  note('new');
-  t.deepEqual(at.server.list(resources.events).map((event) => event.metadata?.name), ['kept', 'new']);
-  t.regex(verdict(create(at, resources.events, 'lost', { involvedObject: { namespace: 'other' } })), /does not match event\.namespace/);
-});
-
 const refuses = test.macro({
   exec: (t, resource: Resource, name: string, content: Record<string, unknown>, path: string) => {
     const answer = create(rig(), resource, name, content);
     t.regex(verdict(answer), new RegExp(`^invalid: .*${path.replaceAll(/[[\]]/g, '\\$&')}:`));
   },
-  title: (_, resource: Resource, name: string, content: unknown, path: string) => `A10: ${resource.kind} ${name} ${JSON.stringify(content)} is refused at ${path}`,
+  title: (
+    _, resource: Resource, name: string, content: unknown, path: string,
+  ) => `A10: ${resource.kind} ${name} ${JSON.stringify(content)} is refused at ${path}`,
 });
 
 test(refuses, leases, 'Upper', {}, 'metadata.name');
@@ -278,39 +251,14 @@ test(refuses, resources.deployments, 'a', { spec: {} }, 'spec.selector');
 test('A10: what is immutable stays', (t) => {
   const at = rig();
   create(at, resources.endpointSlices, 's', { addressType: 'IPv4' });
-  t.regex(verdict(merge(at, resources.endpointSlices, 's', { addressType: 'IPv6' })), /addressType: .*immutable/);
+  t.regex(
+    verdict(merge(at, resources.endpointSlices, 's', { addressType: 'IPv6' })),
+    /addressType: .*immutable/,
+  );
   create(at, resources.nodes, 'n', { spec: { podCIDRs: ['10.1.0.0/24'] } });
-  t.regex(verdict(merge(at, resources.nodes, 'n', { spec: { podCIDRs: ['10.2.0.0/24'] } })), /spec\.podCIDRs/);
+  t.regex(
+    verdict(merge(at, resources.nodes, 'n', { spec: { podCIDRs: ['10.2.0.0/24'] } })),
+    /spec\.podCIDRs/,
+  );
 });
 
-test('load keeps statuses, takes Namespaces first, unrolls lists and reports what is refused with its path', (t) => {
-  const at = rig();
-  const node = manifest(resources.nodes, 'n1', { status: { addresses: [{ type: 'InternalIP', address: '192.0.2.1' }] } });
-  const web = {
-    ...manifest(services, 'web', { spec: { type: 'LoadBalancer', ports: [{ port: 80 }] }, status: { loadBalancer: { ingress: [{ ip: '192.0.2.9' }] } } }),
-    metadata: { name: 'web', namespace: 'media' },
-  };
-  const bad = manifest(pools, 'bad', { spec: { blocks: [{ stop: '192.0.2.9' }] } });
-  const faults = at.server.load([
-    { apiVersion: 'v1', kind: 'List', items: [web, node] } as KubeObject, bad,
-    manifest(resources.namespaces, 'media'), manifest(resources.namespaces, 'default', { metadata: { labels: { a: 'b' } } }),
-    { apiVersion: 'example.org/v1', kind: 'Thing', metadata: { name: 'x' } },
-  ]);
-  t.deepEqual(at.server.get(resources.nodes, '', 'n1')?.['status'], node['status']);
-  t.deepEqual(at.server.get(services, 'media', 'web')?.['status'], { loadBalancer: { ingress: [{ ip: '192.0.2.9', ipMode: 'VIP' }] } });
-  t.deepEqual((at.server.get(resources.namespaces, '', 'default') as any).metadata.labels, { 'kubernetes.io/metadata.name': 'default', a: 'b' });
-  t.deepEqual(faults.map((fault) => [fault.object.metadata?.name, fault.faults.map((entry) => entry.path)]), [['bad', ['spec.blocks[0]']], ['x', ['']]]);
-});
-
-test('statistics count requests, commits, equal writes and refusals per minute, verb, resource and user', (t) => {
-  const at = rig();
-  create(at, leases, 'a', holder('x'));
-  create(at, leases, 'a');
-  passTo(at, 61_000_000);
-  merge(at, leases, 'a', holder('y'));
-  merge(at, leases, 'a', holder('y'));
-  t.deepEqual(at.server.statistics().filter((row) => row.user === 'tester'), [
-    { minute: 0, verb: 'create', resource: 'leases', user: 'tester', requests: 2, commits: 1, unchanged: 0, refused: 1 },
-    { minute: 1, verb: 'patch', resource: 'leases', user: 'tester', requests: 2, commits: 1, unchanged: 1, refused: 0 },
-  ]);
-});
