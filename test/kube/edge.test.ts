@@ -37,7 +37,7 @@ function scene(seed = 1n) {
     const process = new Process(world, name, new MachineClock(world));
     return {
       process,
-      kube: createSimKube(process, server, path, { user: name }),
+      kube: createSimKube(process, { server, path }, { user: name }),
       clock: processClock(process),
       random: processRandom(process, name),
       journal: processJournal(process),
