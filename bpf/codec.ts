@@ -20,7 +20,9 @@ export function encodeRow(value: unknown): Uint8Array {
 export function decodeRow(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(asciiText(bytes));
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+    return typeof value === 'object' && value !== null
+      ? (value as Record<string, unknown>)
+      : undefined;
   } catch (thrown) {
     // A syntax error is the answer to the question; anything else is not ours to judge.
     if (thrown instanceof SyntaxError) return undefined;
@@ -63,5 +65,7 @@ function canonicalText(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const fields = Object.entries(value).filter(([, field]) => field !== undefined);
   fields.sort(([left], [right]) => (left < right ? -1 : 1));
-  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonicalText(field)}`).join()}}`;
+  return `{${fields.map(
+    ([name, field]) => `${JSON.stringify(name)}:${canonicalText(field)}`,
+  ).join()}}`;
 }

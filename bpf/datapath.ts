@@ -4,7 +4,9 @@ import type { EndpointSlice, Node, Service, ServiceKey } from '../lb/model.ts';
 import { nodeFacts, placeOf } from '../lb/nodefacts.ts';
 import type { Clock, Journal, KernelError, KernelPort, MapEntry } from '../lb/ports.ts';
 import { Reconciler, retryDelaysDefault, type ReconcileTarget } from '../lb/reconciler.ts';
-import { deriveServicePorts, type ServicePortMemo, type DatapathRecord } from '../lb/serviceport.ts';
+import {
+  deriveServicePorts, type ServicePortMemo, type DatapathRecord,
+} from '../lb/serviceport.ts';
 import { compareText, type Cursor, type Table } from '../lb/table.ts';
 import { asciiBytes, asciiText, decodeRow, encodeRow, nodeKey, nodeMap, viewMap } from './codec.ts';
 
@@ -104,7 +106,9 @@ class RowDatapath implements Datapath {
       failed: (key, error) => this.#noteRefusal(key, error),
       recovered: (key, error) => this.#noteRecovery(key, error),
     });
-    for (const table of [tables.services, tables.slices, tables.nodes]) table.onChange(() => this.#arm());
+    for (const table of [tables.services, tables.slices, tables.nodes]) {
+      table.onChange(() => this.#arm());
+    }
   }
 
   start(): void {
@@ -178,7 +182,9 @@ class RowDatapath implements Datapath {
 
   #adopt(): void {
     const { kernel } = this.#ports;
-    for (const { key, value } of kernel.dump(nodeMap)) this.#facts.adopt(asciiText(key), { bytes: value, fronts: [] });
+    for (const { key, value } of kernel.dump(nodeMap)) {
+      this.#facts.adopt(asciiText(key), { bytes: value, fronts: [] });
+    }
     for (const { key, value } of kernel.dump(viewMap)) {
       const row = { bytes: value, fronts: storedFronts(value) };
       this.#rows.adopt(asciiText(key), row);
@@ -191,7 +197,9 @@ class RowDatapath implements Datapath {
     const pruned = this.#rows.prune() + this.#facts.prune();
     if (pruned === 0) return;
     const text = `${pruned} rows of an earlier process name nothing that is wanted now and go`;
-    this.#ports.journal.note({ level: 'info', component: 'datapath', code: 'kernel.restorePruned', text });
+    this.#ports.journal.note(
+      { level: 'info', component: 'datapath', code: 'kernel.restorePruned', text },
+    );
   }
 
   /** Writes the node's facts; true when the node moved, so that every Service looks different. */
@@ -288,15 +296,19 @@ class RowDatapath implements Datapath {
     if (status.kind !== 'failed' || status.failures > 1) return;
     const full = error.kind === 'ENOSPC' || error.kind === 'E2BIG';
     this.#ports.journal.note({
-      level: 'warn', component: 'datapath', code: full ? 'kernel.mapFull' : 'kernel.mapError', object: `service port ${key}`,
-      text: full ? `map ${viewMap} is full; the service port keeps its old row` : `map ${viewMap} refused the row: ${error.kind}`,
+      level: 'warn', component: 'datapath', object: `service port ${key}`,
+      code: full ? 'kernel.mapFull' : 'kernel.mapError',
+      text: full
+        ? `map ${viewMap} is full; the service port keeps its old row`
+        : `map ${viewMap} refused the row: ${error.kind}`,
     });
   }
 
   #noteRecovery(key: string, error: KernelError): void {
     const full = error.kind === 'ENOSPC' || error.kind === 'E2BIG';
     this.#ports.journal.note({
-      level: 'info', component: 'datapath', code: full ? 'kernel.mapFullRecovered' : 'kernel.mapErrorRecovered',
+      level: 'info', component: 'datapath',
+      code: full ? 'kernel.mapFullRecovered' : 'kernel.mapErrorRecovered',
       object: `service port ${key}`, text: `map ${viewMap} accepts the row after ${error.kind}`,
     });
   }

@@ -35,7 +35,10 @@ export function choose(forward: Forward, flow: FlowChoice): BackendRow {
   const maglev = forward.view.record.algorithm === 'maglev';
   const index = maglev ? maglevIndex(forward, flow.tuple) : flow.draw % candidates.length;
   const endpoint = candidates[index];
-  assert(endpoint !== undefined, `candidate ${index} of ${candidates.length} of ${forward.servicePort} exists`);
+  assert(
+    endpoint !== undefined,
+    `candidate ${index} of ${candidates.length} of ${forward.servicePort} exists`,
+  );
   return endpoint;
 }
 

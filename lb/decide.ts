@@ -59,7 +59,9 @@ function decideFront(view: NodeView, packet: FlowPacket, claim: FrontClaim): Ver
     return { kind: 'drop', reason: 'externalClusterIp' };
   }
   const { internalLocal, externalLocal } = record;
-  const policy = policyVerdict({ source, front: claim.kind, internalLocal, externalLocal }, options);
+  const policy = policyVerdict(
+    { source, front: claim.kind, internalLocal, externalLocal }, options,
+  );
   const { clusterCandidates, localCandidates } = claim.servicePort;
   const candidates = policy.scope === 'local' ? localCandidates : clusterCandidates;
   if (candidates.length === 0) {
@@ -77,7 +79,9 @@ function decideMiss(view: NodeView, packet: FlowPacket): Verdict {
   if (facts?.clusterIp === true) return { kind: 'reject', reason: 'unknownPort' };
   if (facts?.foreign === true) return notMine;
   if (view.inServiceRange(packet.target)) return { kind: 'drop', reason: 'unallocated' };
-  if (facts === undefined || packet.ingress !== 'external' || !view.facts.options.vipGuard) return notMine;
+  if (facts === undefined || packet.ingress !== 'external' || !view.facts.options.vipGuard) {
+    return notMine;
+  }
   // An address that a node owns has services of its own, which no guard may cut off.
   return view.isNodeAddress(packet.target) ? notMine : { kind: 'drop', reason: 'vipPort' };
 }
@@ -100,7 +104,9 @@ function isLoopbackCall(packet: FlowPacket): boolean {
   return packet.ingress === 'host' && (packet.target.startsWith('127.') || packet.target === '::1');
 }
 
-/** Whether the endpoint sees another source: by policy, or because it would otherwise see itself. */
+/**
+ * Whether the endpoint sees another source: by policy, or because it would otherwise see itself.
+ */
 export function masquerades(forward: Forward, endpoint: BackendRow, packet: FlowPacket): boolean {
   return forward.masquerade || endpoint.ip === packet.source;
 }

@@ -42,7 +42,9 @@ export interface BackendSet {
  * `slices` are all of the Service's; foreign families and FQDN slices fall out here.
  * Copies of one ip:port stand together, in slice order, so that history decides nothing.
  */
-export function joinEndpoints(slices: readonly EndpointSlice[], port: ServicePort, family: Family): readonly EndpointCopy[] {
+export function joinEndpoints(
+  slices: readonly EndpointSlice[], port: ServicePort, family: Family,
+): readonly EndpointCopy[] {
   const copies: EndpointCopy[] = [];
   const sorted = [...slices].sort((left, right) => compareText(left.meta.name, right.meta.name));
   for (const slice of sorted) {
@@ -75,7 +77,10 @@ function copyOf(endpoint: Endpoint, port: number, family: Family): EndpointCopy 
   const servingNow = endpoint.serving ?? true;
   const { nodeName, hintZones, hintNodes } = endpoint;
   const draining = !ready && servingNow && (endpoint.terminating ?? false);
-  return { ip: parsed.value, port, ready, serving: ready || servingNow, draining, nodeName, hintZones, hintNodes };
+  return {
+    ip: parsed.value, port, ready, serving: ready || servingNow, draining, nodeName, hintZones,
+    hintNodes,
+  };
 }
 
 /** What `place` may select among the copies (datapath.md 5): each set falls back on its own. */
@@ -105,8 +110,10 @@ function mergeCopies(copies: readonly EndpointCopy[], nodeName: string): Endpoin
   const merged: EndpointCopy[] = [];
   for (const copy of copies) {
     const last = merged.at(-1);
-    if (last === undefined || last.ip !== copy.ip || last.port !== copy.port) merged.push(copy);
-    else if (last.nodeName !== nodeName && copy.nodeName === nodeName) merged[merged.length - 1] = copy;
+    const again = last?.ip === copy.ip && last.port === copy.port;
+    const nearer = again && last.nodeName !== nodeName && copy.nodeName === nodeName;
+    if (nearer) merged.pop();
+    if (!again || nearer) merged.push(copy);
   }
   return merged;
 }

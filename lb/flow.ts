@@ -44,7 +44,9 @@ const second = 1_000_000;
 /** A SYN this long after the first FIN or RST is a new connection on a reused port. */
 const closingGrace: Micros = 2 * second;
 
-/** Time without a packet after which a row counts as absent (datapath.md 8.4; RFC 5382, RFC 4787). */
+/**
+ * Time without a packet after which a row counts as absent (datapath.md 8.4; RFC 5382, RFC 4787).
+ */
 export function rowLifetime(row: FlowRow, protocol: Protocol): Micros {
   if (protocol === 'UDP') return (row.answered ? 120 : 30) * second;
   if (protocol === 'SCTP') return 600 * second;
@@ -60,7 +62,9 @@ export function rowLives(row: FlowRow, protocol: Protocol, now: Micros): boolean
  * Whether a live row's endpoint stands for a further packet (the table of datapath.md 8.4).
  * `record` is the service port now, undefined when it is gone.
  */
-export function judgeRow(row: FlowRow, event: RowEvent, record: ServicePortRecord | undefined): RowVerdict {
+export function judgeRow(
+  row: FlowRow, event: RowEvent, record: ServicePortRecord | undefined,
+): RowVerdict {
   if (event.protocol === 'UDP') return judgeDatagram(row, event, record);
   if (event.protocol === 'SCTP' || !event.syn) return 'keep';
   const closed = row.state === 'closing' || row.state === 'half-closed';
@@ -71,17 +75,25 @@ export function judgeRow(row: FlowRow, event: RowEvent, record: ServicePortRecor
 }
 
 // Policy and topology play no part for UDP: only whether the endpoint still serves (C28).
-function judgeDatagram(row: FlowRow, event: RowEvent, record: ServicePortRecord | undefined): RowVerdict {
+function judgeDatagram(
+  row: FlowRow, event: RowEvent, record: ServicePortRecord | undefined,
+): RowVerdict {
   if (row.generation === event.generation && record !== undefined) return 'keep';
   const member = record === undefined ? undefined : memberOf(record, row.backend);
   return member?.serving === true ? 'refresh' : 'choose';
 }
 
-/** The service port's present row for the same address and port: existence elsewhere is not enough. */
-export function memberOf(record: ServicePortRecord, backend: { readonly ip: Ip; readonly port: number }): BackendRow | undefined {
+/**
+ * The service port's present row for the same address and port: existence elsewhere is not enough.
+ */
+export function memberOf(
+  record: ServicePortRecord, backend: { readonly ip: Ip; readonly port: number },
+): BackendRow | undefined {
   return selectable(record.backends, backend);
 }
 
-export function selectable(rows: readonly BackendRow[], backend: { readonly ip: Ip; readonly port: number }): BackendRow | undefined {
+export function selectable(
+  rows: readonly BackendRow[], backend: { readonly ip: Ip; readonly port: number },
+): BackendRow | undefined {
   return rows.find((row) => row.ip === backend.ip && row.port === backend.port);
 }

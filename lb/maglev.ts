@@ -4,7 +4,9 @@ import { murmur32, protocolNumbers } from './murmur.ts';
 import { assert } from './result.ts';
 
 /** Table sizes on offer: primes, so that every skip visits every slot (datapath.md 1). */
-export const maglevTableSizes = [251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 131071] as const;
+export const maglevTableSizes = [
+  251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 131071,
+] as const;
 export const maglevTableSizeDefault = 16381;
 
 /** What a table is built of. Conditions are no part of it, so a change of state moves no slot. */
@@ -35,10 +37,14 @@ interface Turn {
  * Index of an endpoint per slot (datapath.md 3; Eisenbud et al., NSDI 2016). Equal on all nodes: a
  * function of addresses, size and seed, whatever the order of the list. Empty for no endpoint.
  */
-export function maglevTable(endpoints: readonly MaglevEndpoint[], settings: MaglevSettings): Uint32Array {
+export function maglevTable(
+  endpoints: readonly MaglevEndpoint[], settings: MaglevSettings,
+): Uint32Array {
   if (endpoints.length === 0) return new Uint32Array(0);
   const { size } = settings;
-  const turns = endpoints.map((endpoint, index) => turnOf(endpoint, index, settings)).sort(compareTurns);
+  const turns = endpoints.map(
+    (endpoint, index) => turnOf(endpoint, index, settings),
+  ).sort(compareTurns);
   const positions = turns.map((turn) => turn.first % size);
   const skips = turns.map((turn) => (turn.second % (size - 1)) + 1);
   const credits = turns.map(() => 0);

@@ -6,9 +6,13 @@ import type { Protocol } from './model.ts';
 export const defaultHashSeed = 0x666c6c64;
 
 /** IP protocol numbers (IANA). */
-export const protocolNumbers = { TCP: 6, UDP: 17, SCTP: 132 } as const satisfies Record<Protocol, number>;
+export const protocolNumbers = {
+  TCP: 6, UDP: 17, SCTP: 132,
+} as const satisfies Record<Protocol, number>;
 
-/** MurmurHash3 x86 32-bit, an unsigned 32-bit integer (reference: Austin Appleby, public domain). */
+/**
+ * MurmurHash3 x86 32-bit, an unsigned 32-bit integer (reference: Austin Appleby, public domain).
+ */
 export function murmur32(bytes: Uint8Array, seed: number): number {
   const blocks = bytes.length >>> 2;
   let hash = seed | 0;
@@ -32,7 +36,9 @@ export function mix32(word: number): number {
 
 function wordAt(bytes: Uint8Array, offset: number, count: number): number {
   let word = 0;
-  for (let index = 0; index < count; index += 1) word |= (bytes[offset + index] ?? 0) << (8 * index);
+  for (let index = 0; index < count; index += 1) {
+    word |= (bytes[offset + index] ?? 0) << (8 * index);
+  }
   return word;
 }
 

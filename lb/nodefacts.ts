@@ -23,19 +23,29 @@ export function nodeAddresses(node: Node | undefined): readonly Ip[] {
   return addresses;
 }
 
-/** What the datapath of `nodeName` knows beside its service ports; `nodes` are all, in any order. */
-export function nodeFacts(nodeName: string, nodes: readonly Node[], options: DatapathOptions): NodeFacts {
+/**
+ * What the datapath of `nodeName` knows beside its service ports; `nodes` are all, in any order.
+ */
+export function nodeFacts(
+  nodeName: string, nodes: readonly Node[], options: DatapathOptions,
+): NodeFacts {
   const addresses = nodeAddresses(nodes.find((node) => node.meta.name === nodeName));
-  const owned = options.externalIps === 'nodeOwned' ? nodes.flatMap((node) => nodeAddresses(node)) : [];
+  const owned = options.externalIps === 'nodeOwned' ? nodes.flatMap(
+    (node) => nodeAddresses(node),
+  ) : [];
   const nodePortAddresses = servingAddresses(addresses, options);
-  return { nodeName, addresses, nodePortAddresses, nodeOwned: [...new Set(owned)].sort(compareIp), options };
+  return {
+    nodeName, addresses, nodePortAddresses, nodeOwned: [...new Set(owned)].sort(compareIp), options,
+  };
 }
 
 function servingAddresses(addresses: readonly Ip[], options: DatapathOptions): readonly Ip[] {
   const choice = options.nodePortAddresses;
   if (choice.kind === 'all') return addresses;
   if (choice.kind === 'primary') {
-    const firsts = (['IPv4', 'IPv6'] as const).map((family) => addresses.find((of) => familyOf(of) === family));
+    const firsts = (['IPv4', 'IPv6'] as const).map(
+      (family) => addresses.find((of) => familyOf(of) === family),
+    );
     return firsts.filter((address) => address !== undefined);
   }
   return addresses.filter((address) => choice.prefixes.some((text) => {

@@ -26,7 +26,10 @@ export interface PolicyVerdict {
  */
 export function policyVerdict(facts: PolicyFacts, options: DatapathOptions): PolicyVerdict {
   if (facts.front === 'clusterIp') {
-    return { scope: facts.internalLocal ? 'local' : 'cluster', masquerade: clusterIpMasquerade(facts.source, options) };
+    return {
+      scope: facts.internalLocal ? 'local' : 'cluster',
+      masquerade: clusterIpMasquerade(facts.source, options),
+    };
   }
   if (!facts.externalLocal) return { scope: 'cluster', masquerade: true };
   // Local is a promise to strangers: this cluster's own pods and nodes still find every endpoint.

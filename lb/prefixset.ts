@@ -16,7 +16,9 @@ export class PrefixSet {
 
   add(text: string): void {
     const parsed = parsePrefix(text);
-    if (!parsed.ok || this.#prefixes.some((prefix) => prefix.prefix === parsed.value.prefix)) return;
+    if (!parsed.ok || this.#prefixes.some((prefix) => prefix.prefix === parsed.value.prefix)) {
+      return;
+    }
     this.#prefixes.push(parsed.value);
     this.#answers.clear();
   }

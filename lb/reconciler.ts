@@ -27,10 +27,13 @@ export type RowStatus<E> =
 
 /** Backoff of kernel writes: a refusal of a full map is retried soon, then each half minute. */
 export const retryDelaysDefault: readonly Micros[] = [
-  50_000, 100_000, 200_000, 400_000, 800_000, 1_600_000, 3_200_000, 6_400_000, 12_800_000, 30_000_000,
+  50_000, 100_000, 200_000, 400_000, 800_000,
+  1_600_000, 3_200_000, 6_400_000, 12_800_000, 30_000_000,
 ];
 
-/** What the reconciler tells: after each round, and for each row that ended a series of failures. */
+/**
+ * What the reconciler tells: after each round, and for each row that ended a series of failures.
+ */
 export interface ReconcileListener<E> {
   round?(): void;
   failed?(key: string, error: E): void;
@@ -60,8 +63,13 @@ export class Reconciler<V, E> {
   #timer: { readonly due: Micros; readonly timer: Timer } | undefined;
   #stopped = false;
 
-  constructor(clock: Clock, target: ReconcileTarget<V, E>, options: ReconcileSettings<V> & ReconcileListener<E>) {
-    assert(options.retryDelays.length > 0 && options.roundRowsMax > 0, 'retries and rounds are bounded');
+  constructor(
+    clock: Clock, target: ReconcileTarget<V, E>,
+    options: ReconcileSettings<V> & ReconcileListener<E>,
+  ) {
+    assert(
+      options.retryDelays.length > 0 && options.roundRowsMax > 0, 'retries and rounds are bounded',
+    );
     this.#clock = clock;
     this.#target = target;
     this.#settings = options;
@@ -127,7 +135,9 @@ export class Reconciler<V, E> {
     return this.#dirty.size === 0 && this.#failures.size === 0;
   }
 
-  /** True while rows wait for their first attempt; failed ones, which wait for time, do not count. */
+  /**
+   * True while rows wait for their first attempt; failed ones, which wait for time, do not count.
+   */
   get unattempted(): boolean {
     return this.#dirty.size > 0;
   }
@@ -173,7 +183,8 @@ export class Reconciler<V, E> {
     }
   }
 
-  // Deletions before updates, each in key order: history must not decide which row meets a full map.
+  // Deletions before updates, each in key order: history must not decide which row meets a full
+  // map.
   #nextKeys(): string[] {
     const keys = [...this.#dirty].sort(compareText);
     const gone = keys.filter((key) => !this.#desired.has(key));
@@ -183,7 +194,9 @@ export class Reconciler<V, E> {
 
   #attempt(key: string): void {
     const wanted = this.#desired.get(key);
-    const result = wanted === undefined ? this.#target.delete(key) : this.#target.update(key, wanted);
+    const result = wanted === undefined
+      ? this.#target.delete(key)
+      : this.#target.update(key, wanted);
     this.#dirty.delete(key);
     const before = this.#failures.get(key);
     if (!result.ok) {

@@ -25,7 +25,10 @@ export interface ServicePortRecord {
   readonly clusterIps: readonly Ip[];
   readonly vips: readonly Ip[];
   readonly externalIps: readonly Ip[];
-  /** Milliseconds since the Unix epoch; of two that claim one front the older wins. 0: unknown, last. */
+  /**
+   * Milliseconds since the Unix epoch; of two that claim one front the older wins. 0: unknown,
+   * last.
+   */
   readonly createdAtMs: number;
   readonly internalLocal: boolean;
   readonly externalLocal: boolean;
@@ -87,7 +90,9 @@ export class ServicePortMemo {
   /** The node-independent part; `slices` in any order, each time the same objects for a hit. */
   shared(service: Service, slices: readonly EndpointSlice[], algorithm: Algorithm): SharedService {
     const known = this.#shared.get(service) ?? [];
-    const hit = known.find((variant) => variant.algorithm === algorithm && sameObjects(variant.slices, slices));
+    const hit = known.find(
+      (variant) => variant.algorithm === algorithm && sameObjects(variant.slices, slices),
+    );
     if (hit !== undefined) return hit;
     const made = shareService(service, slices, algorithm);
     this.#shared.set(service, [made, ...known.slice(0, variantsMax - 1)]);
@@ -107,7 +112,8 @@ export class ServicePortMemo {
 /**
  * The service ports of one Service for one node, ordered by family and port; a foreign record where
  * another proxy owns it; nothing for Services without fronts (datapath.md C1, C2). `slices` are the
- * Service's own. Equal inputs give the identical array for all nodes that cannot tell the difference.
+ * Service's own. Equal inputs give the identical array for all nodes that cannot tell the
+ * difference.
  */
 export function deriveServicePorts(
   service: Service, slices: readonly EndpointSlice[], context: DeriveContext,
@@ -129,9 +135,13 @@ function sameObjects(left: readonly EndpointSlice[], right: readonly EndpointSli
   return left.length === right.length && left.every((slice, index) => slice === right[index]);
 }
 
-function shareService(service: Service, slices: readonly EndpointSlice[], algorithm: Algorithm): SharedService {
+function shareService(
+  service: Service, slices: readonly EndpointSlice[], algorithm: Algorithm,
+): SharedService {
   const base = { algorithm, slices, byPlace: new Map<string, readonly DatapathRecord[]>() };
-  const clusterIps = service.clusterIps.map((text) => parseSpeltIp(text)).filter((parsed) => parsed.ok);
+  const clusterIps = service.clusterIps.map((text) => parseSpeltIp(text)).filter(
+    (parsed) => parsed.ok,
+  );
   const addresses = service.type === 'ExternalName' ? [] : clusterIps.map((parsed) => parsed.value);
   if (addresses.length === 0) return { ...base, ports: [], foreign: [] };
   if (isForeign(service.meta.labels)) {
@@ -140,7 +150,9 @@ function shareService(service: Service, slices: readonly EndpointSlice[], algori
     return { ...base, ports: [], foreign };
   }
   const own = slices.filter((slice) => !isForeign(slice.meta.labels));
-  const families = (['IPv4', 'IPv6'] as const).filter((family) => addresses.some((of) => familyOf(of) === family));
+  const families = (['IPv4', 'IPv6'] as const).filter(
+    (family) => addresses.some((of) => familyOf(of) === family),
+  );
   const ports: SharedPort[] = [];
   for (const family of families) {
     for (const port of service.ports) {
@@ -163,7 +175,9 @@ interface PortFacts {
   readonly algorithm: Algorithm;
 }
 
-function recordOf({ service, port, family, clusterIps, algorithm }: PortFacts): SharedPort['record'] {
+function recordOf(
+  { service, port, family, clusterIps, algorithm }: PortFacts,
+): SharedPort['record'] {
   const annotated = service.meta.annotations[algorithmAnnotation];
   return {
     kind: 'service-port',

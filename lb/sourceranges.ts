@@ -1,4 +1,6 @@
-import { familyOf, parsePrefix, prefixContains, type Family, type Ip, type Prefix, type PrefixParts } from './ip.ts';
+import {
+  familyOf, parsePrefix, prefixContains, type Family, type Ip, type Prefix, type PrefixParts,
+} from './ip.ts';
 import { assert } from './result.ts';
 import { parseSpeltPrefix } from './spelling.ts';
 
@@ -31,7 +33,9 @@ export class SourceRanges {
       assert(parsed.ok, `${text} was judged when the list was made`);
       return parsed.value;
     });
-    this.#admitsNode = this.restricted && [...nodeAddresses].some((address) => this.#lists(address));
+    this.#admitsNode = this.restricted && [...nodeAddresses].some(
+      (address) => this.#lists(address),
+    );
   }
 
   /** Whether `source` may open a flow to `vip`. */
@@ -43,6 +47,8 @@ export class SourceRanges {
 
   #lists(address: Ip): boolean {
     const family = familyOf(address);
-    return this.#prefixes.some((prefix) => prefix.family === family && prefixContains(prefix, address));
+    return this.#prefixes.some(
+      (prefix) => prefix.family === family && prefixContains(prefix, address),
+    );
   }
 }

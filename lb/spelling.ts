@@ -1,4 +1,6 @@
-import { parseIpUnmapped, parsePrefix, type AddressError, type Ip, type PrefixParts } from './ip.ts';
+import {
+  parseIpUnmapped, parsePrefix, type AddressError, type Ip, type PrefixParts,
+} from './ip.ts';
 import type { Result } from './result.ts';
 
 const oddDotted = /^[0-9]+(?:\.[0-9]+){3}(?=$|\/)/u;

@@ -60,7 +60,9 @@ export interface FrontConflict {
   readonly loser: ServiceKey;
 }
 
-const kindRank = { clusterIp: 0, vip: 1, externalIp: 2, nodePort: 3 } as const satisfies Record<FrontKind, number>;
+const kindRank = {
+  clusterIp: 0, vip: 1, externalIp: 2, nodePort: 3,
+} as const satisfies Record<FrontKind, number>;
 const protocolRank = { TCP: 0, UDP: 1, SCTP: 2 } as const satisfies Record<Protocol, number>;
 const noConflicts: readonly FrontConflict[] = [];
 
@@ -123,7 +125,9 @@ export class ViewIndex implements NodeView {
     this.#countAddresses(record, 1);
     if (record.kind === 'foreign') return;
     const view = this.#viewOf(record);
-    for (const claim of this.#claimsOf(view)) insertClaim(this.#frontClaims(claim.address, record), claim);
+    for (const claim of this.#claimsOf(view)) {
+      insertClaim(this.#frontClaims(claim.address, record), claim);
+    }
     if (record.nodePort !== 0) {
       const place = placeOf(record.protocol, record.nodePort);
       const claims = this.#nodePorts.get(familyPlace(record, place)) ?? [];
@@ -141,7 +145,9 @@ export class ViewIndex implements NodeView {
     for (const address of frontAddresses(record)) this.#dropClaims(address, record);
     if (record.nodePort === 0) return;
     const place = familyPlace(record, placeOf(record.protocol, record.nodePort));
-    const rest = (this.#nodePorts.get(place) ?? []).filter((claim) => claim.servicePort.record.id !== id);
+    const rest = (this.#nodePorts.get(place) ?? []).filter(
+      (claim) => claim.servicePort.record.id !== id,
+    );
     if (rest.length > 0) this.#nodePorts.set(place, rest);
     else this.#nodePorts.delete(place);
   }
@@ -167,7 +173,9 @@ export class ViewIndex implements NodeView {
     const counts = this.#addresses.get(address);
     if (counts === undefined) return undefined;
     const { clusterIp, foreign, vip, externalIp } = counts;
-    return { clusterIp: clusterIp > 0, foreign: foreign > 0, vip: vip > 0, externalIp: externalIp > 0 };
+    return {
+      clusterIp: clusterIp > 0, foreign: foreign > 0, vip: vip > 0, externalIp: externalIp > 0,
+    };
   }
 
   inServiceRange(address: Ip): boolean {
@@ -181,7 +189,9 @@ export class ViewIndex implements NodeView {
       for (const claims of ports.values()) found.push(...conflictsOf(claims, `${address}`));
     }
     for (const claims of this.#nodePorts.values()) found.push(...conflictsOf(claims, 'node'));
-    return found.sort((left, right) => compareText(left.front + left.loser, right.front + right.loser));
+    return found.sort(
+      (left, right) => compareText(left.front + left.loser, right.front + right.loser),
+    );
   }
 
   #adoptFacts(facts: NodeFacts): void {
@@ -203,7 +213,9 @@ export class ViewIndex implements NodeView {
       maglev(scope) {
         const candidates = scope === 'local' ? localCandidates : clusterCandidates;
         const { protocol } = record;
-        return (built[scope] ??= { slots: maglevTable(candidates, { size, seed, protocol }), seed });
+        return (
+          built[scope] ??= { slots: maglevTable(candidates, { size, seed, protocol }), seed }
+        );
       },
     };
   }
@@ -222,7 +234,9 @@ export class ViewIndex implements NodeView {
   #honoured(addresses: readonly Ip[]): readonly Ip[] {
     const option = this.#facts.options.externalIps;
     if (option === 'off') return [];
-    return option === 'honour' ? addresses : addresses.filter((address) => this.#nodeOwned.has(address));
+    return option === 'honour' ? addresses : addresses.filter(
+      (address) => this.#nodeOwned.has(address),
+    );
   }
 
   #frontClaims(address: Ip, record: ServicePortRecord): FrontClaim[] {
@@ -246,12 +260,18 @@ export class ViewIndex implements NodeView {
 
   #countAddresses(record: DatapathRecord, by: 1 | -1): void {
     const count = (address: Ip, kind: keyof AddressCounts): void => {
-      const counts = this.#addresses.get(address) ?? { clusterIp: 0, foreign: 0, vip: 0, externalIp: 0 };
+      const counts = this.#addresses.get(address) ?? {
+        clusterIp: 0, foreign: 0, vip: 0, externalIp: 0,
+      };
       counts[kind] += by;
       this.#addresses.set(address, counts);
-      if (counts.clusterIp + counts.foreign + counts.vip + counts.externalIp === 0) this.#addresses.delete(address);
+      if (counts.clusterIp + counts.foreign + counts.vip + counts.externalIp === 0) {
+        this.#addresses.delete(address);
+      }
     };
-    for (const address of record.clusterIps) count(address, record.kind === 'foreign' ? 'foreign' : 'clusterIp');
+    for (const address of record.clusterIps) {
+      count(address, record.kind === 'foreign' ? 'foreign' : 'clusterIp');
+    }
     if (record.kind === 'foreign') return;
     for (const address of record.vips) count(address, 'vip');
     for (const address of this.#honoured(record.externalIps)) count(address, 'externalIp');

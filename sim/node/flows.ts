@@ -37,7 +37,9 @@ export interface Flow extends FlowRow {
 const sweepEvery = 1_024;
 const probesMax = 128;
 
-/** The flow rows of one node, keyed both ways. Rows expire when they are looked at, or in a sweep. */
+/**
+ * The flow rows of one node, keyed both ways. Rows expire when they are looked at, or in a sweep.
+ */
 export class FlowTable {
   #forward = new Map<string, Flow>();
   #reply = new Map<string, Flow>();
@@ -98,17 +100,26 @@ export class FlowTable {
    * A source port for a flow that leaves under `address` (datapath.md 8.3): the client's own if it
    * may be had, else up to 128 probes that depend on the flow only; undefined: exhausted.
    */
-  snatPort(flow: FlowEnds, to: { backend: FlowEnd; address: Ip; now: Micros }, rules: SnatRules): number | undefined {
+  snatPort(
+    flow: FlowEnds, to: { backend: FlowEnd; address: Ip; now: Micros }, rules: SnatRules,
+  ): number | undefined {
     const { first, last } = rules.ports;
     const size = last - first + 1;
     const free = (port: number): boolean => {
       if (port >= rules.skipped.first && port <= rules.skipped.last) return false;
       const { backend, address } = to;
-      const reply = { protocol: flow.protocol, source: backend.ip, sourcePort: backend.port, target: address, targetPort: port };
+      const reply = {
+        protocol: flow.protocol, source: backend.ip, sourcePort: backend.port, target: address,
+        targetPort: port,
+      };
       return this.reply(reply, to.now) === undefined;
     };
-    if (flow.sourcePort >= first && flow.sourcePort <= last && free(flow.sourcePort)) return flow.sourcePort;
-    const hash = murmur32(flowKey({ ...flow, protocol: flow.protocol === 'UDP' ? 'UDP' : 'TCP' }), rules.seed);
+    if (flow.sourcePort >= first && flow.sourcePort <= last && free(flow.sourcePort)) {
+      return flow.sourcePort;
+    }
+    const hash = murmur32(
+      flowKey({ ...flow, protocol: flow.protocol === 'UDP' ? 'UDP' : 'TCP' }), rules.seed,
+    );
     const probes = size <= probesMax ? size : probesMax;
     for (let probe = 0; probe < probes; probe += 1) {
       const spread = (hash + Math.imul(probe, 0x9e3779b9)) >>> 0;

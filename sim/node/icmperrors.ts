@@ -37,10 +37,15 @@ function aboutReply(packet: Packet, icmp: IcmpError, flow: Flow): Packet {
 }
 
 function tuple(source: FlowEnd, target: FlowEnd, { protocol }: PacketTuple): PacketTuple {
-  return { protocol, source: source.ip, sourcePort: source.port, target: target.ip, targetPort: target.port };
+  return {
+    protocol, source: source.ip, sourcePort: source.port, target: target.ip,
+    targetPort: target.port,
+  };
 }
 
 function reversed(of: PacketTuple): PacketTuple {
   const { protocol, source, sourcePort, target, targetPort } = of;
-  return { protocol, source: target, sourcePort: targetPort, target: source, targetPort: sourcePort };
+  return {
+    protocol, source: target, sourcePort: targetPort, target: source, targetPort: sourcePort,
+  };
 }

@@ -64,15 +64,23 @@ export class SimKernel implements KernelPort {
     return found !== undefined;
   }
 
-  /** `kernel.mapError`: a share of the writes fails with `errno` until it is called with undefined. */
-  setMapError(map: string, error: { readonly ratioPpm: number; readonly errno: KernelError['kind'] } | undefined): boolean {
+  /**
+   * `kernel.mapError`: a share of the writes fails with `errno` until it is called with undefined.
+   */
+  setMapError(
+    map: string,
+    error: { readonly ratioPpm: number; readonly errno: KernelError['kind'] } | undefined,
+  ): boolean {
     const { ratio: _ratio, errno: _errno, ...rest } = this.#maps.get(map)?.fault ?? {};
     if (error === undefined) return this.setFault(map, rest);
     const ratio = { numerator: error.ratioPpm, denominator: 1_000_000 };
     return this.setFault(map, { ...rest, ratio, errno: error.errno });
   }
 
-  /** `kernel.mapFull`: the map takes no new key beyond `entriesMax` until it is called with undefined. */
+  /**
+   * `kernel.mapFull`: the map takes no new key beyond `entriesMax` until it is called with
+   * undefined.
+   */
   setMapLimit(map: string, entriesMax: number | undefined): boolean {
     const { entriesMax: _entriesMax, ...rest } = this.#maps.get(map)?.fault ?? {};
     return this.setFault(map, entriesMax === undefined ? rest : { ...rest, entriesMax });
@@ -97,7 +105,9 @@ export class SimKernel implements KernelPort {
   /** All entries, in an order shuffled by the seed: nothing may rely on one. */
   dump(map: string): readonly MapEntry[] {
     const entries = this.#maps.get(map)?.entries() ?? [];
-    return this.#chance.shuffle(entries.map(({ key, value }) => ({ key: key.slice(), value: value.slice() })));
+    return this.#chance.shuffle(
+      entries.map(({ key, value }) => ({ key: key.slice(), value: value.slice() })),
+    );
   }
 
   hostLock(name: string, held: () => void, process?: Process): void {
@@ -145,7 +155,9 @@ export class SimKernel implements KernelPort {
   }
 
   #strikes(fault: MapFault): boolean {
-    return fault.ratio !== undefined && this.#chance.ratio(fault.ratio.numerator, fault.ratio.denominator);
+    return fault.ratio !== undefined && this.#chance.ratio(
+      fault.ratio.numerator, fault.ratio.denominator,
+    );
   }
 
   #grant(name: string, waiter: LockWaiter): void {
@@ -166,7 +178,11 @@ export class SimKernel implements KernelPort {
   }
 
   #drawBootId(): string {
-    const words = Array.from({ length: 4 }, () => this.#chance.next().toString(16).padStart(8, '0')).join('');
-    return [8, 12, 16, 20, 32].map((end, index) => words.slice([0, 8, 12, 16, 20][index], end)).join('-');
+    const words = Array.from(
+      { length: 4 }, () => this.#chance.next().toString(16).padStart(8, '0'),
+    ).join('');
+    return [8, 12, 16, 20, 32].map(
+      (end, index) => words.slice([0, 8, 12, 16, 20][index], end),
+    ).join('-');
   }
 }

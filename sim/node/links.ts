@@ -45,7 +45,9 @@ export class NodeLinks {
   /** Every ARP frame and Neighbor Advertisement goes to whoever listens, as a copy. */
   hear(nic: Nic, frame: Frame): void {
     for (const hearer of this.#hearers) {
-      for (const listener of hearer.frames) hearer.process.enter(() => listener(nic.ifindex, frame.bytes));
+      for (const listener of hearer.frames) {
+        hearer.process.enter(() => listener(nic.ifindex, frame.bytes));
+      }
     }
   }
 
@@ -112,10 +114,13 @@ export class NodeLinks {
     if (bytes.length > nic.mtuBytes + frameHeaderBytes) return err({ kind: 'EMSGSIZE' });
     const frame = Frame.ofBytes(bytes.slice());
     const claimed = announced(frame);
-    // A marked frame without a valid key is dropped as the egress hook does it: the sender never hears.
+    // A marked frame without a valid key is dropped as the egress hook does it: the sender never
+    // hears.
     if (claimed !== undefined && !this.#site.l2.mayAnnounce(ifindex, claimed)) {
       this.#site.l2.fenced += 1;
-      this.#site.tap.drop({ place: `node ${this.#site.name}`, why: 'datapath', frame, detail: 'l2Fence' });
+      this.#site.tap.drop(
+        { place: `node ${this.#site.name}`, why: 'datapath', frame, detail: 'l2Fence' },
+      );
       return ok(undefined);
     }
     return nic.send(frame) ? ok(undefined) : err({ kind: 'ENETDOWN' });
@@ -150,6 +155,6 @@ function announced(frame: Frame): Ip | undefined {
 }
 
 const loopback: LinkFacts = {
-  name: 'lo', ifindex: 1, mac: '00:00:00:00:00:00', adminUp: true, carrier: true, loopback: true, noArp: true,
-  enslaved: false, addresses: [], defaultRoute: false,
+  name: 'lo', ifindex: 1, mac: '00:00:00:00:00:00', adminUp: true, carrier: true,
+  loopback: true, noArp: true,  enslaved: false, addresses: [], defaultRoute: false,
 };

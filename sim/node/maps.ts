@@ -51,7 +51,9 @@ export class BytesPool {
 
 function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
   if (left.length !== right.length) return false;
-  for (let index = 0; index < left.length; index += 1) if (left[index] !== right[index]) return false;
+  for (let index = 0; index < left.length; index += 1) {
+    if (left[index] !== right[index]) return false;
+  }
   return true;
 }
 
@@ -85,7 +87,9 @@ export class SimMap {
     this.#listeners.push(listener);
   }
 
-  update(entry: MapEntry, flag: MapFlag, fails: (fault: MapFault) => boolean): Result<void, KernelError> {
+  update(
+    entry: MapEntry, flag: MapFlag, fails: (fault: MapFault) => boolean,
+  ): Result<void, KernelError> {
     const refused = this.#refused(fails) ?? this.#misshapen(entry);
     if (refused !== undefined) return err(refused);
     const text = keyText(entry.key);

@@ -16,7 +16,8 @@ const portFirst = 1_024;
 const portLast = 65_535;
 
 /**
- * The stack's own source translation for pods that call the outside, as a CNI's masquerade rule sets
+ * The stack's own source translation for pods that call the outside, as a CNI's masquerade rule
+ * sets
  * it up: node address, the pod's port if it is free, else the next one.
  */
 export class Masquerade {
@@ -26,14 +27,18 @@ export class Masquerade {
   #added = 0;
 
   /**
-   * The packet as it leaves under `address`, unchanged where it answers somebody: connection tracking
-   * translates the first packet of a flow or none. Undefined: every port towards the target is taken.
+   * The packet as it leaves under `address`, unchanged where it answers somebody: connection
+   * tracking
+   * translates the first packet of a flow or none. Undefined: every port towards the target is
+   * taken.
    */
   out(packet: Packet, address: Ip, now: Micros): Packet | undefined {
     const forwardKey = keyOf(packet);
     const known = this.#byPacket.get(forwardKey);
     if (known === undefined && this.#answers(packet, forwardKey, now)) return packet;
-    const binding = known === undefined ? undefined : this.#byReply.get(replyKey(packet, address, known));
+    const binding = known === undefined
+      ? undefined
+      : this.#byReply.get(replyKey(packet, address, known));
     if (known !== undefined && binding !== undefined) {
       binding.last = now;
       return { ...packet, source: address, sourcePort: known };
@@ -61,7 +66,9 @@ export class Masquerade {
   asked(packet: Packet, now: Micros): void {
     if (packet.protocol !== 'UDP') return;
     const { protocol, source, sourcePort, target, targetPort } = packet;
-    const answer = { protocol, source: target, sourcePort: targetPort, target: source, targetPort: sourcePort };
+    const answer = {
+      protocol, source: target, sourcePort: targetPort, target: source, targetPort: sourcePort,
+    };
     this.#askedAt.set(keyOf(answer), now);
     if (this.#askedAt.size > 2 * sweepEvery) this.#forgetAsked(now);
   }

@@ -89,25 +89,30 @@ export class SimNode {
     this.kernel = new SimKernel(tap.world, name, caches.bytes);
     this.programs = new NodePrograms(this.kernel, this.clock, caches.rows);
     this.l2 = new L2Programs(this.kernel, this.clock);
-    this.stack = new IpStack(tap, { name, place: `node ${name}`, forwarding: true, neighbour: options.neighbour ?? {} });
+    const { neighbour = {} } = options;
+    this.stack = new IpStack(tap, { name, place: `node ${name}`, forwarding: true, neighbour });
     this.#links = new NodeLinks({
       name, tap, l2: this.l2, running: () => this.running,
       interfaces: () => this.stack.interfaces,
-      defaultInterface: () => this.stack.routes.routes.find((route) => route.prefix.prefixBits === 0)?.iface,
+      defaultInterface: () => this.stack.routes.routes.find(
+        (route) => route.prefix.prefixBits === 0,
+      )?.iface,
     });
     this.host = new Transport(tap, {
       name, place: `node ${name}`,
       send: (packet) => this.#fromHost(packet),
       confirm: (target) => this.stack.confirm(target),
     });
-    this.#pods = new PodTable({ tap, host: this.host, send: (pod, packet) => this.#fromPod(pod, packet) });
+    const send = (pod: SimPod, packet: Packet): void => this.#fromPod(pod, packet);
+    this.#pods = new PodTable({ tap, host: this.host, send });
     for (const link of options.links) this.#connect(link);
     for (const gateway of options.gateways ?? []) this.setGateway(gateway);
     for (const range of options.podRanges ?? []) this.#podRanges.add(range);
     this.stack.ingress = (frame, iface) => this.#ingress(frame, iface);
     this.stack.egress = (packet) => this.#egress(packet);
     this.stack.onLocal = (packet) => this.host.receive(this.programs.toClient(packet));
-    this.kernel.map(responderMap)?.onChange((key) => this.#responderChanged([decodeResponderKey(key).ip]));
+    const responder = this.kernel.map(responderMap);
+    responder?.onChange((key) => this.#responderChanged([decodeResponderKey(key).ip]));
   }
 
   /** True while powered and not frozen. */
@@ -139,7 +144,9 @@ export class SimNode {
 
   /** Whether a request for `address` would be answered now, on any interface with carrier. */
   wouldAnswer(address: Ip): boolean {
-    return this.running && this.nics.some((nic) => nic.carrier && this.l2.mayAnnounce(nic.ifindex, address));
+    return this.running && this.nics.some(
+      (nic) => nic.carrier && this.l2.mayAnnounce(nic.ifindex, address),
+    );
   }
 
   /** Called for an address after whatever may change the answer of `wouldAnswer`, time apart. */
@@ -175,7 +182,7 @@ export class SimNode {
     this.#links.changed();
   }
 
-  /** The way to another node's pods, as a CNI with plain routes sets it up; repeating it is harmless. */
+  /** The way to another node's pods, as plain routes of a CNI go; repeating it is harmless. */
   addPodRoute(prefix: string, via: Ip): void {
     const iface = this.stack.routes.lookup(via)?.iface;
     if (iface === undefined || this.stack.isLocal(via)) return;
@@ -196,7 +203,7 @@ export class SimNode {
     this.#pods.stop(uid);
   }
 
-  /** Gone without a farewell: tables, rows, neighbours and pods are lost. End its processes first. */
+  /** Gone without a farewell, with tables, rows and pods. End the processes on it first. */
   powerOff(): void {
     if (!this.#powered) return;
     this.#powered = false;
@@ -220,7 +227,9 @@ export class SimNode {
     for (const { nic, addresses } of this.stack.interfaces) {
       nic.setAdminUp(true);
       nic.join(allNodes);
-      for (const address of addresses) if (familyOf(address) === 'IPv6') nic.join(solicitedNodeGroup(address));
+      for (const address of addresses) {
+        if (familyOf(address) === 'IPv6') nic.join(solicitedNodeGroup(address));
+      }
     }
   }
 
@@ -237,7 +246,9 @@ export class SimNode {
 
   #connect(link: NodeLink): void {
     const count = this.stack.interfaces.length;
-    const nic = new Nic(this.tap, { owner: this.name, name: `eth${count}`, mac: link.mac, ifindex: count + 2 });
+    const nic = new Nic(
+      this.tap, { owner: this.name, name: `eth${count}`, mac: link.mac, ifindex: count + 2 },
+    );
     link.segment.attach(nic);
     this.stack.addInterface(nic, link.addresses);
     const { onCarrier } = nic;
@@ -249,7 +260,9 @@ export class SimNode {
   }
 
   #responderAddresses(): Ip[] {
-    return (this.kernel.map(responderMap)?.entries() ?? []).map(({ key }) => decodeResponderKey(key).ip);
+    return (this.kernel.map(responderMap)?.entries() ?? []).map(
+      ({ key }) => decodeResponderKey(key).ip,
+    );
   }
 
   #responderChanged(addresses: readonly Ip[]): void {
@@ -324,7 +337,8 @@ export class SimNode {
   }
 
   #translatedOut(packet: Packet): Packet | undefined {
-    if (!this.masquerade || this.#pods.at(packet.source) === undefined || this.#podRanges.contains(packet.target)) return packet;
+    const ours = this.masquerade && this.#pods.at(packet.source) !== undefined;
+    if (!ours || this.#podRanges.contains(packet.target)) return packet;
     const address = this.stack.addressOf(familyOf(packet.target));
     if (address === undefined || packet.protocol === 'ICMP') return packet;
     const sent = this.#outbound.out(packet, address, this.clock.now());

@@ -45,7 +45,9 @@ export class SimPod {
   /** A packet for this pod, as its interface delivers it. */
   receive(packet: Packet): void {
     if (!this.#alive) return;
-    const request = packet.protocol === 'UDP' || (packet.tcp !== undefined && (packet.tcp.flags & tcpFlag.syn) !== 0);
+    const request = packet.protocol === 'UDP' || (
+      packet.tcp !== undefined && (packet.tcp.flags & tcpFlag.syn) !== 0
+    );
     if (request && packet.targetPort < ephemeralFirst && !this.#open.has(packet.targetPort)) {
       this.#open.add(packet.targetPort);
       serveEcho(this.transport, { port: packet.targetPort, backend: podName(this.spec) });
@@ -98,7 +100,9 @@ export class PodTable {
     if (this.#pods.has(spec.uid) || this.#hostPods.has(spec.uid)) return;
     const { tap, host } = this.#site;
     if (spec.hostNetwork) {
-      const closers = spec.ports.map(({ port }) => serveEcho(host, { port, backend: podName(spec) }));
+      const closers = spec.ports.map(
+        ({ port }) => serveEcho(host, { port, backend: podName(spec) }),
+      );
       this.#hostPods.set(spec.uid, () => closers.forEach((close) => close()));
       return;
     }
@@ -127,7 +131,9 @@ export class PodTable {
   client(uid: string): TrafficHost | undefined {
     const pod = this.#pods.get(uid);
     if (pod === undefined) return undefined;
-    const addressOf = (family: Family): Ip | undefined => pod.spec.ips.find((address) => familyOf(address) === family);
+    const addressOf = (family: Family): Ip | undefined => pod.spec.ips.find(
+      (address) => familyOf(address) === family,
+    );
     return { name: podName(pod.spec), stack: { addressOf }, transport: pod.transport };
   }
 }

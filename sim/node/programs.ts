@@ -26,7 +26,9 @@ export type Step =
   | { readonly kind: 'drop'; readonly reason: DropReason };
 
 /** What a pod sees as the source when it reaches itself through a front (datapath.md 4.2). */
-export const hairpinAddresses = { IPv4: ip('169.254.77.1'), IPv6: ip('fd66:6c65:6164::1') } as const;
+export const hairpinAddresses = {
+  IPv4: ip('169.254.77.1'), IPv6: ip('fd66:6c65:6164::1'),
+} as const;
 
 /**
  * The programs of one node in readable form, over the maps that the agent writes: `decide` and
@@ -69,9 +71,13 @@ export class NodePrograms {
     const { view } = this.#cache;
     if (packet.icmp !== undefined) return this.#icmpIn(packet, view);
     const { first, last } = view.facts.options.snatPorts;
-    if (packet.targetPort >= first && packet.targetPort <= last && view.isNodeAddress(packet.target)) {
+    if (
+      packet.targetPort >= first && packet.targetPort <= last && view.isNodeAddress(packet.target)
+    ) {
       const flow = this.flows.reply(packet, this.#clock.now());
-      if (flow !== undefined && !flow.backend.local) return this.#redirect(this.#restored(flow, packet));
+      if (flow !== undefined && !flow.backend.local) {
+        return this.#redirect(this.#restored(flow, packet));
+      }
     }
     return this.#request(packet, 'external');
   }
@@ -113,7 +119,9 @@ export class NodePrograms {
     const { view } = this.#cache;
     const { target, targetPort, protocol } = packet;
     if (protocol === 'ICMP') return { kind: 'pass', packet };
-    const claim = view.front(target, protocol, targetPort) ?? view.nodePort(target, protocol, targetPort);
+    const claim = view.front(target, protocol, targetPort) ?? view.nodePort(
+      target, protocol, targetPort,
+    );
     const record = claim?.servicePort.record;
     const flow = record === undefined ? undefined : this.#keptFlow(packet, record);
     if (flow !== undefined) {
@@ -147,7 +155,9 @@ export class NodePrograms {
     if (verdict.kind !== 'forward') {
       // Enforced where packets leave, because another proxy's rules come after this hook (8.5).
       if (verdict.reason === 'unallocated') return { kind: 'pass', packet };
-      return verdict.kind === 'reject' ? this.#refuse(packet, verdict.reason) : this.#drop(verdict.reason);
+      return verdict.kind === 'reject'
+        ? this.#refuse(packet, verdict.reason)
+        : this.#drop(verdict.reason);
     }
     const stray = packet.protocol === 'TCP' && !isSyn(packet);
     if (stray && verdict.view.record.algorithm === 'random') return this.#midstream(packet, view);
@@ -160,12 +170,17 @@ export class NodePrograms {
     return midstream === 'reset' ? this.#refuse(packet, 'noRow') : this.#drop('noRow');
   }
 
-  #open(packet: Packet & { readonly protocol: 'TCP' | 'UDP'; readonly ingress: Ingress }, forward: Forward, midstream: boolean): Step {
+  #open(
+    packet: Packet & { readonly protocol: 'TCP' | 'UDP'; readonly ingress: Ingress },
+    forward: Forward, midstream: boolean,
+  ): Step {
     const now = this.#clock.now();
     const affine = forward.affinitySeconds > 0;
     const affinity = affine ? this.flows.affinity(packet.source, forward.servicePort) : undefined;
     const draw = forward.view.record.algorithm === 'random' ? this.#kernel.chance.next() : 0;
-    const backend = choose(forward, { tuple: packet, now, draw, ...(affinity === undefined ? {} : { affinity }) });
+    const backend = choose(
+      forward, { tuple: packet, now, draw, ...(affinity === undefined ? {} : { affinity }) },
+    );
     const seen = this.#seenSource(packet, backend);
     if (seen === undefined) return this.#drop('natExhausted');
     const flow: Flow = {
@@ -178,19 +193,29 @@ export class NodePrograms {
       answered: false, last: now, closedAt: undefined, clientClosed: false, endpointClosed: false,
     };
     this.flows.add(flow);
-    if (affine) this.flows.setAffinity(packet.source, forward.servicePort, { ip: backend.ip, port: backend.port, last: now });
+    if (affine) {
+      this.flows.setAffinity(
+        packet.source, forward.servicePort, { ip: backend.ip, port: backend.port, last: now },
+      );
+    }
     for (const listener of this.#onChoice) listener(flow);
     return this.#translate(flow, packet, packet.ingress);
   }
 
   /** The source that the endpoint will see (datapath.md 4.2); undefined: no port is left. */
-  #seenSource(packet: Packet & { readonly ingress: Ingress }, backend: BackendRow): FlowEnd | undefined {
+  #seenSource(
+    packet: Packet & { readonly ingress: Ingress }, backend: BackendRow,
+  ): FlowEnd | undefined {
     const { facts } = this.#cache.view;
     const own = { ip: packet.source, port: packet.sourcePort };
     const family = familyOf(packet.target);
-    if (packet.ingress === 'pod') return backend.ip === own.ip ? { ...own, ip: hairpinAddresses[family] } : own;
+    if (packet.ingress === 'pod') {
+      return backend.ip === own.ip ? { ...own, ip: hairpinAddresses[family] } : own;
+    }
     const address = primaryAddress(facts, family);
-    if (packet.ingress === 'host') return isLoopback(packet.source) ? { ...own, ip: address ?? own.ip } : own;
+    if (packet.ingress === 'host') {
+      return isLoopback(packet.source) ? { ...own, ip: address ?? own.ip } : own;
+    }
     if (backend.local) return own;
     if (address === undefined) return undefined;
     const { snatPorts: ports, nodePortRange: skipped, hashSeed: seed } = facts.options;
@@ -202,9 +227,12 @@ export class NodePrograms {
   #translate(flow: Flow, packet: Packet, ingress: Ingress): Step {
     const { backend, seen } = flow;
     const translated = {
-      ...packet, source: seen.ip, sourcePort: seen.port, target: backend.ip, targetPort: backend.port,
+      ...packet, source: seen.ip, sourcePort: seen.port,
+      target: backend.ip, targetPort: backend.port,
     };
-    if (ingress === 'pod' && backend.ip === flow.client.ip) return { kind: 'back', packet: translated };
+    if (ingress === 'pod' && backend.ip === flow.client.ip) {
+      return { kind: 'back', packet: translated };
+    }
     if (ingress === 'external' && !backend.local) return this.#redirect(translated);
     return { kind: 'pass', packet: translated };
   }
@@ -212,7 +240,10 @@ export class NodePrograms {
   #restored(flow: Flow, packet: Packet): Packet {
     advance(flow, packet, { from: 'endpoint', now: this.#clock.now() });
     const { front, client } = flow;
-    return { ...packet, source: front.ip, sourcePort: front.port, target: client.ip, targetPort: client.port };
+    return {
+      ...packet, source: front.ip, sourcePort: front.port, target: client.ip,
+      targetPort: client.port,
+    };
   }
 
   #reversed(packet: Packet): Packet | undefined {
@@ -225,15 +256,22 @@ export class NodePrograms {
   #icmpIn(packet: Packet, view: ViewIndex): Step {
     const translated = translateError(packet, this.flows, this.#clock.now());
     if (translated !== undefined) {
-      return view.isNodeAddress(packet.target) ? this.#redirect(translated) : { kind: 'pass', packet: translated };
+      return view.isNodeAddress(packet.target)
+        ? this.#redirect(translated)
+        : { kind: 'pass', packet: translated };
     }
     const facts = view.address(packet.target);
-    const guarded = facts !== undefined && (facts.vip || facts.externalIp) && !view.isNodeAddress(packet.target);
+    const guarded = facts !== undefined && (
+      facts.vip || facts.externalIp
+    ) && !view.isNodeAddress(packet.target);
     if (!guarded) return { kind: 'pass', packet };
     if (packet.icmp?.kind !== 'echo-request') return this.#drop('icmpNoRow');
     if (!view.facts.options.vipEcho) return this.#drop('echo');
     const icmp = { ...packet.icmp, kind: 'echo-reply' as const };
-    return { kind: 'back', packet: { ...packet, source: packet.target, target: packet.source, ttl: 64, icmp } };
+    return {
+      kind: 'back',
+      packet: { ...packet, source: packet.target, target: packet.source, ttl: 64, icmp },
+    };
   }
 
   #redirect(packet: Packet): Step {

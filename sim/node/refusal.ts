@@ -37,11 +37,15 @@ export function refusalOf(packet: Packet): Packet | undefined {
     return { ...back, protocol: 'ICMP', sourcePort: 0, targetPort: 0, icmp };
   }
   if ((tcp.flags & tcpFlag.rst) !== 0) return undefined;
-  const ports = { protocol: 'TCP', sourcePort: packet.targetPort, targetPort: packet.sourcePort } as const;
+  const ports = {
+    protocol: 'TCP', sourcePort: packet.targetPort, targetPort: packet.sourcePort,
+  } as const;
   if ((tcp.flags & tcpFlag.ack) !== 0) {
     return { ...back, ...ports, tcp: { seq: tcp.ack, ack: 0, flags: tcpFlag.rst } };
   }
-  const counted = (tcp.flags & tcpFlag.syn ? 1 : 0) + (tcp.flags & tcpFlag.fin ? 1 : 0) + packet.payload.length;
+  const counted = (tcp.flags & tcpFlag.syn ? 1 : 0) + (
+    tcp.flags & tcpFlag.fin ? 1 : 0
+  ) + packet.payload.length;
   const ack = (tcp.seq + counted) >>> 0;
   return { ...back, ...ports, tcp: { seq: 0, ack, flags: tcpFlag.rst | tcpFlag.ack } };
 }

@@ -1,4 +1,6 @@
-import { encodeResponderKey, decodeResponderValue, responderMap, responderStats } from '../../l2/responder-map.ts';
+import {
+  encodeResponderKey, decodeResponderValue, responderMap, responderStats,
+} from '../../l2/responder-map.ts';
 import { respond, type KeyFound } from '../../l2/responder.ts';
 import { assert } from '../../lb/result.ts';
 import type { Ip } from '../../lb/ip.ts';
@@ -12,7 +14,8 @@ import type { SimMap } from './maps.ts';
 const nanosPerMicro = 1_000n;
 
 /**
- * The two L2 programs of a node over `fl_l2`: the responder at ingress, and at egress the fence that
+ * The two L2 programs of a node over `fl_l2`: the responder at ingress, and at egress the fence
+ * that
  * drops announcements of addresses which this node may no longer answer for (l2.md 5.4, 10).
  */
 export class L2Programs {
@@ -36,7 +39,10 @@ export class L2Programs {
     if (this.#keys.size === 0) return undefined;
     const otherHost = frame.ethTarget !== nic.mac && !isGroupMac(frame.ethTarget);
     const ingress = { ifindex: nic.ifindex, mac: nic.mac, otherHost, vlan: false };
-    const verdict = respond(frame.bytes, ingress, { key: (ifindex, ip) => this.#key(ifindex, ip), bootNs: this.#bootNs() });
+    const verdict = respond(
+      frame.bytes, ingress,
+      { key: (ifindex, ip) => this.#key(ifindex, ip), bootNs: this.#bootNs() },
+    );
     if (verdict.kind === 'pass') return undefined;
     this.#count(nic.ifindex, verdict.ip);
     return Frame.ofBytes(verdict.frame);
@@ -63,7 +69,9 @@ export class L2Programs {
     const value = new Uint8Array(8);
     const view = new DataView(value.buffer);
     const before = this.#stats.peek(key);
-    const count = before === undefined ? 0n : new DataView(before.buffer, before.byteOffset, 8).getBigUint64(0, true);
+    const count = before === undefined
+      ? 0n
+      : new DataView(before.buffer, before.byteOffset, 8).getBigUint64(0, true);
     view.setBigUint64(0, count + 1n, true);
     this.#stats.update({ key, value }, 'any', () => false);
   }

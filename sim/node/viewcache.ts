@@ -6,7 +6,8 @@ import { ViewIndex } from '../../lb/view.ts';
 import type { SimKernel } from './kernel.ts';
 
 /**
- * Rows of `fl_view`, decoded once per distinct value of a world: the pool of its kernels gives equal
+ * Rows of `fl_view`, decoded once per distinct value of a world: the pool of its kernels gives
+ * equal
  * bytes one identity.
  */
 export class RowDecoder {
@@ -62,7 +63,9 @@ export class ViewCache {
     this.#facts = undefined;
     const decoded = bytes === undefined ? undefined : decodeRow(bytes);
     const stored = decoded !== undefined && Array.isArray(decoded['addresses']);
-    this.#index.setFacts(stored ? (decoded as unknown as NodeFacts) : noFacts(this.#index.facts.nodeName));
+    this.#index.setFacts(
+      stored ? (decoded as unknown as NodeFacts) : noFacts(this.#index.facts.nodeName),
+    );
   }
 
   #applyRows(): void {
@@ -83,5 +86,7 @@ export class ViewCache {
 }
 
 function noFacts(nodeName: string): NodeFacts {
-  return { nodeName, addresses: [], nodePortAddresses: [], nodeOwned: [], options: datapathDefaults };
+  return {
+    nodeName, addresses: [], nodePortAddresses: [], nodeOwned: [], options: datapathDefaults,
+  };
 }

@@ -5,7 +5,9 @@ import { maglevTable } from '../../lb/maglev.ts';
 import { deriveServicePorts, ServicePortMemo } from '../../lb/serviceport.ts';
 import { noPayload, tcpFlag, type Packet } from '../../sim/net/packet.ts';
 import { TrafficLine } from '../../sim/net/client.ts';
-import { endpoint, everyEndpoint, factsOf, ingressEntry, meta, names, service, slice, vip } from '../datapath/fixture.ts';
+import {
+  endpoint, everyEndpoint, factsOf, ingressEntry, meta, names, service, slice, vip,
+} from '../datapath/fixture.ts';
 import { Rig } from '../datapath/rig.ts';
 
 function services(count: number): Service[] {
@@ -26,7 +28,8 @@ function established(): number {
   rig.run(1);
   const node = rig.node('n-a');
   const packet: Packet = {
-    source: ip(names['X']!), target: ip(vip), protocol: 'TCP', sourcePort: 40_000, targetPort: 80, ttl: 64,
+    source: ip(names['X']!), target: ip(vip), protocol: 'TCP',
+    sourcePort: 40_000, targetPort: 80, ttl: 64,
     tcp: { seq: 1, ack: 0, flags: tcpFlag.syn }, payload: noPayload,
   };
   node.programs.uplinkIn(packet);
@@ -37,7 +40,9 @@ function established(): number {
   return ((performance.now() - from) * 1_000_000) / rounds;
 }
 
-/** Simulated seconds per wall second: three nodes, 50 Services, 50 probes/s through the whole path. */
+/**
+ * Simulated seconds per wall second: three nodes, 50 Services, 50 probes/s through the whole path.
+ */
 function probes(): number {
   const rig = new Rig();
   rig.load(services(50));
@@ -45,7 +50,9 @@ function probes(): number {
   for (const name of ['n-a', 'n-b', 'n-c']) rig.datapath(name);
   rig.run(1);
   const { x } = rig;
-  const line = new TrafficLine(rig.tap, { name: 'probe', from: x, target: ip(vip), port: 80, protocol: 'TCP', every: 20_000 });
+  const line = new TrafficLine(
+    rig.tap, { name: 'probe', from: x, target: ip(vip), port: 80, protocol: 'TCP', every: 20_000 },
+  );
   line.start();
   rig.run(30);
   const span = 600;
@@ -56,11 +63,16 @@ function probes(): number {
   return span / wallSeconds;
 }
 
-/** Milliseconds for the rows of 5,000 Services on 100 nodes, from listings to the last kernel write. */
+/**
+ * Milliseconds for the rows of 5,000 Services on 100 nodes, from listings to the last kernel write.
+ */
 function boot(): number {
   const count = 5_000;
   const all = services(count);
-  const slices = all.map((of, index) => slice([endpoint('a1', { nodeName: `node-${index % 100}` }), endpoint('b1', { nodeName: `node-${(index + 7) % 100}` })], {
+  const slices = all.map((of, index) => slice([
+    endpoint('a1', { nodeName: `node-${index % 100}` }),
+    endpoint('b1', { nodeName: `node-${(index + 7) % 100}` }),
+  ], {
     meta: meta(`slice-${index}`), service: of.key,
   }));
   const memo = new ServicePortMemo();
@@ -78,7 +90,9 @@ function boot(): number {
 function index(): number {
   const memo = new ServicePortMemo();
   const context = { place: { nodeName: 'n-a', zone: 'z1' }, algorithm: 'random', memo } as const;
-  const records = services(5_000).flatMap((of) => deriveServicePorts(of, [slice(everyEndpoint)], context));
+  const records = services(5_000).flatMap(
+    (of) => deriveServicePorts(of, [slice(everyEndpoint)], context),
+  );
   const from = performance.now();
   const view = new ViewIndex(factsOf({}));
   for (const record of records) view.set(record);

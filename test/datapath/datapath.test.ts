@@ -4,7 +4,9 @@ import { asciiText, viewMap, nodeMap } from '../../bpf/codec.ts';
 import { ServicePortMemo } from '../../bpf/datapath.ts';
 import { ip } from '../../lb/ip.ts';
 import { serviceKey, type EndpointSlice, type Service } from '../../lb/model.ts';
-import { endpoint, everyEndpoint, ingressEntry, meta, node, nodes, service, slice, vip } from './fixture.ts';
+import {
+  endpoint, everyEndpoint, ingressEntry, meta, node, nodes, service, slice, vip,
+} from './fixture.ts';
 import { Rig } from './rig.ts';
 
 /** Rows of a node as text, sorted: what must be equal for equal wishes. */
@@ -24,7 +26,9 @@ function writes(rig: Rig, name = 'n-a'): () => number {
 function second(more: Partial<Service> = {}): Service {
   return service({
     meta: meta('t'), key: serviceKey('default', 't'), clusterIps: ['10.200.0.11'], externalIps: [],
-    ingress: [ingressEntry('198.51.100.11')], ports: [{ name: 'web', protocol: 'TCP', port: 80, nodePort: 30081 }], ...more,
+    ingress: [ingressEntry('198.51.100.11')], ports: [
+      { name: 'web', protocol: 'TCP', port: 80, nodePort: 30081 },
+    ], ...more,
   });
 }
 
@@ -37,7 +41,10 @@ test('nothing is written before every listing is complete, and the datapath says
   rig.run(1);
   t.is(count(), 0);
   t.false(datapath.ready());
-  t.deepEqual(datapath.pending(), ['datapath waits for the listing of slices', 'datapath waits for the listing of nodes']);
+  t.deepEqual(
+    datapath.pending(),
+    ['datapath waits for the listing of slices', 'datapath waits for the listing of nodes'],
+  );
   rig.load();
   rig.run(1);
   t.true(datapath.ready());
@@ -68,7 +75,9 @@ test('fronts are those that the kernel has rows for, and their change is told', 
 test('datapath V76 in rows: one endpoint more is one write, whatever the number of Services', (t) => {
   const rig = new Rig();
   const others = Array.from({ length: 200 }, (_, index) => second({
-    meta: meta(`o${index}`), key: serviceKey('default', `o${index}`), clusterIps: [`10.200.1.${index}`], ingress: [],
+    meta: meta(`o${index}`), key: serviceKey('default', `o${index}`), clusterIps: [
+      `10.200.1.${index}`,
+    ], ingress: [],
   }));
   rig.datapath('n-a');
   rig.load([service(), ...others], [slice(everyEndpoint.slice(0, 2))]);
@@ -139,7 +148,9 @@ test('a full map leaves the old row serving, names the service port, and recover
   rig.run(1);
   t.true(datapath.hasFront(ip(vip)));
   t.false(datapath.hasFront(ip('198.51.100.11')));
-  t.deepEqual(datapath.faults, [{ servicePort: 'default/t:web/TCP/IPv4', error: { kind: 'E2BIG' } }]);
+  t.deepEqual(
+    datapath.faults, [{ servicePort: 'default/t:web/TCP/IPv4', error: { kind: 'E2BIG' } }],
+  );
   t.deepEqual(datapath.pending(), ['datapath row default/t:web/TCP/IPv4 is not written']);
   t.is(rig.world.marks.get('kernel.mapFull'), 1);
   kernel.setMapLimit(viewMap, undefined);
@@ -162,12 +173,23 @@ test('writes that fail at random converge all the same', (t) => {
 
 test('a moved node selects other endpoints, and only Services that hint at zones are rewritten', (t) => {
   const rig = new Rig();
-  const hinted = ['z1', 'z2', 'z1'].map((zone, index) => ({ ...everyEndpoint[index]!, hintZones: [zone] }));
-  rig.load([service(), second()], [slice(hinted), slice([endpoint('a1')], { meta: meta('t-1'), service: serviceKey('default', 't') })]);
+  const hinted = ['z1', 'z2', 'z1'].map(
+    (zone, index) => ({ ...everyEndpoint[index]!, hintZones: [zone] }),
+  );
+  rig.load(
+    [service(), second()],
+    [
+      slice(hinted),
+      slice([endpoint('a1')], { meta: meta('t-1'), service: serviceKey('default', 't') }),
+    ],
+  );
   rig.datapath('n-a');
   rig.run(1);
   const count = writes(rig);
-  rig.tables.nodes.upsert('n-a', node('n-a', ['192.0.2.11', '192.0.2.111'], { labels: { 'topology.kubernetes.io/zone': 'z2' } }));
+  rig.tables.nodes.upsert(
+    'n-a',
+    node('n-a', ['192.0.2.11', '192.0.2.111'], { labels: { 'topology.kubernetes.io/zone': 'z2' } }),
+  );
   rig.run(1);
   t.is(count(), 1);
 });
@@ -178,7 +200,9 @@ test('a slice that moves to another Service changes both', (t) => {
   rig.datapath('n-a');
   rig.run(1);
   t.true(rows(rig).some((row) => row.startsWith('default/s:') && row.includes('10.64.1.21')));
-  rig.tables.slices.upsert('default/s-1', slice(everyEndpoint, { service: serviceKey('default', 't') }));
+  rig.tables.slices.upsert(
+    'default/s-1', slice(everyEndpoint, { service: serviceKey('default', 't') }),
+  );
   rig.run(1);
   t.true(rows(rig).some((row) => row.startsWith('default/t:') && row.includes('10.64.1.21')));
   t.false(rows(rig).some((row) => row.startsWith('default/s:') && row.includes('10.64.1.21')));
@@ -189,7 +213,9 @@ test('a Service of another port list leaves no row of the old ones', (t) => {
   rig.load();
   rig.datapath('n-a');
   rig.run(1);
-  rig.tables.services.upsert('default/s', service({ ports: [{ name: 'tls', protocol: 'TCP', port: 443, nodePort: 0 }] }));
+  rig.tables.services.upsert(
+    'default/s', service({ ports: [{ name: 'tls', protocol: 'TCP', port: 443, nodePort: 0 }] }),
+  );
   rig.run(1);
   t.deepEqual(rows(rig).map((row) => row.split(' ')[0]), ['default/s:tls/TCP/IPv4', 'node']);
   rig.tables.services.upsert('default/s', service({ type: 'ExternalName' }));
@@ -231,7 +257,9 @@ const change: fc.Arbitrary<Change> = fc.constantFrom<Change>(
 );
 
 test('the order and pace of events does not change the final rows', (t) => {
-  fc.assert(fc.property(fc.array(change, { maxLength: 12 }), fc.array(fc.boolean(), { maxLength: 12 }), (changes, pauses) => {
+  fc.assert(fc.property(fc.array(change, { maxLength: 12 }), fc.array(
+    fc.boolean(), { maxLength: 12 },
+  ), (changes, pauses) => {
     const rig = new Rig();
     rig.datapath('n-a');
     for (const table of Object.values(rig.tables)) table.markComplete();
@@ -244,7 +272,9 @@ test('the order and pace of events does not change the final rows', (t) => {
     const fresh = new Rig();
     for (const name of ['services', 'slices', 'nodes'] as const) {
       for (const key of rig.tables[name].keys()) {
-        (fresh.tables[name] as { upsert(key: string, value: unknown): void }).upsert(key, rig.tables[name].get(key));
+        (fresh.tables[name] as { upsert(key: string, value: unknown): void }).upsert(
+          key, rig.tables[name].get(key),
+        );
       }
       fresh.tables[name].markComplete();
     }

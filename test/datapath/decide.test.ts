@@ -1,7 +1,10 @@
 import test from 'ava';
 import { serviceKey } from '../../lb/model.ts';
 import type { Prefix } from '../../lb/ip.ts';
-import { ask, clusterIp, endpoint, everyEndpoint, ingressEntry, meta, service, slice, viewOf, vip, type Given } from './fixture.ts';
+import {
+  ask, clusterIp, endpoint, everyEndpoint, ingressEntry, meta, service, slice, viewOf, vip,
+  type Given,
+} from './fixture.ts';
 
 /** Questions and answers over one variant of the fixture, `question = answer`. */
 const row = test.macro({
@@ -15,10 +18,14 @@ const row = test.macro({
   title: (_, name, __, ...cases) => `datapath ${name}: ${cases.join('; ')}`,
 });
 
-const external = (policy: 'Local' | 'Cluster'): Given => ({ services: [service({ externalTrafficPolicy: policy })] });
+const external = (policy: 'Local' | 'Cluster'): Given => (
+  { services: [service({ externalTrafficPolicy: policy })] }
+);
 const local = external('Local');
 const internalLocal: Given = { services: [service({ internalTrafficPolicy: 'Local' })] };
-const without = (name: string): Given['slices'] => [slice(everyEndpoint.filter((of) => of !== everyEndpoint['abc'.indexOf(name[0]!)]))];
+const without = (name: string): Given['slices'] => [
+  slice(everyEndpoint.filter((of) => of !== everyEndpoint['abc'.indexOf(name[0]!)])),
+];
 const noEndpoints = [slice([])];
 const S = (more: Parameters<typeof service>[0]): Given => ({ services: [service(more)] });
 const E = (...endpoints: ReturnType<typeof endpoint>[]): Given => ({ slices: [slice(endpoints)] });
@@ -72,13 +79,21 @@ test(row, 'V26', local, 'P → 192.0.2.12:30080 = NOT_MINE');
 test(row, 'V26 on B', { ...local, slices: without('b1')!, nodeName: 'n-b' }, 'P → 192.0.2.12:30080 = a1 c1');
 test(row, 'V26 on B from the wire', { ...local, slices: without('b1')!, nodeName: 'n-b' }, 'X → 192.0.2.12:30080 = DROP policyEmpty');
 test(row, 'V27', {}, 'H → 127.0.0.1:30080 = a1 b1 c1 M', 'P → 127.0.0.1:30080 = NOT_MINE');
-const younger = service({ meta: meta('t', { createdAtMs: 2_000 }), key: serviceKey('default', 't'), clusterIps: ['10.200.0.11'], externalIps: [] });
+const younger = service(
+  {
+    meta: meta('t', { createdAtMs: 2_000 }), key: serviceKey('default', 't'),
+    clusterIps: ['10.200.0.11'], externalIps: [],
+  },
+);
 
 test('datapath V28: the older Service keeps a front that two claim, in either order of arrival', (t) => {
   for (const services of [[service(), younger], [younger, service()]]) {
     const view = viewOf({ services });
     t.is(ask(view, 'X → VIP:80'), 'a1 b1 c1 M');
-    t.deepEqual(view.conflicts().map(({ front, loser }) => `${front} ${loser}`), [`${vip}:80/TCP default/t`, 'node:30080/TCP default/t']);
+    t.deepEqual(
+      view.conflicts().map(({ front, loser }) => `${front} ${loser}`),
+      [`${vip}:80/TCP default/t`, 'node:30080/TCP default/t'],
+    );
     view.remove(`default/s:web/TCP/IPv4` as never);
     t.is(ask(view, 'X → VIP:80'), 'REJECT noEndpoint');
     t.deepEqual(view.conflicts(), []);
@@ -86,7 +101,9 @@ test('datapath V28: the older Service keeps a front that two claim, in either or
 });
 
 const draining = { ready: false, serving: true, terminating: true };
-const [a1, b1, c1] = everyEndpoint as [ReturnType<typeof endpoint>, ReturnType<typeof endpoint>, ReturnType<typeof endpoint>];
+const [a1, b1, c1] = everyEndpoint as [
+  ReturnType<typeof endpoint>, ReturnType<typeof endpoint>, ReturnType<typeof endpoint>,
+];
 test(row, 'V29', E(endpoint('a1', draining), b1, c1), 'P → CIP:80 = b1 c1');
 test(row, 'V30', { ...local, ...E(endpoint('a1', draining), b1, c1) }, 'X → VIP:80 = a1');
 test(row, 'V31', E(endpoint('a1', draining), endpoint('b1', draining), endpoint('c1', draining)), 'P → CIP:80 = a1 b1 c1');
@@ -98,7 +115,9 @@ test(row, 'V34 published', E(endpoint('a1', { ready: true, serving: false, termi
 test(row, 'V35', { slices: [slice(everyEndpoint, { ports: [{ name: 'http', protocol: 'TCP', port: 8080 }] })] }, 'P → CIP:80 = REJECT noEndpoint');
 test(row, 'V35 port without a number', { slices: [slice(everyEndpoint, { ports: [{ name: 'web', protocol: 'TCP', port: undefined }] })] }, 'P → CIP:80 = REJECT noEndpoint');
 test(row, 'V35 other protocol', { slices: [slice(everyEndpoint, { ports: [{ name: 'web', protocol: 'UDP', port: 8080 }] })] }, 'P → CIP:80 = REJECT noEndpoint');
-const twice = [slice([endpoint('a1', { nodeName: undefined })]), slice([a1], { meta: meta('s-2') })];
+const twice = [
+  slice([endpoint('a1', { nodeName: undefined })]), slice([a1], { meta: meta('s-2') }),
+];
 test(row, 'V36', { ...local, slices: twice }, 'X → VIP:80 = a1', 'P → CIP:80 = a1');
 test(row, 'V36 other order', { ...local, slices: [...twice].reverse() }, 'X → VIP:80 = a1');
 const others = [
@@ -107,11 +126,19 @@ const others = [
   slice([endpoint('example.org')], { meta: meta('s-7'), addressType: 'FQDN' }),
 ];
 test(row, 'V37', { slices: others }, 'P → CIP:80 = a1');
-const zoned = (...zones: string[]): Given => E(...[a1, b1, c1].map((of, index) => ({ ...of, hintZones: zones[index] === '' ? [] : [zones[index]!] })));
+const zoned = (...zones: string[]): Given => E(
+  ...[a1, b1, c1].map(
+    (of, index) => ({ ...of, hintZones: zones[index] === '' ? [] : [zones[index]!] }),
+  ),
+);
 test(row, 'V38', zoned('z1', 'z2', 'z1'), 'P → CIP:80 = a1 c1');
 test(row, 'V39 one without', zoned('z1', 'z2', ''), 'P → CIP:80 = a1 b1 c1');
 test(row, 'V39 other zone', { ...zoned('z1', 'z2', 'z1'), nodeName: 'n-z' }, 'P → CIP:80 = a1 b1 c1');
-const hinted = E(...[a1, b1, c1].map((of) => ({ ...of, hintNodes: [of.nodeName!], hintZones: [of === b1 ? 'z2' : 'z1'] })));
+const hinted = E(
+  ...[a1, b1, c1].map(
+    (of) => ({ ...of, hintNodes: [of.nodeName!], hintZones: [of === b1 ? 'z2' : 'z1'] }),
+  ),
+);
 test(row, 'V40', hinted, 'P → CIP:80 = a1');
 test(row, 'V40 on n-d', { ...hinted, nodeName: 'n-d' }, 'P → CIP:80 = a1 c1');
 test(row, 'V41', { ...local, ...zoned('z2', 'z2', 'z1') }, 'X → VIP:80 = a1');

@@ -1,7 +1,12 @@
-import { datapathDefaults, type DatapathOptions, type NodeFacts } from '../../lb/datapathoptions.ts';
+import {
+  datapathDefaults, type DatapathOptions, type NodeFacts,
+} from '../../lb/datapathoptions.ts';
 import { decide, type Ingress, type Verdict } from '../../lb/decide.ts';
 import { ip, type Ip, type Prefix } from '../../lb/ip.ts';
-import { serviceKey, type Endpoint, type EndpointSlice, type IngressEntry, type Meta, type Node, type Protocol, type Service } from '../../lb/model.ts';
+import {
+  serviceKey, type Endpoint, type EndpointSlice, type IngressEntry, type Meta, type Node,
+  type Protocol, type Service,
+} from '../../lb/model.ts';
 import { nodeFacts, placeOf } from '../../lb/nodefacts.ts';
 import { deriveServicePorts, ServicePortMemo } from '../../lb/serviceport.ts';
 import { ViewIndex } from '../../lb/view.ts';
@@ -30,7 +35,8 @@ export function service(more: Partial<Service> = {}): Service {
   return {
     kind: 'Service', meta: meta('s'), key: serviceKey('default', 's'), type: 'LoadBalancer',
     clusterIps: [clusterIp], ports: [{ name: 'web', protocol: 'TCP', port: 80, nodePort: 30080 }],
-    selector: {}, externalIps: [externalIp], loadBalancerIp: undefined, loadBalancerClass: undefined,
+    selector: {}, externalIps: [externalIp],
+    loadBalancerIp: undefined, loadBalancerClass: undefined,
     ipFamilies: ['IPv4'], ipFamilyPolicy: undefined, externalTrafficPolicy: 'Cluster',
     internalTrafficPolicy: 'Cluster', affinitySeconds: undefined, sourceRanges: [],
     healthCheckNodePort: 0, ingress: [ingressEntry(vip)], conditions: [], faults: [], ...more,
@@ -45,7 +51,9 @@ export function endpoint(name: string, more: Partial<Endpoint> = {}): Endpoint {
   };
 }
 
-export function slice(endpoints: readonly Endpoint[], more: Partial<EndpointSlice> = {}): EndpointSlice {
+export function slice(
+  endpoints: readonly Endpoint[], more: Partial<EndpointSlice> = {},
+): EndpointSlice {
   return {
     kind: 'EndpointSlice', meta: meta('s-1', { labels: { 'kubernetes.io/service-name': 's' } }),
     service: serviceKey('default', 's'), addressType: 'IPv4', endpoints,
@@ -57,8 +65,12 @@ export const everyEndpoint = [endpoint('a1'), endpoint('b1'), endpoint('c1')];
 
 export function node(name: string, addresses: readonly string[], more: Partial<Meta> = {}): Node {
   return {
-    kind: 'Node', meta: meta(name, { namespace: '', ...more }), podCidrs: [], unschedulable: false, taints: [],
-    addresses: addresses.map((address) => ({ type: 'InternalIP', address })), conditions: [], faults: [],
+    kind: 'Node', meta: meta(
+      name, { namespace: '', ...more },
+    ), podCidrs: [], unschedulable: false, taints: [],
+    addresses: addresses.map(
+      (address) => ({ type: 'InternalIP', address }),
+    ), conditions: [], faults: [],
   };
 }
 
@@ -71,7 +83,9 @@ export const nodes: readonly Node[] = [
   node('n-z', ['192.0.2.15'], zone('z9')),
 ];
 
-export const fixtureOptions: DatapathOptions = { ...datapathDefaults, serviceRanges: ['10.200.0.0/16' as Prefix] };
+export const fixtureOptions: DatapathOptions = {
+  ...datapathDefaults, serviceRanges: ['10.200.0.0/16' as Prefix],
+};
 
 /** What a row changes of the fixture. */
 export interface Given {
@@ -98,7 +112,7 @@ export function viewOf(given: Given): ViewIndex {
   return view;
 }
 
-/** `P → 10.200.0.10:80` or `X → VIP:80/UDP`; the names of the fixture stand for their addresses. */
+/** `P → 10.200.0.10:80` or `X → VIP:80/UDP`; names of the fixture stand for addresses. */
 export function ask(view: ViewIndex, question: string): string {
   const match = /^(\S+) → (\S+?):(\d+)(?:\/(\w+))?$/u.exec(question);
   if (match === null) throw new Error(`'${question}' is no question`);
@@ -111,7 +125,9 @@ export function ask(view: ViewIndex, question: string): string {
 }
 
 function address(text: string): Ip {
-  return ip({ VIP: vip, CIP: clusterIp, EIP: externalIp, node: '192.0.2.11' }[text] ?? names[text] ?? text);
+  return ip(
+    { VIP: vip, CIP: clusterIp, EIP: externalIp, node: '192.0.2.11' }[text] ?? names[text] ?? text,
+  );
 }
 
 function ingressOf(from: string): Ingress {

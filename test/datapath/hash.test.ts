@@ -10,7 +10,9 @@ import { nameOf, names, service, viewOf, vip } from './fixture.ts';
 
 const seed = defaultHashSeed;
 const ascii = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
-const flow = { source: ip(names['X']!), sourcePort: 40_000, target: ip(vip), targetPort: 80, protocol: 'TCP' } as const;
+const flow = {
+  source: ip(names['X']!), sourcePort: 40_000, target: ip(vip), targetPort: 80, protocol: 'TCP',
+} as const;
 const settings = (size: number) => ({ size, seed, protocol: 'TCP' }) as const;
 const endpoints = ['a1', 'b1', 'c1'].map((name) => ({ name, ip: ip(names[name]!), port: 8080 }));
 
@@ -35,7 +37,9 @@ test('the flow key is the same whichever way an address is written into it', (t)
   fc.assert(fc.property(fc.ipV4(), fc.integer({ min: 0, max: 65_535 }), (address, port) => {
     const key = flowKey({ ...flow, source: ip(address), sourcePort: port });
     const octets = address.split('.').map(Number);
-    return key.slice(12, 16).every((byte, index) => byte === octets[index]) && key[10] === 0xff && key.length === 40;
+    return key.slice(12, 16).every(
+      (byte, index) => byte === octets[index],
+    ) && key[10] === 0xff && key.length === 40;
   }), { seed: 1, numRuns: 200 });
   t.is(flowKey({ ...flow, source: ip('2001:db8::1') })[15], 1);
 });
@@ -48,7 +52,9 @@ test('datapath V66: the slots of both keys in a table of 16,381 are c1 and b1', 
   t.is(endpoints[table[7133]!]!.name, 'b1');
 });
 
-const letters = (of: typeof endpoints): string => [...maglevTable(of, settings(13))].map((index) => of[index]!.name[0]).join(' ');
+const letters = (of: typeof endpoints): string => [...maglevTable(of, settings(13))].map(
+  (index) => of[index]!.name[0],
+).join(' ');
 test('datapath V67: 13 slots of three endpoints, and without b1', (t) => {
   t.is(letters(endpoints), 'b c a c a c b b a a c b a');
   t.is(letters(endpoints.filter((of) => of.name !== 'b1')), 'a c a c c a c c a a c a a');
@@ -64,7 +70,9 @@ test('a Maglev table does not depend on the order of its endpoints', (t) => {
 
 /** Mean and largest share of slots that moved although they were not the leaver's, in percent. */
 function moved(count: number): { mean: number; worst: number } {
-  const all = Array.from({ length: count }, (_, index) => ({ ip: ip(`10.64.${index >> 8}.${index & 255}`), port: 8080 }));
+  const all = Array.from(
+    { length: count }, (_, index) => ({ ip: ip(`10.64.${index >> 8}.${index & 255}`), port: 8080 }),
+  );
   const before = maglevTable(all, settings(16381));
   const shares = all.map((leaver, gone) => {
     const rest = all.filter((of) => of !== leaver);
@@ -75,7 +83,9 @@ function moved(count: number): { mean: number; worst: number } {
     }
     return (100 * strays) / before.length;
   });
-  return { mean: shares.reduce((sum, share) => sum + share, 0) / count, worst: Math.max(...shares) };
+  return {
+    mean: shares.reduce((sum, share) => sum + share, 0) / count, worst: Math.max(...shares),
+  };
 }
 
 test('datapath V77: one endpoint less of 10 moves at most 0.7 % beyond its own slots', (t) => {
@@ -92,14 +102,20 @@ test('datapath V77: one endpoint less of 100 moves at most 1.5 % beyond its own 
 
 const shares = test.macro({
   exec: (t, weights: readonly number[], wanted: readonly number[]) => {
-    const of = weights.map((weight, index) => ({ ip: ip(`10.64.7.${index + 1}`), port: 8080, weight }));
+    const of = weights.map(
+      (weight, index) => ({ ip: ip(`10.64.7.${index + 1}`), port: 8080, weight }),
+    );
     const table = maglevTable(of, settings(16381));
     for (const [index, share] of wanted.entries()) {
       const slots = table.filter((owner) => owner === index).length;
-      t.true(Math.abs(slots / table.length - share) <= 0.001, `endpoint ${index} has ${slots} slots`);
+      t.true(
+        Math.abs(slots / table.length - share) <= 0.001, `endpoint ${index} has ${slots} slots`,
+      );
     }
   },
-  title: (_, weights: readonly number[], wanted: readonly number[]) => `datapath V77: weights ${weights.join(':')} give shares ${wanted.join(', ')}`,
+  title: (
+    _, weights: readonly number[], wanted: readonly number[],
+  ) => `datapath V77: weights ${weights.join(':')} give shares ${wanted.join(', ')}`,
 });
 test(shares, [1, 3], [0.25, 0.75]);
 test(shares, [1, 2, 5], [0.125, 0.25, 0.625]);
@@ -113,7 +129,9 @@ test('reasons have the numbers of datapath.md 13', (t) => {
 });
 
 /** What `choose` picks for X → VIP:80 in a variant of the fixture. */
-function chosen(given: Parameters<typeof viewOf>[0], flowFacts: Partial<Parameters<typeof choose>[1]>): string {
+function chosen(
+  given: Parameters<typeof viewOf>[0], flowFacts: Partial<Parameters<typeof choose>[1]>,
+): string {
   const verdict = decide(viewOf(given), { ...flow, ingress: 'external' });
   if (verdict.kind !== 'forward') return verdict.kind;
   return nameOf(choose(verdict, { tuple: flow, now: 0, draw: 0, ...flowFacts }).ip);
@@ -141,9 +159,12 @@ test('an affinity Service under Maglev hashes the client alone', (t) => {
 const affinity = test.macro({
   exec: (t, age: number, row: string, name: string) => {
     const given = { services: [service({ affinitySeconds: 10 })] };
-    t.is(chosen(given, { now: age, affinity: { ip: ip(row), port: 8080, last: 0 }, draw: 0 }), name);
+    t.is(
+      chosen(given, { now: age, affinity: { ip: ip(row), port: 8080, last: 0 }, draw: 0 }), name,
+    );
   },
-  title: (_, age, row, name) => `datapath C24: an affinity row to ${row} of age ${age} µs gives ${name}`,
+  title: (_, age, row, name) =>
+    `datapath C24: an affinity row to ${row} of age ${age} µs gives ${name}`,
 });
 test(affinity, 9_999_999, names['c1']!, 'c1');
 test(affinity, 10_000_000, names['c1']!, 'a1'); // as old as the timeout is expired

@@ -36,7 +36,8 @@ const flags = test.macro({
     const result = of.update(viewMap, entry('k', 'new'), flag);
     t.is(result.ok ? 'ok' : result.error.kind, outcome);
   },
-  title: (_, present, flag, outcome) => `update with ${flag} of ${present ? 'a present' : 'an absent'} key: ${outcome}`,
+  title: (_, present, flag, outcome) =>
+    `update with ${flag} of ${present ? 'a present' : 'an absent'} key: ${outcome}`,
 });
 test(flags, false, 'any', 'ok');
 test(flags, true, 'any', 'ok');
@@ -48,7 +49,9 @@ test(flags, true, 'exist', 'ok');
 test('deleting an absent key succeeds; an unknown map and a wrong key size do not', (t) => {
   const of = kernel();
   t.true(of.remove(viewMap, bytes('none')).ok);
-  t.deepEqual(of.update('fl_none', entry('k', 'v'), 'any'), { ok: false, error: { kind: 'ENOENT' } });
+  t.deepEqual(
+    of.update('fl_none', entry('k', 'v'), 'any'), { ok: false, error: { kind: 'ENOENT' } },
+  );
   t.deepEqual(of.update('fl_l2', entry('k', 'v'), 'any'), { ok: false, error: { kind: 'EINVAL' } });
 });
 
@@ -70,7 +73,9 @@ test('a fault refuses the n-th call, or a share of calls, and ends', (t) => {
   of.setMapError(viewMap, { ratioPpm: 1_000_000, errno: 'EIO' });
   t.deepEqual(of.remove(viewMap, bytes('a')), { ok: false, error: { kind: 'EIO' } });
   of.setMapError(viewMap, { ratioPpm: 500_000, errno: 'EIO' });
-  const failed = Array.from({ length: 200 }, () => of.update(viewMap, entry('a', '1'), 'any').ok).filter((good) => !good).length;
+  const failed = Array.from(
+    { length: 200 }, () => of.update(viewMap, entry('a', '1'), 'any').ok,
+  ).filter((good) => !good).length;
   t.true(failed > 60 && failed < 140, `${failed}`);
   of.setMapError(viewMap, undefined);
   t.true(of.remove(viewMap, bytes('a')).ok);
@@ -129,7 +134,9 @@ test('a reboot empties the maps, frees the locks and changes the boot id', (t) =
 });
 
 test('rows are canonical: order of fields and foreign letters make no difference to the reader', (t) => {
-  t.deepEqual(encodeRow({ b: 1, a: [{ d: 'x', c: undefined }] }), encodeRow({ a: [{ d: 'x' }], b: 1 }));
+  t.deepEqual(
+    encodeRow({ b: 1, a: [{ d: 'x', c: undefined }] }), encodeRow({ a: [{ d: 'x' }], b: 1 }),
+  );
   t.is(asciiText(encodeRow({ a: 'ü€😀' })), '{"a":"\\u00fc\\u20ac\\ud83d\\ude00"}');
   t.deepEqual(decodeRow(encodeRow({ a: 'ü€😀' })), { a: 'ü€😀' });
   t.is(decodeRow(bytes('not json')), undefined);

@@ -45,7 +45,9 @@ function bench(settings: Partial<ReconcileSettings<number>> = {}): Bench {
     equal: (left, right) => left === right, roundRowsMax: 100, retryDelays: [1_000, 10_000],
     recovered: (key, error) => recovered.push(`${key} after ${error}`), ...settings,
   });
-  return { world, shelf, reconciler, recovered, run: (ms) => void world.run(world.now + ms * 1_000) };
+  return {
+    world, shelf, reconciler, recovered, run: (ms) => void world.run(world.now + ms * 1_000),
+  };
 }
 
 test('rows are written once, in key order, deletions first', (t) => {

@@ -1,4 +1,6 @@
-import { createDatapath, ServicePortMemo, type Datapath, type DatapathOptions } from '../../bpf/datapath.ts';
+import {
+  createDatapath, ServicePortMemo, type Datapath, type DatapathOptions,
+} from '../../bpf/datapath.ts';
 import { ip, type Ip } from '../../lb/ip.ts';
 import type { EndpointSlice, Node, Service } from '../../lb/model.ts';
 import { Table } from '../../lb/table.ts';
@@ -19,7 +21,10 @@ export class Rig {
   readonly lan: Segment;
   readonly nodes = new Map<string, SimNode>();
   readonly x: Host;
-  readonly tables = { services: new Table<Service>('services'), slices: new Table<EndpointSlice>('slices'), nodes: new Table<Node>('nodes') };
+  readonly tables = {
+    services: new Table<Service>('services'), slices: new Table<EndpointSlice>('slices'),
+    nodes: new Table<Node>('nodes'),
+  };
   readonly memo = new ServicePortMemo();
   readonly options: DatapathOptions;
   #caches = new NodeCaches();
@@ -48,7 +53,12 @@ export class Rig {
     const addresses = [`192.0.2.${10 + index}`, ...(index === 1 ? ['192.0.2.111'] : [])];
     const node = new SimNode(this.tap, {
       name, podRanges: [`10.64.${index}.0/24`], caches: this.#caches,
-      links: [{ segment: this.lan, mac, addresses: addresses.map((address) => ({ ip: ip(address), prefixBits: 24 })) }],
+      links: [
+        {
+          segment: this.lan, mac,
+          addresses: addresses.map((address) => ({ ip: ip(address), prefixBits: 24 })),
+        },
+      ],
     });
     node.stack.addSubnet(node.stack.interfaces[0]!, '203.0.113.0/24');
     this.nodes.set(name, node);
@@ -68,16 +78,26 @@ export class Rig {
   }
 
   /** A datapath in a process of its own on a node; it ends with the process. */
-  datapath(name: string, memo: ServicePortMemo = this.memo): { process: Process; datapath: Datapath } {
+  datapath(name: string, memo: ServicePortMemo = this.memo): {
+    process: Process; datapath: Datapath,
+  } {
     const node = this.node(name);
     const process = new Process(this.world, `agent/${name}`, node.clock);
-    const ports = { clock: processClock(process), kernel: node.kernelPort(process), journal: processJournal(process) };
-    const datapath = createDatapath(ports, this.tables, { nodeName: name, options: this.options, memo });
+    const ports = {
+      clock: processClock(process), kernel: node.kernelPort(process),
+      journal: processJournal(process),
+    };
+    const datapath = createDatapath(
+      ports, this.tables, { nodeName: name, options: this.options, memo },
+    );
     process.enter(() => datapath.start());
     return { process, datapath };
   }
 
-  load(services: readonly Service[] = [service()], slices: readonly EndpointSlice[] = [slice(everyEndpoint)]): void {
+  load(
+    services: readonly Service[] = [service()],
+    slices: readonly EndpointSlice[] = [slice(everyEndpoint)],
+  ): void {
     for (const of of services) this.tables.services.upsert(of.key, of);
     for (const of of slices) this.tables.slices.upsert(`default/${of.meta.name}`, of);
     for (const of of nodes) this.tables.nodes.upsert(of.meta.name, of);
@@ -93,7 +113,9 @@ export class Rig {
   }
 
   #pod(node: string, name: string, address: string): void {
-    this.node(node).startPod({ uid: name, name, namespace: 'default', ips: [ip(address)], hostNetwork: false, ports: [] });
+    this.node(node).startPod(
+      { uid: name, name, namespace: 'default', ips: [ip(address)], hostNetwork: false, ports: [] },
+    );
   }
 
   pod(node: string, uid: string): Transport {
@@ -111,12 +133,16 @@ export class Rig {
   ask(from: Transport, source: string, target: string, port = 80): string {
     let outcome = '';
     const trail = this.tap.newTrail();
-    const ends = { local: ip(source), localPort: from.ephemeralPort(), remote: ip(target), remotePort: port };
+    const ends = {
+      local: ip(source), localPort: from.ephemeralPort(), remote: ip(target), remotePort: port,
+    };
     const connection = from.connect(ends, {
       onConnected: (open) => open.send(echoRequest('once'), false),
       onPayload: (_open, payload) => {
         const answer = decodeAnswer(payload);
-        outcome = answer === undefined ? 'garbage' : `${answer.backend.replace('default/', '')} sees ${answer.source}`;
+        outcome = answer === undefined
+          ? 'garbage'
+          : `${answer.backend.replace('default/', '')} sees ${answer.source}`;
       },
       onEnd: (_open, how) => { if (outcome === '') outcome = how; },
     }, trail);
