@@ -4,6 +4,7 @@ import { resources } from '../../kube/resource.ts';
 import { formatTime } from '../../kube/time.ts';
 import { applyWrites, type ActorContext } from './actor.ts';
 import { nodeTest } from './affinity.ts';
+import { apartTest } from './antiaffinity.ts';
 import type { Step } from './catalog.ts';
 import { conditionTrue, podFinished, type PodView } from './pod.ts';
 import { fields, items } from './fields.ts';
@@ -86,7 +87,9 @@ export class Scheduler {
     let refusal: KubeError | undefined;
     for (const pod of pods) {
       const test = nodeTest(pod.spec.fields);
+      const apart = apartTest(pod, this.#context.catalog);
       const fitting = nodes.filter(({ node, taints }) => (test === undefined || test(node))
+        && (apart === undefined || apart(node))
         && (this.#perNode.get(node.name) ?? 0) < node.podsMax
         && placeable(pod.spec.tolerations, taints)).map(({ node }) => node.name);
       refusal ??= this.#bind(pod, this.#choose(pod, fitting));

@@ -60,11 +60,12 @@ export class SliceController {
   }
 
   #mark(pod: PodView): void {
-    for (const pair of Object.entries(pod.labels)) {
-      for (const key of this.#bySelector.withPair(pod.namespace, pair)) {
-        const service = this.#services.get(key);
-        if (service !== undefined && matches(service.selector, pod.labels)) this.#queue.add(key);
-      }
+    const candidates = Object.entries(pod.labels)
+      .flatMap((pair) => [...this.#bySelector.withPair(pod.namespace, pair)]);
+    // Each addition draws a delay, so the order of the index must not decide it.
+    for (const key of candidates.sort(compareText)) {
+      const service = this.#services.get(key);
+      if (service !== undefined && matches(service.selector, pod.labels)) this.#queue.add(key);
     }
   }
 

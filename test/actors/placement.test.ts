@@ -34,6 +34,11 @@ const expression = (
   key: string, operator: string, values: string[] = [],
 ): object => ({ matchExpressions: [{ key, operator, values }] });
 
+const apart = (matchLabels: object, topologyKey: string): object => {
+  const term = { labelSelector: { matchLabels }, topologyKey };
+  const podAntiAffinity = { requiredDuringSchedulingIgnoredDuringExecution: [term] };
+  return { affinity: { podAntiAffinity } };
+};
 const gpu = {
   tolerations: [{ key: 'gpu', operator: 'Equal', value: 'yes', effect: 'NoSchedule' }],
 };
@@ -72,6 +77,8 @@ test(
 test(places, 'an empty term', required([{}]), '?');
 test(places, 'no term', required([]), '?');
 test(places, 'an unknown operator', required([expression(zone, 'Near', ['z1'])]), '?');
+test(places, 'anti-affinity to their own by zone', apart({ app: 'app' }, zone), '? n1 n2');
+test(places, 'anti-affinity to others', apart({ app: 'other' }, zone), 'n1 n2');
 test(places, 'a node name of its own', { nodeName: 'n3' }, 'n3');
 
 test('a pod that fits nowhere says so, and is placed when a node fits', (t) => {
@@ -85,6 +92,19 @@ test('a pod that fits nowhere says so, and is placed when a node fits', (t) => {
   cluster.settle();
   t.is(cluster.roster(), 'picky@n2');
   t.like(cluster.pod('picky').status.conditions[0], { type: 'PodScheduled', status: 'True' });
+});
+
+test('replicas that must be apart are one per node, and a freed node takes a waiting one', (t) => {
+  const spec = apart({ app: 'app' }, 'kubernetes.io/hostname');
+  const cluster = booted([workload('Deployment', { replicas: 4 }, spec)]);
+  t.is(nodesOf(cluster), '? n1 n2 n3');
+  const victim = cluster.pods().find((pod) => pod.spec.nodeName === 'n2');
+  cluster.remove(resources.pods, victim.metadata.name, 0);
+  cluster.settle();
+  t.is(nodesOf(cluster), '? n1 n2 n3');
+  cluster.edit(resources.deployments, 'app', { replicas: 3 });
+  cluster.settle();
+  t.is(nodesOf(cluster), 'n1 n2 n3');
 });
 
 test('a node holds as many pods as it has slots, and a freed slot is used', (t) => {
