@@ -32,6 +32,26 @@ export interface WorldNote extends JournalEntry {
   readonly entity: string;
 }
 
+/** An event is its own timer: most are never cancelled, and every object per event costs. */
+class ScheduledEvent implements SimEvent, Timer {
+  time: Micros = 0;
+  order = 0;
+  readonly kind: string;
+  readonly entity: string;
+  digest = 0;
+  run: (() => void) | undefined;
+
+  constructor(what: { kind: string; entity: string }, run: () => void) {
+    this.kind = what.kind;
+    this.entity = what.entity;
+    this.run = run;
+  }
+
+  cancel(): void {
+    this.run = undefined;
+  }
+}
+
 /**
  * Virtual time, chance, order and trace of one simulated world. Everything that a world counts or
  * remembers hangs off an instance, so run N of a process equals run 1.
@@ -95,16 +115,13 @@ export class World {
     if (!whole) assert(false, `${what.kind} is due in ${delay} whole µs`);
     this.#count += 1;
     const priority = this.#priorityOf(options);
-    const event: SimEvent = {
-      time: this.#now + delay,
-      order: orderOf(options?.band ?? 1, priority, this.#count),
-      kind: what.kind,
-      entity: what.entity,
-      digest: options?.digest ?? 0,
-      run: callback,
-    };
+    const order = orderOf(options?.band ?? 1, priority, this.#count);
+    const event = new ScheduledEvent(what, callback);
+    event.time = this.#now + delay;
+    event.order = order;
+    event.digest = options?.digest ?? 0;
     this.#queue.push(event);
-    return { cancel: () => { event.run = undefined; } };
+    return event;
   }
 
   /** Tells that an input of the event-wise oracles changed in the present event. */

@@ -24,6 +24,7 @@ export interface TransportOptions {
 
 const ephemeralFirst = 32_768;
 const ephemeralCount = 28_232;
+const peersQuiet = 256;
 
 /**
  * The transport layer of a host or pod: TCP connections and listeners, UDP sockets, and what to
@@ -122,7 +123,8 @@ export class Transport implements TcpOwner {
     const { remote, localPort, remotePort } = connection.ends;
     const flows = this.#connections.get(remote);
     flows?.delete(flowKey(localPort, remotePort));
-    if (flows?.size === 0) this.#connections.delete(remote);
+    // The next connection to the same peer comes soon; only a crowd of peers is worth tidying.
+    if (flows?.size === 0 && this.#connections.size > peersQuiet) this.#connections.delete(remote);
     if (this.#callers.get(localPort) === connection) this.#callers.delete(localPort);
   }
 
