@@ -66,6 +66,10 @@ export class ServiceEntry implements Aged {
   /** What people were last told, so that an Event marks a change. */
   readonly told: { reason: string; warnings: string; addresses: ReadonlySet<Address> };
   #acknowledged: string | undefined;
+  #record: {
+    readonly conditions: readonly Condition[];
+    readonly items: readonly RecordItem[] | undefined;
+  } | undefined;
   #matching: { readonly generation: number; readonly pools: readonly PoolState[] } | undefined;
 
   constructor(service: Service, settings: IpamSettings) {
@@ -85,8 +89,13 @@ export class ServiceEntry implements Aged {
     };
   }
 
+  /** The record in the stored conditions; read once for each list. */
   get record(): readonly RecordItem[] | undefined {
-    return readRecord(this.stored.conditions);
+    const { conditions } = this.stored;
+    if (this.#record?.conditions !== conditions) {
+      this.#record = { conditions, items: readRecord(conditions) };
+    }
+    return this.#record.items;
   }
 
   get deleting(): boolean {

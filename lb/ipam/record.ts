@@ -56,9 +56,18 @@ function itemText(item: RecordItem): string {
   return `${ipOf(item.address)}=${origin}`;
 }
 
+function sameItem(left: RecordItem, right: RecordItem): boolean {
+  if (left.address !== right.address || left.origin.kind !== right.origin.kind) return false;
+  return left.origin.kind === 'node'
+    || (right.origin.kind === 'pool' && left.origin.pool === right.origin.pool);
+}
+
 /** True when both list the same items, in whatever order: order alone is no reason to write. */
 export function sameRecord(left: readonly RecordItem[], right: readonly RecordItem[]): boolean {
   if (left.length !== right.length) return false;
+  const [only] = left;
+  const [other] = right;
+  if (left.length === 1 && only !== undefined && other !== undefined) return sameItem(only, other);
   const texts = new Set(left.map(itemText));
   return texts.size === left.length && right.every((item) => texts.has(itemText(item)));
 }

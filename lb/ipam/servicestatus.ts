@@ -6,7 +6,7 @@ import {
   type ServiceEntry,
 } from './entry.ts';
 import { splitIngress, type Claims, type OwnEntry } from './ours.ts';
-import { readRecord, recordType, sameRecord, writeRecord, type RecordItem } from './record.ts';
+import { recordType, sameRecord, writeRecord, type RecordItem } from './record.ts';
 import type { IpamSettings } from './settings.ts';
 
 /** Our part of a Service's status as planned. */
@@ -130,7 +130,7 @@ function heldItems(entry: ServiceEntry): readonly RecordItem[] {
 function recordCondition(entry: ServiceEntry, items: readonly RecordItem[]): WantedCondition {
   const wanted = writeRecord(items, entry.service.meta.generation);
   const stored = conditionOf(entry.stored.conditions, recordType);
-  const storedItems = readRecord(entry.stored.conditions);
+  const storedItems = entry.record;
   if (stored === undefined || storedItems === undefined) return wanted;
   return sameRecord(items, storedItems) ? { ...wanted, message: stored.message } : wanted;
 }
