@@ -24,6 +24,8 @@ export class SwitchPort implements NicPort {
   readonly arrival: { readonly kind: string; readonly entity: string };
   /** The same for a frame on a slow link that reaches the switch. */
   readonly departure: { readonly kind: string; readonly entity: string };
+  /** Leads to another switch, which gets every group whatever was reported here (RFC 4541 2.1). */
+  trunk = false;
   /** Latest arrival at each port of a frame that was sent here; keeps order on varied links. */
   readonly lastArrivals = new Map<SwitchPort, Micros>();
   #segment: Segment;

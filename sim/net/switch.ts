@@ -125,7 +125,7 @@ export class LearningSwitch {
     if (!this.multicastSnooping || !frame.ethTarget.startsWith('33:33:')) return this.#allPorts;
     if (frame.ethTarget === '33:33:00:00:00:01') return this.#allPorts;
     const members = this.#groups.get(frame.ethTarget);
-    return this.#allPorts.filter((port) => members?.has(port) === true);
+    return this.#allPorts.filter((port) => port.trunk || members?.has(port) === true);
   }
 
   #learnArp(frame: Frame): void {

@@ -1,8 +1,11 @@
 import test from 'ava';
 import { ip } from '../../lb/ip.ts';
 import { Frame } from '../../sim/net/frame.ts';
+import { joinSegments } from '../../sim/net/uplink.ts';
 import { Rogue } from '../../sim/net/rogue.ts';
-import { second, broadcast, macs, build, type Bench, frame, arp, learned } from './wire.ts';
+import {
+  second, broadcast, macs, build, type Bench, frame, arp, learned, buildBeside,
+} from './wire.ts';
 
 test('sim 5.3: an unknown unicast and a broadcast reach the right NICs after 100 µs', (t) => {
   const bench = build();
@@ -204,4 +207,44 @@ test('sim 8: a rogue announces an address and answers for it', (t) => {
   bench.nics.a.send(arp('a', ip('10.0.0.1'), vip));
   bench.run(3_000);
   t.is(heard.length, 2);
+});
+
+// Several switches.
+
+test('sim 5.3: two switches joined by an uplink are one broadcast domain, and learn over it', (t) => {
+  for (const multicastSnooping of [false, true]) {
+    const near = build({ multicastSnooping });
+    const far = buildBeside(near, { multicastSnooping });
+    const uplink = joinSegments({
+      name: 'uplink', left: near.segment, right: far.segment,
+      macs: ['02:00:00:00:00:f1', '02:00:00:00:00:f2'],
+    });
+    far.nic.send(frame({ from: far.nic.mac, to: broadcast, port: 1, size: 1 }));
+    near.run(second);
+    t.deepEqual(near.got, ['200 a 1', '200 b 1', '200 c 1']);
+    t.is(near.segment.learning.portOf(far.nic.mac), uplink.left);
+    near.send('a', far.nic.mac, 7);
+    near.run(2 * second);
+    t.deepEqual(far.got, ['1000200 7']);
+    uplink.left.link.setUp(false);
+    t.true(far.nic.carrier);
+    near.send('a', far.nic.mac, 8);
+    near.run(3 * second);
+    t.is(far.got.length, 1);
+    t.is(near.drops.at(-1)?.why, 'link-down');
+  }
+});
+
+test('sim 5.3: a group that is reported behind an uplink is delivered over it', (t) => {
+  const near = build({ multicastSnooping: true });
+  const far = buildBeside(near, { multicastSnooping: true });
+  joinSegments({
+    name: 'uplink', left: near.segment, right: far.segment,
+    macs: ['02:00:00:00:00:f1', '02:00:00:00:00:f2'],
+  });
+  far.nic.join(ip('ff02::1:ff00:200'));
+  near.run(3 * second);
+  near.send('a', '33:33:ff:00:02:00', 9);
+  near.run(4 * second);
+  t.deepEqual(far.got, ['3000200 9']);
 });

@@ -41,6 +41,18 @@ export function build(options: SwitchOptions = {}, order: OrderMode = 'fifo') {
   return { world, tap, segment, got, drops, nics, run, send, link };
 }
 
+/** A second segment in the same world, with one machine `d`. */
+export function buildBeside(bench: Bench, options: SwitchOptions = {}) {
+  const segment = new Segment(bench.tap, 'lan2', options);
+  const nic = new Nic(
+    bench.tap, { owner: 'd', name: 'eth0', mac: '02:00:00:00:00:0d', ifindex: 2 },
+  );
+  segment.attach(nic);
+  const got: string[] = [];
+  nic.onFrame = (frame) => got.push(`${bench.world.now} ${frame.packet?.sourcePort}`);
+  return { segment, nic, got };
+}
+
 export type Bench = ReturnType<typeof build>;
 
 export function frame(of: { from: string; to: string; port: number; size: number }): Frame {
