@@ -5,13 +5,15 @@ import type { Clock, EventSink, Journal, Micros, Timer } from '../lb/ports.ts';
 import type { StatusPort } from '../lb/status.ts';
 import { compareText } from '../lb/table.ts';
 import type { Rule } from './candidacy.ts';
-import { Catalogue, type L2Tables } from './catalogue.ts';
+import { Catalogue, type CatalogueChange, type L2Tables } from './catalogue.ts';
 import { Elections } from './elections.ts';
+import { lockName, nodeOf, sessionName } from './lease.ts';
 import { PolicyStatus, type Ailments, type PolicyConditionType } from './policystatus.ts';
 import { createRank } from './rank.ts';
 import { LeaseStream } from './stream.ts';
+import { ServiceStatus, type Announcement } from './servicestatus.ts';
 import { Sweep } from './sweep.ts';
-import { LeaseView, type LeaseDecoder } from './view.ts';
+import { LeaseView, ownerOf, type LeaseDecoder } from './view.ts';
 
 export interface L2ControllerPorts {
   readonly clock: Clock;
@@ -55,6 +57,7 @@ class PolicyController implements L2Controller {
   #stream: LeaseStream;
   #elections: Elections;
   #status: PolicyStatus;
+  #services: ServiceStatus;
   #sweep: Sweep;
   #timer: Timer | undefined;
   #running = false;
@@ -63,6 +66,8 @@ class PolicyController implements L2Controller {
   #without = new Map<Ip, { since: Micros; told: boolean }>();
   #refused = new Set<string>();
   #policiesSeen = -1;
+  /** A lock changed hands, or a session came or went, since the Services were last judged. */
+  #locksChanged = true;
   /** Something changed since the policies were last judged. */
   #stale = true;
 
@@ -72,10 +77,11 @@ class PolicyController implements L2Controller {
     this.#catalogue = new Catalogue(tables);
     const outdate = (): void => {
       this.#stale = true;
+      this.#locksChanged = true;
       this.#elections.outdate();
     };
     this.#view = new LeaseView(ports.decode, () => ports.clock.now(), {
-      lockChanged: () => undefined,
+      lockChanged: () => { this.#locksChanged = true; },
       sessionChanged: outdate,
       delivered: (name) => {
         if (this.#silent.delete(name)) outdate();
@@ -94,6 +100,7 @@ class PolicyController implements L2Controller {
       own: () => undefined, silent: (name) => this.#silent.has(name),
     });
     this.#status = new PolicyStatus(ports, tables.policies);
+    this.#services = new ServiceStatus(ports, tables.services, (address) => this.#announcement(address));
     this.#sweep = new Sweep({
       clock: ports.clock, kube: ports.kube, namespace: settings.namespace, identity: settings.identity,
       view: this.#view, wanted: (address) => this.#catalogue.wanted(address),
@@ -116,6 +123,7 @@ class PolicyController implements L2Controller {
     if (!this.#running) return [];
     const sentences: string[] = [];
     if (!this.#stream.complete) sentences.push('the L2 controller waits for the list of Leases');
+    if (this.#services.writing > 0) sentences.push('announcements of Services are being told');
     if (this.#status.writing > 0) sentences.push('conditions of L2 policies are being written');
     return sentences;
   }
@@ -137,9 +145,40 @@ class PolicyController implements L2Controller {
     if (!this.#stream.complete || !this.#catalogue.complete) return;
     this.#noteSilence();
     this.#sweep.run();
+    this.#tellServices(change);
     if (!this.#stale && !this.#waitEnds()) return;
     this.#stale = false;
     this.#judge();
+  }
+
+  #tellServices(change: CatalogueChange): void {
+    if (change.all || this.#locksChanged) this.#services.touchAll();
+    this.#locksChanged = false;
+    for (const address of change.ips) {
+      this.#services.touch(this.#catalogue.contributions(address).map(({ service }) => service.key));
+    }
+    this.#services.run();
+  }
+
+  /** Who answers for an address as the locks tell it, or the first broken link. */
+  #announcement(address: Ip): Announcement {
+    const refusal = this.#catalogue.refusal(address);
+    if (refusal !== undefined) return { kind: 'silent', code: 'L2AddressRefused', text: refusal };
+    if (!this.#catalogue.wanted(address)) {
+      return { kind: 'silent', code: 'NoPolicy', text: 'no announcement policy selects it' };
+    }
+    const lock = this.#view.locks.get(lockName(address));
+    const identity = lock === undefined ? undefined : ownerOf(lock);
+    const session = identity === undefined ? undefined : this.#view.sessions.get(sessionName(identity));
+    if (session?.open === true && !this.#silent.has(session.name)) {
+      return { kind: 'announced', node: nodeOf(session.identity) };
+    }
+    if (this.#elections.candidates(address).length === 0) {
+      return { kind: 'silent', code: 'L2NoCandidate', text: `no node can announce it: ${failureText(this.#elections.failures(address))}` };
+    }
+    return identity === undefined
+      ? { kind: 'silent', code: 'NoHolder', text: 'no node holds its lock' }
+      : { kind: 'silent', code: 'SessionStale', text: `the session of ${nodeOf(identity)}, which holds its lock, is silent` };
   }
 
   #noteSilence(): void {

@@ -163,6 +163,11 @@ export class Duties implements AddressDuties {
     else this.inOvertime.delete(address.ip);
   }
 
+  /** True when keys stand on other links than they should. */
+  misplaced(address: Ip): boolean {
+    return !sameLinks(this.#placed.get(address) ?? [], this.#parts.linksFor(address));
+  }
+
   /** One announcement on every link, outside a burst (A5). */
   repeat(address: Address): void {
     for (const link of this.#parts.linksFor(address.ip)) this.#parts.bursts.once(address.ip, link.name);
@@ -217,8 +222,8 @@ function formerOf(lock: LockSeen): string | undefined {
   return stamp === undefined || stamp === 'unknown' || stamp.kind === 'new' ? undefined : stamp.identity;
 }
 
-/** True when keys, MACs and places are the same. */
-export function sameLinks(left: readonly Link[], right: readonly Link[]): boolean {
+/** True when names, places and MACs are the same. */
+function sameLinks(left: readonly Link[], right: readonly Link[]): boolean {
   return left.length === right.length && left.every((link, index) => {
     const other = right[index];
     return link.name === other?.name && link.ifindex === other.ifindex && link.mac === other.mac;

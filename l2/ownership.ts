@@ -192,9 +192,9 @@ export class Ownership {
     const known = found ?? this.#add(address);
     if (!candidate && known.answers) known.leaving ??= 'this node is no longer a candidate';
     // The commonest view, of an address that is held and served, moves no machine.
-    if (!(hold === 'own' && candidate && (known.state === 'announcing' || known.state === 'announced'))) {
-      known.send({ type: 'VIEW', hold, candidate });
-    }
+    const steady = hold === 'own' && candidate && (known.state === 'announcing' || known.state === 'announced');
+    if (!steady) known.send({ type: 'VIEW', hold, candidate });
+    else if (this.#parts.duties().misplaced(address)) known.send({ type: 'LINKS' });
     if (known.idle) this.addresses.delete(address);
   }
 

@@ -25,7 +25,7 @@ export const second = 1_000_000;
 /** What a test may make announcers of: the product's, or a mutant's. */
 export type AnnouncerFactory = typeof createAnnouncer;
 
-interface StoredWatch { sink: WatchSink; node: TestNode; ended: boolean; due: number; selector: boolean }
+interface StoredWatch { sink: WatchSink; node: TestNode; process: Process; ended: boolean; due: number; selector: boolean }
 
 /** One write as the server saw it. */
 export interface ApiWrite { time: number; node: string; verb: string; name: string; result: string }
@@ -88,7 +88,7 @@ export class LeaseApi {
     for (const watch of this.#watches) {
       if (watch.node !== node || watch.ended) continue;
       watch.ended = true;
-      this.world.schedule(0, { kind: 'watch.end', entity: node.name }, () => node.process.enter(() => watch.sink.end(undefined)));
+      this.world.schedule(0, { kind: 'watch.end', entity: node.name }, () => watch.process.enter(() => watch.sink.end(undefined)));
     }
     this.#watches = this.#watches.filter((watch) => !watch.ended);
   }
@@ -162,7 +162,7 @@ export class LeaseApi {
         this.world.schedule(50 * ms, { kind: 'watch.stall', entity: node.name }, fire);
         return;
       }
-      node.process.enter(() => {
+      watch.process.enter(() => {
         if (!watch.ended) watch.sink.event(event);
       });
     };
@@ -197,12 +197,14 @@ export interface ApiWay {
 
 function kubeOf(node: TestNode, api: LeaseApi): KubePort {
   const { world } = api;
+  // The process that asked, and not its successor on the node, hears the answer.
+  const { process } = node;
   const later = (delay: number, run: () => void): void => {
     world.schedule(delay, { kind: 'api', entity: node.name }, run);
   };
   return {
     request(request, done) {
-      const { process, path } = node;
+      const { path } = node;
       process.operation();
       let settled = false;
       const finish = (result: Parameters<KubeDone>[0]): void => process.enter(() => {
@@ -227,7 +229,7 @@ function kubeOf(node: TestNode, api: LeaseApi): KubePort {
       });
     },
     watch(request, sink): Watch {
-      const watch: StoredWatch = { sink, node, ended: false, due: 0, selector: request.labelSelector !== undefined };
+      const watch: StoredWatch = { sink, node, process, ended: false, due: 0, selector: request.labelSelector !== undefined };
       later(0, () => api.watch(watch, Number(request.resourceVersion)));
       return { cancel: () => { watch.ended = true; } };
     },
