@@ -12,6 +12,7 @@ import { Catalog, type Step } from './catalog.ts';
 import { daemonSets } from './daemonset.ts';
 import { deployments } from './deployment.ts';
 import { fields } from './fields.ts';
+import { ForeignBalancer, type ForeignBalancerOptions } from './foreign.ts';
 import { GarbageCollector } from './garbage.ts';
 import { Kubelet, type NodeRuntime } from './kubelet.ts';
 import { NodeLifecycle } from './lifecycle.ts';
@@ -35,6 +36,8 @@ export interface ActorOptions {
   readonly timings?: Partial<ActorTimings>;
   /** Ranges from which Nodes without podCIDRs get a /24 or a /64 each at the start. */
   readonly clusterCidrs?: readonly string[];
+  /** A second load-balancer controller with a class of its own. */
+  readonly foreignBalancer?: ForeignBalancerOptions;
 }
 
 /** Which pods a fault strikes. */
@@ -77,6 +80,7 @@ class BuiltInActors implements Actors {
   #scheduler: Scheduler;
   #slices: SliceController;
   #garbage: GarbageCollector;
+  #foreign: ForeignBalancer | undefined;
   #sets: OwnedSets;
   #deployments: WorkloadController;
   #daemons: WorkloadController;
@@ -99,6 +103,8 @@ class BuiltInActors implements Actors {
     this.#scheduler = new Scheduler(context);
     this.#slices = new SliceController(context);
     this.#garbage = new GarbageCollector(context);
+    const { foreignBalancer } = options;
+    this.#foreign = foreignBalancer && new ForeignBalancer(context, foreignBalancer);
     this.#deployments = new WorkloadController(
       context, deployments(context, (uid) => this.#sets.of(uid)),
     );
@@ -123,6 +129,7 @@ class BuiltInActors implements Actors {
     this.#garbage.start();
     for (const workload of this.#workloads) workload.start();
     this.#slices.start();
+    this.#foreign?.start();
   }
 
   pending(): readonly string[] {
@@ -133,6 +140,7 @@ class BuiltInActors implements Actors {
       ...this.#slices.pending(),
       ...this.#lifecycle.pending(),
       ...this.#garbage.pending(),
+      ...this.#foreign?.pending() ?? [],
       ...this.#draining.map(({ node }) => `drain of ${node}`),
     ];
   }

@@ -65,6 +65,7 @@ export class Cluster {
       runtimes: [...this.machines.values()],
       clusterCidrs: options.clusterCidrs ?? ['10.244.0.0/16', 'fd00:10::/56'],
       timings: options.timings ?? exact,
+      foreignBalancer: { loadBalancerClass: 'example.com/other', cidr: '203.0.113.0/30' },
       reach: (name) => !this.cut.has(name),
       reachControl: () => this.controlReach,
     });
