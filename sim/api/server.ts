@@ -146,9 +146,12 @@ export class ApiServer {
 
   /** As `watch`, with the commit beside each event; synthetic first events have none. */
   open(
-    request: WatchRequest, listener: (event: WatchEvent, commit: Commit | undefined) => void,
+    request: WatchRequest,
+    listener: (event: WatchEvent, commit: Commit | undefined) => void,
+    user = 'in-process',
   ): Outcome<Watch> {
     const { resource, namespace, labelSelector, resourceVersion } = request;
+    this.#statistics.count({ verb: 'watch', resource, user, now: this.#world.now });
     const matches = matcherOf(labelSelector);
     if (!matches.ok) return badRequest(matches.error);
     const scope: WatchScope = { resource, namespace, labelSelector, matches: matches.value };

@@ -81,6 +81,7 @@ class Shelf {
 export class Store {
   #options: StoreOptions;
   #shelves = new Map<string, Shelf>();
+  #byResource = new Map<Resource, Shelf>();
   #version = 0;
 
   constructor(options: StoreOptions) {
@@ -191,6 +192,16 @@ export class Store {
   }
 
   #shelf(resource: Resource): Shelf {
+    // Almost every caller names a resource by the same constant.
+    let known = this.#byResource.get(resource);
+    if (known === undefined) {
+      known = this.#shelfOf(resource);
+      this.#byResource.set(resource, known);
+    }
+    return known;
+  }
+
+  #shelfOf(resource: Resource): Shelf {
     const id = `${resource.group}/${resource.plural}`;
     let shelf = this.#shelves.get(id);
     if (shelf === undefined) {

@@ -5,6 +5,8 @@ import { keepalive } from './connection.ts';
 import { covers, type ApiScope, type RequestFacts } from './path.ts';
 
 const bookmarkPeriod: Micros = 60_000_000;
+/** The last bookmark comes so long before the server closes a watch (A4). */
+const lastBookmark: Micros = 2_000_000;
 /** A server closes a watch after a draw from this range (A3). */
 const lifeMin: Micros = 1_800_000_000;
 const lifeSpread: Micros = 1_800_000_000;
@@ -87,22 +89,28 @@ export class WatchStream {
     if (error !== undefined) return this.#send({ kind: 'end', error }, 0);
     const opened = server.open(this.#request, (event, commit) => {
       this.#send({ kind: 'event', event }, commit?.version ?? 0);
-    });
+    }, client.user);
     if (!opened.ok) return this.#send({ kind: 'end', error: opened.error }, 0);
     this.#watch = opened.value;
     const life = lifeMin + process.world.stream('api').below(lifeSpread);
-    this.#life = this.#schedule(life, 'api.watch.close', () => { this.#finish(undefined); });
+    this.#life = this.#schedule(life - lastBookmark, 'api.bookmark', () => {
+      this.#sendBookmark();
+      this.#life = this.#schedule(lastBookmark, 'api.close', () => { this.#finish(undefined); });
+    });
     this.#armBookmark();
   }
 
   #armBookmark(): void {
     this.#bookmark = this.#schedule(bookmarkPeriod, 'api.bookmark', () => {
-      const { version } = this.#end.server;
-      this.#send(
-        { kind: 'event', event: { type: 'BOOKMARK', resourceVersion: String(version) } }, version,
-      );
+      this.#sendBookmark();
       this.#armBookmark();
     });
+  }
+
+  #sendBookmark(): void {
+    const { version } = this.#end.server;
+    const event: WatchEvent = { type: 'BOOKMARK', resourceVersion: String(version) };
+    this.#send({ kind: 'event', event }, version);
   }
 
   // From the server: into the channel, never before what was sent earlier.

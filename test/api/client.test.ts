@@ -51,6 +51,8 @@ test('A3: the server closes a watch in order after 30 to 60 minutes', (t) => {
   t.is(words.join(' '), 'end in order');
   t.true(Number(ms) >= 1_800_000 && Number(ms) <= 3_600_010, ms);
   t.is(at.heard.at(-1), ended, 'nothing follows the end');
+  const [bookmark = ''] = (at.heard.at(-2) ?? '').split(' ');
+  t.is(Number(ms) - Number(bookmark), 2000, 'A4: a bookmark comes 2 s before');
 });
 
 test('A5: a watch from forgotten history ends with 410', (t) => {
