@@ -1,6 +1,7 @@
 import type { Micros } from '../../lb/ports.ts';
 import type { Prng } from '../prng.ts';
 import type { World } from '../world.ts';
+import { etherTypes } from './codec.ts';
 import { Frame } from './frame.ts';
 import type { DropReason } from './tap.ts';
 
@@ -82,7 +83,9 @@ export class LinkDirection {
     if (this.queued >= this.queueFrames) return 'queue-full';
     if (frame.payloadLength > this.mtuBytes) return 'mtu';
     if (this.lossPpm > 0 && this.#prng.ratio(this.lossPpm, 1_000_000)) return 'loss';
-    return undefined;
+    // ARP has no checksum of its own, so a wrong bit always ends at that of the Ethernet frame.
+    const bare = this.corruptPpm > 0 && frame.etherType === etherTypes.arp;
+    return bare && this.#prng.ratio(this.corruptPpm, 1_000_000) ? 'bad-checksum' : undefined;
   }
 
   delay(): Micros {
@@ -100,15 +103,18 @@ export class LinkDirection {
     return 1 + this.#prng.below(this.reorderWindow);
   }
 
-  /** The frame, or a copy with one bit turned, as a cable or a broken switch makes it. */
+  /** The frame, or a copy with one bit of the packet turned, as broken memory of a switch does. */
   carried(frame: Frame): Frame {
-    if (this.corruptPpm === 0 || !this.#prng.ratio(this.corruptPpm, 1_000_000)) return frame;
+    if (this.corruptPpm === 0 || frame.etherType === etherTypes.arp) return frame;
+    if (!this.#prng.ratio(this.corruptPpm, 1_000_000)) return frame;
     const bytes = frame.bytes.slice();
-    const bit = this.#prng.below(8 * bytes.length);
+    const bit = 8 * ethernetHeader + this.#prng.below(8 * (bytes.length - ethernetHeader));
     bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
     return Frame.ofBytes(bytes);
   }
 }
+
+const ethernetHeader = 14;
 
 export type Direction = 'toSwitch' | 'fromSwitch' | 'both';
 

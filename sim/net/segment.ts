@@ -231,7 +231,7 @@ export class Segment {
   #deliverOne(wait: Micros, port: SwitchPort, sent: Sent): void {
     const into = port.link.fromSwitch;
     into.queued += 1;
-    const options = { channel: into.name, digest: sent.frame.digest };
+    const options = { channel: sent.from.link.toSwitch.name, digest: sent.frame.digest };
     this.world.schedule(wait, port.arrival, () => this.#arrive(port, sent), options);
   }
 
@@ -239,7 +239,7 @@ export class Segment {
     const [first] = ports;
     assert(first !== undefined, 'a frame goes to at least one port');
     for (const port of ports) port.link.fromSwitch.queued += 1;
-    const options = { channel: first.link.fromSwitch.name, digest: sent.frame.digest };
+    const options = { channel: sent.from.link.toSwitch.name, digest: sent.frame.digest };
     this.world.schedule(wait, first.arrival, () => {
       for (const port of ports) this.#arrive(port, sent);
     }, options);

@@ -1,8 +1,11 @@
 import test from 'ava';
+import { ip } from '../../lb/ip.ts';
 import { Cut, splitGroups, type CutForm } from '../../sim/net/cut.ts';
 import type { Frame } from '../../sim/net/frame.ts';
 import type { Direction } from '../../sim/net/link.ts';
-import { second, broadcast, macs, build, frame, learned } from './wire.ts';
+import {
+  second, broadcast, macs, build, frame, learned, arp,
+} from './wire.ts';
 
 test('sim 8: link.down in both directions takes the carrier, a send then fails', (t) => {
   const bench = build();
@@ -274,3 +277,27 @@ const isolates = test.macro({
 test(isolates, { in: true, out: false }, ['a 2']);
 test(isolates, { in: false, out: true }, ['b 1']);
 test(isolates, { in: true, out: true }, []);
+
+test('a corrupted ARP frame is lost, for nobody could tell that it is wrong', (t) => {
+  const bench = build();
+  learned(bench);
+  bench.link('b').setRatio('corruptPpm', 1_000_000, 'fromSwitch');
+  bench.nics.a.send(arp('a', ip('10.0.0.1'), ip('10.0.0.2')));
+  bench.run(2_000);
+  t.deepEqual(bench.got, ['1100 c 2054']);
+  t.deepEqual(bench.drops.map(({ why }) => why), ['bad-checksum']);
+});
+
+test('in order uniform a broadcast is never overtaken by a unicast of the same sender', (t) => {
+  for (let seed = 0; seed < 20; seed += 1) {
+    const bench = build({}, 'uniform');
+    learned(bench);
+    for (let draw = 0; draw < seed; draw += 1) bench.world.stream('order').next();
+    for (let port = 1; port <= 6; port += 1) bench.send(
+      'a', port % 2 === 0 ? 'c' : broadcast, port,
+    );
+    bench.run(2_000);
+    const heard = bench.got.filter((line) => line.includes(' c '));
+    t.deepEqual(heard.map((line) => line.split(' ')[2]), ['1', '2', '3', '4', '5', '6']);
+  }
+});

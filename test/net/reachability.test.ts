@@ -1,5 +1,7 @@
 import test from 'ava';
+import fc from 'fast-check';
 import { ip, type Ip } from '../../lb/ip.ts';
+import type { NeighbourProfile } from '../../sim/net/neighbour-rules.ts';
 import {
   second, own, other, vip, macA, macB, build, packet, arp, frames, type FrameName, known,
 } from './cache.ts';
@@ -226,4 +228,42 @@ test('a flush forgets everything and drops what waits', (t) => {
   t.deepEqual(bench.lost, ['8 no-neighbour']);
   bench.run(9 * second);
   t.is(bench.solicits.length, 2);
+});
+
+// Whatever is heard in whatever order: the cache uses no MAC that nobody named and ends every
+// packet exactly once.
+test('a cache invents nothing and loses nothing', (t) => {
+  const frameName = fc.constantFrom(...Object.keys(frames) as FrameName[]);
+  const action = fc.oneof(
+    fc.record({
+      kind: fc.constant('hear' as const), frame: frameName, mac: fc.constantFrom(macA, macB) }),
+    fc.record({ kind: fc.constant('use' as const) }),
+    fc.record({ kind: fc.constant('confirm' as const) }),
+    fc.record({
+      kind: fc.constant('wait' as const), time: fc.integer({ min: 1, max: 40 * second }) }),
+  );
+  const profile = fc.constantFrom('linux', 'sticky', 'long', 'strict');
+  fc.assert(fc.property(fc.array(action, { maxLength: 60 }), profile, (actions, chosen) => {
+    const bench = build({ profile: chosen as NeighbourProfile });
+    const named = new Set<string>();
+    let sent = 0;
+    let used = 0;
+    for (const one of actions) {
+      if (one.kind === 'wait') bench.run(bench.world.now + one.time);
+      if (one.kind === 'confirm') bench.cache.confirm(vip);
+      if (one.kind === 'hear') {
+        named.add(one.mac);
+        bench.cache.onArp({ ...frames[one.frame], senderMac: one.mac });
+      }
+      if (one.kind !== 'use') continue;
+      sent += 1;
+      const mac = bench.cache.resolve(vip, packet(vip, sent));
+      if (mac === undefined) continue;
+      used += 1;
+      t.true(named.has(mac));
+    }
+    bench.run(bench.world.now + 100 * second);
+    t.is(used + bench.sent.length + bench.lost.length, sent);
+    t.is(bench.world.pendingEvents, 0);
+  }), { seed: 12, numRuns: 300 });
 });
