@@ -1,4 +1,5 @@
 import test from 'ava';
+import fc from 'fast-check';
 import { resources } from '../../kube/resource.ts';
 import { objectIn, ref, rig, service, services, verdict, type Rig } from './fixture.ts';
 
@@ -233,3 +234,51 @@ test('the ingress of a Service defaults ipMode, leaves out empty lists and is fo
     at.server.list(resources.services).map((found) => found.metadata?.name), ['inner', 'web'],
   );
 });
+
+/** One change of a Service in a random history. */
+const changes = fc.record({
+  name: fc.constantFrom('a', 'b', 'c', 'd'),
+  act: fc.constantFrom('create', 'patch', 'patch', 'delete'),
+  type: fc.constantFrom('ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'),
+  policy: fc.constantFrom('SingleStack', 'PreferDualStack'),
+  local: fc.boolean(),
+  ports: fc.subarray([80, 81, 443], { minLength: 1 }),
+});
+
+test('property: no address and no node port ever has two Services, and all come back', (t) => {
+  const histories = fc.array(changes, { maxLength: 40 });
+  fc.assert(fc.property(histories, (history) => {
+    const at = rig({
+      serviceCidrs: ['10.0.0.0/28', 'fd00::/120'], nodePortRange: [30_000, 30_015],
+    });
+    for (const { name, act, type, policy, local, ports } of history) {
+      const external = type === 'NodePort' || type === 'LoadBalancer';
+      const spec = {
+        type, ports: ports.map((port) => ({ name: `p${port}`, port })),
+        ...(type === 'ExternalName' ? { externalName: 'x.example' } : { ipFamilyPolicy: policy }),
+        ...(external && { externalTrafficPolicy: local ? 'Local' : 'Cluster' }),
+      };
+      const place = ref(services, name);
+      if (act === 'create') service(at, name, spec);
+      else if (act === 'delete') at.ask({ verb: 'delete', ref: place });
+      else at.ask({ verb: 'patch', ref: place, body: { spec } as never });
+      expectDistinct(at);
+    }
+    for (const name of ['a', 'b', 'c', 'd']) at.ask({ verb: 'delete', ref: ref(services, name) });
+    for (let index = 0; index < 14; index += 1) {
+      const made = objectIn(service(at, `s${index}`, { type: 'NodePort' }));
+      if (made['spec'].ports[0].nodePort === undefined) throw new Error('no node port is left');
+    }
+  }), { seed: 2, numRuns: 200 });
+  t.pass();
+});
+
+function expectDistinct(at: Rig): void {
+  const taken = at.server.list(services).flatMap((found) => {
+    const spec = found['spec'] as any;
+    const nodePorts = [...spec.ports.map((port: any) => port.nodePort), spec.healthCheckNodePort];
+    return [...spec.clusterIPs ?? [], ...nodePorts.filter((port: unknown) => port !== undefined)];
+  });
+  const twice = taken.filter((one, index) => taken.indexOf(one) !== index);
+  if (twice.length > 0) throw new Error(`given twice: ${twice.join()}`);
+}
