@@ -2,17 +2,18 @@ import type { DatapathOptions } from '../lb/datapathoptions.ts';
 import type { Ip } from '../lb/ip.ts';
 import type { EndpointSlice, Node, Service, ServiceKey } from '../lb/model.ts';
 import { nodeFacts, placeOf } from '../lb/nodefacts.ts';
-import type { Clock, Journal, KernelError, KernelPort, MapEntry } from '../lb/ports.ts';
+import type { Clock, Journal, KernelError, KernelPort } from '../lb/ports.ts';
 import { Reconciler, retryDelaysDefault, type ReconcileTarget } from '../lb/reconciler.ts';
-import {
-  deriveServicePorts, type ServicePortMemo, type DatapathRecord,
-} from '../lb/serviceport.ts';
+import { deriveServicePorts, type DatapathRecord } from '../lb/serviceport.ts';
+import { SliceIndex } from '../lb/sliceindex.ts';
 import { compareText, type Cursor, type Table } from '../lb/table.ts';
-import { asciiBytes, asciiText, decodeRow, encodeRow, nodeKey, nodeMap, viewMap } from './codec.ts';
+import { asciiBytes, asciiText, encodeRow, nodeKey, nodeMap, viewMap } from './codec.ts';
+import { sameBytes, storedRow, type Row, type ServicePortMemo } from './row.ts';
+
+export { ServicePortMemo } from './row.ts';
 
 export type { DatapathOptions } from '../lb/datapathoptions.ts';
 export { datapathDefaults } from '../lb/datapathoptions.ts';
-export { ServicePortMemo } from '../lb/serviceport.ts';
 
 export interface DatapathPorts {
   readonly clock: Clock;
@@ -54,12 +55,6 @@ export interface Datapath {
   readonly faults: readonly DatapathFault[];
 }
 
-interface Row {
-  readonly bytes: Uint8Array;
-  /** Addresses that this row serves. */
-  readonly fronts: readonly Ip[];
-}
-
 const roundRowsMax = 1_000;
 
 /**
@@ -82,8 +77,7 @@ class RowDatapath implements Datapath {
   #nodes: Cursor<Node>;
   #rows: Reconciler<Row, KernelError>;
   #facts: Reconciler<Row, KernelError>;
-  #slicesOf = new Map<ServiceKey, Map<string, EndpointSlice>>();
-  #serviceOf = new Map<string, ServiceKey>();
+  #sliceIndex = new SliceIndex();
   #programmed = new Map<ServiceKey, readonly DatapathRecord[]>();
   #frontCounts = new Map<Ip, number>();
   #listeners: (() => void)[] = [];
@@ -172,9 +166,11 @@ class RowDatapath implements Datapath {
     }
     const moved = this.#deriveNode();
     const dirty = new Set<ServiceKey>(moved ? [...this.#programmed.keys()] : []);
-    this.#takeSlices(dirty);
+    const concerns = (service: ServiceKey): void => { dirty.add(service); };
+    for (const change of this.#slices.take()) this.#sliceIndex.take(change, concerns);
+    // The keys of the table are the Services' own (ServiceKey).
     for (const { key } of this.#services.take()) dirty.add(key as ServiceKey);
-    for (const key of [...dirty].sort(compareText)) this.#deriveService(key);
+    this.#deriveServices([...dirty].sort(compareText));
     if (this.#phase === 'listing') this.#prune();
     if (!this.#facts.idle) this.#facts.round();
     if (this.#phase === 'programming' || this.#rows.unattempted) this.#rows.round();
@@ -183,10 +179,10 @@ class RowDatapath implements Datapath {
   #adopt(): void {
     const { kernel } = this.#ports;
     for (const { key, value } of kernel.dump(nodeMap)) {
-      this.#facts.adopt(asciiText(key), { bytes: value, fronts: [] });
+      this.#facts.adopt(asciiText(key), { key, bytes: value, fronts: [] });
     }
     for (const { key, value } of kernel.dump(viewMap)) {
-      const row = { bytes: value, fronts: storedFronts(value) };
+      const row = storedRow(key, value);
       this.#rows.adopt(asciiText(key), row);
       this.#countFronts(row, 1);
     }
@@ -212,40 +208,30 @@ class RowDatapath implements Datapath {
     if (!first && !own && (!everyNode || changes.length === 0)) return false;
     const nodes = everyNode ? this.#tables.nodes.values() : [this.#tables.nodes.get(nodeName)];
     const facts = nodeFacts(nodeName, nodes.filter((node) => node !== undefined), options);
-    this.#facts.set(nodeKey, { bytes: encodeRow(facts), fronts: [] });
+    this.#facts.set(nodeKey, { key: asciiBytes(nodeKey), bytes: encodeRow(facts), fronts: [] });
     return own && !first;
   }
 
-  #takeSlices(dirty: Set<ServiceKey>): void {
-    for (const { key, value } of this.#slices.take()) {
-      const before = this.#serviceOf.get(key);
-      if (before !== undefined) {
-        this.#slicesOf.get(before)?.delete(key);
-        dirty.add(before);
-        this.#serviceOf.delete(key);
-      }
-      if (value?.service === undefined) continue;
-      const slices = this.#slicesOf.get(value.service) ?? new Map<string, EndpointSlice>();
-      this.#slicesOf.set(value.service, slices.set(key, value));
-      this.#serviceOf.set(key, value.service);
-      dirty.add(value.service);
+  #deriveServices(keys: readonly ServiceKey[]): void {
+    const { nodeName, options, memo } = this.#settings;
+    const place = placeOf(nodeName, this.#tables.nodes.get(nodeName));
+    const context = { place, algorithm: options.algorithm, memo };
+    for (const key of keys) {
+      const service = this.#tables.services.get(key);
+      const slices = this.#sliceIndex.of(key);
+      const records = service === undefined ? [] : deriveServicePorts(service, slices, context);
+      this.#want(key, records);
     }
   }
 
-  #deriveService(key: ServiceKey): void {
-    const { nodeName, options, memo } = this.#settings;
-    const service = this.#tables.services.get(key);
-    const slices = [...(this.#slicesOf.get(key)?.values() ?? [])];
-    if (slices.length === 0) this.#slicesOf.delete(key);
-    const place = placeOf(nodeName, this.#tables.nodes.get(nodeName));
-    const context = { place, algorithm: options.algorithm, memo };
-    const records = service === undefined ? [] : deriveServicePorts(service, slices, context);
+  #want(key: ServiceKey, records: readonly DatapathRecord[]): void {
     const before = this.#programmed.get(key) ?? [];
     if (records === before) return;
-    const kept = new Set(records.map((record) => record.id));
-    for (const record of before) if (!kept.has(record.id)) this.#rows.remove(record.id);
-    for (const record of records) this.#rows.set(record.id, rowOf(record, memo));
-    if (service === undefined) this.#programmed.delete(key);
+    for (const { id } of before) {
+      if (!records.some((record) => record.id === id)) this.#rows.remove(id);
+    }
+    for (const record of records) this.#rows.set(record.id, this.#settings.memo.row(record));
+    if (records.length === 0) this.#programmed.delete(key);
     else this.#programmed.set(key, records);
   }
 
@@ -253,8 +239,7 @@ class RowDatapath implements Datapath {
     const { kernel } = this.#ports;
     return {
       update: (key, row) => {
-        const entry: MapEntry = { key: asciiBytes(key), value: row.bytes };
-        const result = kernel.update(map, entry, 'any');
+        const result = kernel.update(map, { key: row.key, value: row.bytes }, 'any');
         if (result.ok && map === viewMap) this.#replaceFronts(key, row);
         return result;
       },
@@ -312,27 +297,4 @@ class RowDatapath implements Datapath {
       object: `service port ${key}`, text: `map ${viewMap} accepts the row after ${error.kind}`,
     });
   }
-}
-
-function rowOf(record: DatapathRecord, memo: ServicePortMemo): Row {
-  return { bytes: memo.encoded(record, encodeRow), fronts: frontsOf(record) };
-}
-
-function frontsOf(record: DatapathRecord): readonly Ip[] {
-  if (record.kind === 'foreign') return [];
-  return [...record.clusterIps, ...record.vips, ...record.externalIps];
-}
-
-// Rows of another layout serve nothing that this build knows of, and are replaced or pruned.
-function storedFronts(bytes: Uint8Array): readonly Ip[] {
-  const stored = decodeRow(bytes);
-  const lists = [stored?.['clusterIps'], stored?.['vips'], stored?.['externalIps']];
-  if (stored?.['kind'] !== 'service-port') return [];
-  return lists.flatMap((list) => (Array.isArray(list) ? (list as Ip[]) : []));
-}
-
-function sameBytes(left: Row, right: Row): boolean {
-  if (left.bytes === right.bytes) return true;
-  if (left.bytes.length !== right.bytes.length) return false;
-  return left.bytes.every((byte, index) => byte === right.bytes[index]);
 }

@@ -56,7 +56,7 @@ export type DatapathRecord = ServicePortRecord | ForeignRecord;
 export interface DeriveContext {
   readonly place: Place;
   readonly algorithm: Algorithm;
-  readonly memo: ServicePortMemo;
+  readonly memo: DerivationMemo;
 }
 
 /** What all nodes of a cluster have in common of one Service. */
@@ -83,9 +83,8 @@ const variantsMax = 4;
  * Derivations of one world, by identity of the objects they were made of, so that a hundred
  * simulated nodes derive a Service once. A memo never changes an answer, only its price.
  */
-export class ServicePortMemo {
+export class DerivationMemo {
   #shared = new WeakMap<Service, SharedService[]>();
-  #encoded = new WeakMap<DatapathRecord, Uint8Array>();
 
   /** The node-independent part; `slices` in any order, each time the same objects for a hit. */
   shared(service: Service, slices: readonly EndpointSlice[], algorithm: Algorithm): SharedService {
@@ -96,15 +95,6 @@ export class ServicePortMemo {
     if (hit !== undefined) return hit;
     const made = shareService(service, slices, algorithm);
     this.#shared.set(service, [made, ...known.slice(0, variantsMax - 1)]);
-    return made;
-  }
-
-  /** The bytes of a record, made once; `encode` must be the same function in every call. */
-  encoded(record: DatapathRecord, encode: (record: DatapathRecord) => Uint8Array): Uint8Array {
-    const known = this.#encoded.get(record);
-    if (known !== undefined) return known;
-    const made = encode(record);
-    this.#encoded.set(record, made);
     return made;
   }
 }
@@ -118,7 +108,7 @@ export class ServicePortMemo {
 export function deriveServicePorts(
   service: Service, slices: readonly EndpointSlice[], context: DeriveContext,
 ): readonly DatapathRecord[] {
-  const sorted = [...slices].sort((left, right) => compareText(left.meta.name, right.meta.name));
+  const sorted = byName(slices);
   const shared = context.memo.shared(service, sorted, context.algorithm);
   const signature = placeSignature(shared, context.place);
   const known = shared.byPlace.get(signature);
@@ -129,6 +119,12 @@ export function deriveServicePorts(
   }
   shared.byPlace.set(signature, records);
   return records;
+}
+
+// Most Services have one slice, and a list of one is sorted.
+function byName(slices: readonly EndpointSlice[]): readonly EndpointSlice[] {
+  if (slices.length < 2) return slices;
+  return [...slices].sort((left, right) => compareText(left.meta.name, right.meta.name));
 }
 
 function sameObjects(left: readonly EndpointSlice[], right: readonly EndpointSlice[]): boolean {

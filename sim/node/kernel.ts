@@ -5,7 +5,7 @@ import { err, type Result } from '../../lb/result.ts';
 import type { Prng } from '../prng.ts';
 import type { Process } from '../process.ts';
 import type { World } from '../world.ts';
-import { BytesPool, SimMap, type MapFault, type MapShape } from './maps.ts';
+import { SlotPool, SimMap, type MapFault, type MapShape } from './maps.ts';
 
 const shapes: readonly (readonly [string, MapShape])[] = [
   [viewMap, { entriesMax: viewRowsMax }],
@@ -31,7 +31,7 @@ export class SimKernel implements KernelPort {
   #locks = new Map<string, LockWaiter[]>();
   #chance: Prng;
 
-  constructor(world: World, node: string, pool: BytesPool = new BytesPool()) {
+  constructor(world: World, node: string, pool: SlotPool = new SlotPool()) {
     this.world = world;
     this.node = node;
     this.#chance = world.stream(`kernel/${node}`);

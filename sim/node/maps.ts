@@ -1,4 +1,3 @@
-import { hashBytes } from '../trace.ts';
 import type { KernelError, MapEntry, MapFlag } from '../../lb/ports.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 
@@ -21,32 +20,44 @@ export interface MapFault {
   readonly entriesMax?: number;
 }
 
-interface Slot {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
+/** One entry of a map. Its buffers belong to the map: nobody writes to them. */
+export interface Slot extends MapEntry {
+  /** The key as a text. */
+  readonly text: string;
 }
 
-const poolBytesMin = 64;
+const pooledBytesMin = 64;
+const variantsMax = 8;
 
 /**
- * Equal large values of all kernels of a world, kept once: a hundred nodes hold much the same rows.
- * Nothing can tell, because values never leave a map but as copies.
+ * Entries of all kernels of a world, equal ones kept once: a hundred nodes hold much the same rows.
+ * Nothing can tell, because buffers never leave a map but as copies. Small values, which differ by
+ * node anyway, are not shared.
  */
-export class BytesPool {
-  #byHash = new Map<number, Uint8Array[]>();
+export class SlotPool {
+  #variants = new Map<string, Slot[]>();
 
-  /** A private copy of `bytes`, shared with every equal one. */
-  keep(bytes: Uint8Array): Uint8Array {
-    if (bytes.length < poolBytesMin) return bytes.slice();
-    const hash = hashBytes(bytes);
-    const known = this.#byHash.get(hash);
-    const equal = known?.find((other) => sameBytes(other, bytes));
+  /** A slot of private copies, shared with every equal one. */
+  slot(text: string, entry: MapEntry): Slot {
+    if (entry.value.length < pooledBytesMin) return copyOf(text, entry);
+    const variants = this.#variants.get(text);
+    if (variants === undefined) {
+      const first = copyOf(text, entry);
+      this.#variants.set(text, [first]);
+      return first;
+    }
+    const equal = variants.find((variant) => sameBytes(variant.value, entry.value));
     if (equal !== undefined) return equal;
-    const copy = bytes.slice();
-    if (known === undefined) this.#byHash.set(hash, [copy]);
-    else known.push(copy);
-    return copy;
+    const [{ text: shared } = { text }] = variants;
+    const slot = copyOf(shared, entry);
+    variants.unshift(slot);
+    if (variants.length > variantsMax) variants.pop();
+    return slot;
   }
+}
+
+function copyOf(text: string, entry: MapEntry): Slot {
+  return { text, key: entry.key.slice(), value: entry.value.slice() };
 }
 
 function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
@@ -65,10 +76,10 @@ export class SimMap {
   revision = 0;
   #calls = 0;
   #slots = new Map<string, Slot>();
-  #pool: BytesPool;
-  #listeners: ((key: Uint8Array, value: Uint8Array | undefined) => void)[] = [];
+  #pool: SlotPool;
+  #listeners: ((slot: Slot, present: boolean) => void)[] = [];
 
-  constructor(shape: MapShape, pool: BytesPool) {
+  constructor(shape: MapShape, pool: SlotPool) {
     this.shape = shape;
     this.#pool = pool;
   }
@@ -82,8 +93,8 @@ export class SimMap {
     this.#calls = 0;
   }
 
-  /** Called after each change, with the map's own buffers, which nobody may write to. */
-  onChange(listener: (key: Uint8Array, value: Uint8Array | undefined) => void): void {
+  /** Called after each change, with the new entry or the one that went. */
+  onChange(listener: (slot: Slot, present: boolean) => void): void {
     this.#listeners.push(listener);
   }
 
@@ -99,9 +110,9 @@ export class SimMap {
     const limit = Math.min(this.shape.entriesMax, this.fault?.entriesMax ?? Infinity);
     // A full hash map overwrites what it has and refuses what is new (E2BIG, kernel/bpf/hashtab.c).
     if (present === undefined && this.#slots.size >= limit) return err({ kind: 'E2BIG' });
-    const slot = { key: present?.key ?? entry.key.slice(), value: this.#pool.keep(entry.value) };
-    this.#slots.set(text, slot);
-    this.#changed(slot.key, slot.value);
+    const slot = this.#pool.slot(text, entry);
+    this.#slots.set(slot.text, slot);
+    this.#changed(slot, true);
     return ok(undefined);
   }
 
@@ -112,7 +123,7 @@ export class SimMap {
     const present = this.#slots.get(text);
     if (present === undefined) return ok(undefined);
     this.#slots.delete(text);
-    this.#changed(present.key, undefined);
+    this.#changed(present, false);
     return ok(undefined);
   }
 
@@ -121,15 +132,20 @@ export class SimMap {
     return this.#slots.get(keyText(key))?.value;
   }
 
+  /** The entry of a key in the text form of slots. */
+  slot(text: string): Slot | undefined {
+    return this.#slots.get(text);
+  }
+
   /** Entries as the map holds them, in an order that means nothing. */
   entries(): readonly MapEntry[] {
     return [...this.#slots.values()];
   }
 
   clear(): void {
-    const keys = [...this.#slots.values()].map((slot) => slot.key);
+    const slots = [...this.#slots.values()];
     this.#slots.clear();
-    for (const key of keys) this.#changed(key, undefined);
+    for (const slot of slots) this.#changed(slot, false);
   }
 
   #refused(fails: (fault: MapFault) => boolean): KernelError | undefined {
@@ -146,9 +162,9 @@ export class SimMap {
     return fits ? undefined : { kind: 'EINVAL' };
   }
 
-  #changed(key: Uint8Array, value: Uint8Array | undefined): void {
+  #changed(slot: Slot, present: boolean): void {
     this.revision += 1;
-    for (const listener of this.#listeners) listener(key, value);
+    for (const listener of this.#listeners) listener(slot, present);
   }
 }
 

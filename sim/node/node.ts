@@ -19,7 +19,7 @@ import { MachineClock, type Process } from '../process.ts';
 import type { World } from '../world.ts';
 import { SimKernel } from './kernel.ts';
 import { isConflictEvidence, NodeLinks } from './links.ts';
-import { BytesPool } from './maps.ts';
+import { SlotPool } from './maps.ts';
 import { Masquerade } from './masquerade.ts';
 import { PodTable, type PodSpec, type SimPod } from './pod.ts';
 import { NodePrograms, type Step } from './programs.ts';
@@ -28,7 +28,7 @@ import { RowDecoder } from './viewcache.ts';
 
 /** Caches that the nodes of one world share; they change speed and nothing else. */
 export class NodeCaches {
-  readonly bytes = new BytesPool();
+  readonly slots = new SlotPool();
   readonly rows = new RowDecoder();
 }
 
@@ -86,7 +86,7 @@ export class SimNode {
     this.tap = tap;
     this.world = tap.world;
     this.clock = new MachineClock(tap.world);
-    this.kernel = new SimKernel(tap.world, name, caches.bytes);
+    this.kernel = new SimKernel(tap.world, name, caches.slots);
     this.programs = new NodePrograms(this.kernel, this.clock, caches.rows);
     this.l2 = new L2Programs(this.kernel, this.clock);
     const { neighbour = {} } = options;
@@ -112,7 +112,7 @@ export class SimNode {
     this.stack.egress = (packet) => this.#egress(packet);
     this.stack.onLocal = (packet) => this.host.receive(this.programs.toClient(packet));
     const responder = this.kernel.map(responderMap);
-    responder?.onChange((key) => this.#responderChanged([decodeResponderKey(key).ip]));
+    responder?.onChange(({ key }) => this.#responderChanged([decodeResponderKey(key).ip]));
   }
 
   /** True while powered and not frozen. */

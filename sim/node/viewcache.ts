@@ -1,9 +1,10 @@
-import { asciiText, decodeRow, nodeMap, viewMap } from '../../bpf/codec.ts';
+import { decodeRow, nodeMap, viewMap } from '../../bpf/codec.ts';
 import { datapathDefaults, type NodeFacts } from '../../lb/datapathoptions.ts';
 import { assert } from '../../lb/result.ts';
 import type { DatapathRecord, ServicePortId } from '../../lb/serviceport.ts';
 import { ViewIndex } from '../../lb/view.ts';
 import type { SimKernel } from './kernel.ts';
+import type { SimMap } from './maps.ts';
 
 /**
  * Rows of `fl_view`, decoded once per distinct value of a world: the pool of its kernels gives
@@ -32,7 +33,8 @@ export class RowDecoder {
 export class ViewCache {
   #decoder: RowDecoder;
   #index: ViewIndex;
-  #changed = new Map<string, Uint8Array | undefined>();
+  #rows: SimMap;
+  #changed = new Set<string>();
   #facts: { readonly bytes: Uint8Array | undefined } | undefined;
   #generations = new Map<ServicePortId, number>();
   #count = 0;
@@ -43,8 +45,10 @@ export class ViewCache {
     const rows = kernel.map(viewMap);
     const facts = kernel.map(nodeMap);
     assert(rows !== undefined && facts !== undefined, 'a kernel has the maps of its programs');
-    rows.onChange((key, value) => this.#changed.set(asciiText(key), value));
-    facts.onChange((_key, value) => { this.#facts = { bytes: value }; });
+    this.#rows = rows;
+    // Texts of keys are the identities, because both are ASCII.
+    rows.onChange(({ text }) => this.#changed.add(text));
+    facts.onChange(({ value }, present) => { this.#facts = { bytes: present ? value : undefined }; });
   }
 
   /** The maps' present state. */
@@ -69,7 +73,8 @@ export class ViewCache {
   }
 
   #applyRows(): void {
-    for (const [key, bytes] of this.#changed) {
+    for (const key of this.#changed) {
+      const bytes = this.#rows.slot(key)?.value;
       const id = key as ServicePortId; // keys of `fl_view` are identities
       const record = bytes === undefined ? undefined : this.#decoder.record(bytes);
       this.#count += 1;

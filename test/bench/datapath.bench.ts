@@ -2,7 +2,8 @@ import { ip } from '../../lb/ip.ts';
 import { serviceKey, type Service } from '../../lb/model.ts';
 import { ViewIndex } from '../../lb/view.ts';
 import { maglevTable } from '../../lb/maglev.ts';
-import { deriveServicePorts, ServicePortMemo } from '../../lb/serviceport.ts';
+import { ServicePortMemo } from '../../bpf/datapath.ts';
+import { deriveServicePorts } from '../../lb/serviceport.ts';
 import { noPayload, tcpFlag, type Packet } from '../../sim/net/packet.ts';
 import { TrafficLine } from '../../sim/net/client.ts';
 import {

@@ -8,7 +8,8 @@ import {
   type Protocol, type Service,
 } from '../../lb/model.ts';
 import { nodeFacts, placeOf } from '../../lb/nodefacts.ts';
-import { deriveServicePorts, ServicePortMemo } from '../../lb/serviceport.ts';
+import { ServicePortMemo } from '../../bpf/datapath.ts';
+import { deriveServicePorts } from '../../lb/serviceport.ts';
 import { ViewIndex } from '../../lb/view.ts';
 
 /** The fixture of datapath.md 21: three nodes, one Service S with three endpoints. */
