@@ -13,7 +13,6 @@ import { sameBytes, storedRow, type Row, type ServicePortMemo } from './row.ts';
 export { ServicePortMemo } from './row.ts';
 
 export type { DatapathOptions } from '../lb/datapathoptions.ts';
-export { datapathDefaults } from '../lb/datapathoptions.ts';
 
 export interface DatapathPorts {
   readonly clock: Clock;

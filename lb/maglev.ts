@@ -7,7 +7,6 @@ import { assert } from './result.ts';
 export const maglevTableSizes = [
   251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 131071,
 ] as const;
-export const maglevTableSizeDefault = 16381;
 
 /** What a table is built of. Conditions are no part of it, so a change of state moves no slot. */
 export interface MaglevEndpoint {

@@ -1,12 +1,12 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { ip } from '../../lb/ip.ts';
-import { maglevTable } from '../../lb/maglev.ts';
+import { maglevTable, maglevTableSizes } from '../../lb/maglev.ts';
 import { affinityKey, defaultHashSeed, flowKey, mix32, murmur32 } from '../../lb/murmur.ts';
 import { dropReasonNumber, dropReasons } from '../../lb/reasons.ts';
 import { choose } from '../../lb/choose.ts';
-import { decide } from '../../lb/decide.ts';
-import { nameOf, names, service, viewOf, vip } from './fixture.ts';
+import { decide, masquerades } from '../../lb/decide.ts';
+import { clusterIp, nameOf, names, service, viewOf, vip } from './fixture.ts';
 
 const seed = defaultHashSeed;
 const ascii = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
@@ -172,4 +172,21 @@ test(affinity, 0, '10.64.9.9', 'a1'); // no candidate any more
 
 test('the finalizer of V49 spreads the flow to source port 57707', (t) => {
   t.is(50_000 + (mix32(murmur32(flowKey(flow), seed)) % 15_536), 57_707);
+});
+
+test('every table size on offer is a prime, so that each skip visits each slot', (t) => {
+  for (const size of maglevTableSizes) {
+    let divisor = 2;
+    while (divisor * divisor <= size && size % divisor !== 0) divisor += 1;
+    t.true(divisor * divisor > size, `${size}`);
+  }
+});
+
+test('datapath V18: a pod that is its own endpoint is masqueraded where nothing else is', (t) => {
+  const own = ip(names['a1']!);
+  const packet = { ...flow, source: own, target: ip(clusterIp), ingress: 'pod' } as const;
+  const verdict = decide(viewOf({}), packet);
+  if (verdict.kind !== 'forward') return t.fail(verdict.kind);
+  const seen = verdict.candidates.map((of) => `${nameOf(of.ip)} ${masquerades(verdict, of, packet)}`);
+  t.deepEqual(seen, ['a1 true', 'b1 false', 'c1 false']);
 });
