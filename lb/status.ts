@@ -4,7 +4,7 @@ import type { Result } from './result.ts';
 
 /**
  * One patch of a Service's status, with its uid and resourceVersion as preconditions. A list is
- * given only if it changed, and then whole: foreign entries and conditions are in it (lb-ipam.md 10.5).
+ * given only if it changed, and then whole, foreign entries and conditions in it (lb-ipam.md 10.5).
  */
 export interface ServiceStatusWrite {
   readonly key: ServiceKey;
@@ -24,8 +24,8 @@ export interface ConditionsWrite {
 }
 
 /**
- * Why a write did not happen, or may not have happened: `conflict` asks for the newer object, `gone`
- * for forgetting it, `retry` (unknown outcomes included) for patience, `invalid` for an operator.
+ * Why a write did not happen, or may not have: `conflict` asks for the newer object, `gone` for
+ * forgetting it, `retry` (unknown outcomes included) for patience, `invalid` for an operator.
  */
 export interface WriteError {
   readonly kind: 'conflict' | 'gone' | 'retry' | 'invalid';

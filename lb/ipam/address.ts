@@ -68,8 +68,8 @@ export function spansOverlap(left: Span, right: Span): boolean {
 }
 
 /**
- * Spans in ascending order, overlapping and adjoining ones merged: what a set of blocks covers, each
- * address once.
+ * Spans in ascending order, overlapping and adjoining ones merged: what a set of blocks covers,
+ * each address once.
  */
 export function mergeSpans(spans: readonly Span[]): readonly Span[] {
   const merged: Span[] = [];

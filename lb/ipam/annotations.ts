@@ -13,7 +13,9 @@ interface Annotation {
 
 const ips = known('ips', 'io.cilium/lb-ipam-ips');
 const sharingKey = known('sharing-key', 'io.cilium/lb-ipam-sharing-key');
-const crossNamespace = known('sharing-cross-namespace', 'io.cilium/lb-ipam-sharing-cross-namespace');
+const crossNamespace = known(
+  'sharing-cross-namespace', 'io.cilium/lb-ipam-sharing-cross-namespace',
+);
 const permitDifferentPods = known('sharing-permit-different-pods', undefined);
 
 const knownKeys: ReadonlySet<string> = new Set(
@@ -58,7 +60,8 @@ export function readAnnotations(service: Service): IpamAnnotations {
   const malformed = namespaces.filter((name) => name !== '*' && !namespaceName.test(name));
   const warnings: InputWarning[] = [];
   for (const name of malformed) {
-    warnings.push(badValue(annotationShown(annotations, crossNamespace), `'${name}' is no namespace`));
+    const key = annotationShown(annotations, crossNamespace);
+    warnings.push(badValue(key, `'${name}' is no namespace`));
   }
   if (differentPods === undefined) {
     const text = `'${read(annotations, permitDifferentPods)}' is neither true nor false`;

@@ -84,7 +84,9 @@ export class Leaf {
     const group = word >>> 5;
     const words = ((this.#groups[group] ?? 0) | (1 << (word & 31))) >>> 0;
     this.#groups[group] = words;
-    if (words === allOnes) this.#top[group >>> 5] = (this.#top[group >>> 5] ?? 0) | (1 << (group & 31));
+    if (words !== allOnes) return;
+    const top = group >>> 5;
+    this.#top[top] = (this.#top[top] ?? 0) | (1 << (group & 31));
   }
 }
 

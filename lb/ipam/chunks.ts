@@ -8,13 +8,13 @@ type ChunkKey = number | bigint;
 
 /**
  * Taken offsets of a range too large for a bitmap: chunks of 2^16 offsets, sorted arrays while few
- * are taken and leaves when dense, under a summary of the full ones. Memory goes with what is taken.
+ * are taken and leaves when dense, under a summary of the full ones. Memory goes with the taken.
  */
 export class ChunkMap implements OffsetSet {
   readonly size: bigint;
   taken = 0;
   #chunks = new Map<ChunkKey, Sparse | Leaf>();
-  // Only the lowest 2^26 chunks are summarised: with all of them full, 2^42 addresses would be held.
+  // Only the lowest 2^26 chunks are summarised: all of them full would be 2^42 addresses held.
   #full: Bitmap;
 
   constructor(size: bigint) {

@@ -106,7 +106,8 @@ export class ServiceEntry implements Aged {
   observe(service: Service): void {
     this.service = service;
     const { resourceVersion } = service.meta;
-    if (this.#acknowledged !== undefined && olderVersion(resourceVersion, this.#acknowledged)) return;
+    const written = this.#acknowledged;
+    if (written !== undefined && olderVersion(resourceVersion, written)) return;
     this.#acknowledged = undefined;
     this.stored = storedStatus(service);
   }

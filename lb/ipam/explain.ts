@@ -110,7 +110,7 @@ function capacity(entry: ServiceEntry, pool: PoolState): PoolVerdict {
   const { request } = entry.inputs;
   if (request.kind === 'listed') {
     const inside = [...request.addresses].filter((address) => pool.contains(address)).map(ipOf);
-    const message = inside.length > 0 ? `contains ${inside.join(', ')}` : 'contains no listed address';
+    const message = `contains ${inside.length > 0 ? inside.join(', ') : 'no listed address'}`;
     return { pool: pool.name, code: inside.length > 0 ? 'Usable' : 'FamilyMismatch', message };
   }
   const fitting = request.wanted.filter((family) => pool.hasFamily(family));

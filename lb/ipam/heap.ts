@@ -33,7 +33,7 @@ export class AgeHeap<T extends Aged> {
     this.#rise(item);
   }
 
-  // A deleted member stays in the heap until it surfaces, or until such ghosts outnumber the living.
+  // A deleted member stays in the heap until it surfaces or such ghosts outnumber the living.
   delete(item: T): void {
     if (!this.#members.delete(item)) return;
     if (this.#heap.length > 2 * this.#members.size + 64) {

@@ -41,7 +41,7 @@ export function judgeHold(
   return { kind: 'lose', why, cause: 'pool' };
 }
 
-/** The backing pool: the recorded one while it fits, else the first that does, usable ones first. */
+/** The backing pool: the recorded one while it fits, else the first to do so, usable ones first. */
 export function backingPool(
   entry: ServiceEntry,
   holding: Holding,

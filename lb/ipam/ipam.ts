@@ -154,7 +154,8 @@ class IpamHost implements Ipam {
     const noteError = (object: string, error: WriteError | undefined): void => {
       if (error === undefined || error.kind === 'conflict' || error.kind === 'gone') return;
       const level = error.kind === 'invalid' ? 'error' : 'warn';
-      journal.note({ level, component: 'ipam', code: 'ipam.write-failed', object, text: error.message });
+      const text = error.message;
+      journal.note({ level, component: 'ipam', code: 'ipam.write-failed', object, text });
     };
     return {
       planner,

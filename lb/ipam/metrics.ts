@@ -1,6 +1,6 @@
 import type { Family } from '../ip.ts';
 import type { Micros } from '../ports.ts';
-import { spanSize } from './address.ts';
+import { addressFamily, spanSize, type Address } from './address.ts';
 import type { Planner } from './planner.ts';
 import { poolCounts } from './poolstatus.ts';
 import type { PoolState } from './poolstate.ts';
@@ -121,7 +121,7 @@ function gauges(pool: PoolState, planner: Planner): readonly PoolGauge[] {
   if (config === undefined || poolCounts(pool, planner.ledger) === undefined) return [];
   const held = planner.ledger.heldBy(pool.name);
   return (['IPv4', 'IPv6'] as const).filter((family) => pool.hasFamily(family)).map((family) => {
-    const ours = (address: number | bigint): boolean => (typeof address === 'number') === (family === 'IPv4');
+    const ours = (address: Address): boolean => addressFamily(address) === family;
     const total = config.covered.filter((span) => ours(span.first))
       .reduce((sum, span) => sum + spanSize(span), 0n);
     const edges = [...config.reserved].filter(ours);

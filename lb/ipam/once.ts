@@ -49,8 +49,8 @@ export interface PlanInputs {
 }
 
 /**
- * The plan that a start on these objects would make: adoption first, then grants. Pure; the order of
- * the lists plays no part.
+ * The plan that a start on these objects would make: adoption first, then grants. Pure; the order
+ * of the lists plays no part.
  */
 export function planOnce(inputs: PlanInputs, settings: IpamSettings): PlannedOnce {
   const planner = new Planner(settings);
@@ -58,7 +58,9 @@ export function planOnce(inputs: PlanInputs, settings: IpamSettings): PlannedOnc
     pools: inputs.pools.map((pool) => change(pool.meta.name, pool)),
     services: inputs.services.map((service) => change(service.key, service)),
     nodes: inputs.nodes.map((node) => change(node.meta.name, node)),
-    slices: inputs.slices.map((slice) => change(`${slice.meta.namespace}/${slice.meta.name}`, slice)),
+    slices: inputs.slices.map((slice) => {
+      return change(`${slice.meta.namespace}/${slice.meta.name}`, slice);
+    }),
     initial: true,
     now: 0,
   });

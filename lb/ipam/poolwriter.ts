@@ -184,9 +184,10 @@ function stored(writing: Writing): {
   readonly conditions: readonly Condition[];
 } {
   const { meta, conditions } = writing.pool.pool;
+  const { resourceVersion } = meta;
   const { acknowledged } = writing;
-  if (acknowledged !== undefined && olderVersion(meta.resourceVersion, acknowledged.resourceVersion)) {
+  if (acknowledged !== undefined && olderVersion(resourceVersion, acknowledged.resourceVersion)) {
     return acknowledged;
   }
-  return { resourceVersion: meta.resourceVersion, conditions };
+  return { resourceVersion, conditions };
 }

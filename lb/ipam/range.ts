@@ -5,7 +5,8 @@ import { ChunkMap } from './chunks.ts';
 
 /**
  * The taken addresses of one block, lowest free first. Taken means: not for a grant, be it held,
- * reserved or resting. Never lists its addresses, so a /64 costs as little as a /32 (lb-ipam.md 13).
+ * reserved or resting. Never lists its addresses, so a /64 costs no more than a /32
+ * (lb-ipam.md 13).
  */
 export class AddressRange {
   readonly span: Span;

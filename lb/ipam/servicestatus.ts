@@ -145,7 +145,8 @@ function nodeStatus(entry: ServiceEntry, node: NodeOutcome, claims: Claims): Wan
     message: node.kind === 'satisfied' ? '' : node.message,
     observedGeneration: entry.service.meta.generation,
   };
-  return { items, conditions: [satisfied, recordCondition(entry, items), ...inputConditions(entry)] };
+  const record = recordCondition(entry, items);
+  return { items, conditions: [satisfied, record, ...inputConditions(entry)] };
 }
 
 function nodeItems(

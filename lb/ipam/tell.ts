@@ -57,7 +57,9 @@ function tellService(entry: ServiceEntry, telling: Telling): void {
   if (entry.deleting) return;
   tellVerdict(entry, failed(wanted.conditions), { say, tidings });
   const warnings = inputMessage(entry);
-  if (warnings !== '' && warnings !== entry.told.warnings) say('Warning', 'InvalidAnnotation', warnings);
+  if (warnings !== '' && warnings !== entry.told.warnings) {
+    say('Warning', 'InvalidAnnotation', warnings);
+  }
   entry.told.warnings = warnings;
 }
 
@@ -77,9 +79,9 @@ function tellVerdict(
   if (verdict === undefined) return;
   tidings.failures.push(reason);
   if (reason === 'out_of_ips') tidings.notes.push(note('ipam.exhausted', entry, verdict.message));
-  if (reason === 'owner_disabled') say('Warning', 'OwnerDisabled', verdict.message);
-  else if (verdict.type === nodeSatisfiedType) say('Warning', 'NodeAllocationFailed', verdict.message);
-  else say('Warning', 'AllocationFailed', verdict.message);
+  const ofNodes = verdict.type === nodeSatisfiedType;
+  const kind = ofNodes ? 'NodeAllocationFailed' : 'AllocationFailed';
+  say('Warning', reason === 'owner_disabled' ? 'OwnerDisabled' : kind, verdict.message);
 }
 
 function tellAddresses(entry: ServiceEntry, telling: Telling, say: Say): void {

@@ -1,30 +1,22 @@
 import type {
-  Condition, EndpointSlice, IngressEntry, Meta, Node, Pool, PoolBlock, Service, ServiceKey, ServicePort,
+  Condition, EndpointSlice, IngressEntry, Meta, Node, Pool, PoolBlock, Service,
 } from '../../lb/model.ts';
-import type { Family } from '../../lb/ip.ts';
-import type { LabelSelector } from '../../lb/selector.ts';
 import type { Clock, ObjectEvent } from '../../lb/ports.ts';
 import { err, ok } from '../../lb/result.ts';
-import type { ConditionsWrite, ServiceStatusWrite, StatusPort, WriteDone, WriteError } from '../../lb/status.ts';
+import type {
+  ConditionsWrite, ServiceStatusWrite, StatusPort, WriteDone, WriteError,
+} from '../../lb/status.ts';
 import { Table } from '../../lb/table.ts';
 import { createIpam, type Ipam, type IpamTables } from '../../lb/ipam/ipam.ts';
 import { defaultIpamSettings, type IpamSettings } from '../../lb/ipam/settings.ts';
 import { MachineClock, Process, processClock } from '../../sim/process.ts';
 import { World } from '../../sim/world.ts';
+import {
+  entryOf, nodeObject, poolObject, serviceObject, sliceObject,
+  type NodeOptions, type PoolOptions, type ServiceOptions,
+} from './objects.ts';
 
-export interface ServiceOptions {
-  ns?: string; at?: number | undefined; uid?: string; labels?: Record<string, string>;
-  annotations?: Record<string, string>;
-  ips?: string; key?: string; cross?: string; permit?: string;
-  type?: Service['type']; class?: string; lbip?: string; families?: Family[];
-  policy?: Service['ipFamilyPolicy']; etp?: 'Cluster' | 'Local'; ports?: string;
-  selector?: Record<string, string>; deleting?: boolean; faults?: Service['faults'];
-}
-
-export interface PoolOptions {
-  at?: number; uid?: string; disabled?: boolean; first?: string; deleting?: boolean;
-  selector?: LabelSelector; faults?: Pool['faults'];
-}
+type ServiceStatus = Pick<Service, 'ingress' | 'conditions'>;
 
 export interface LoggedWrite {
   readonly kind: 'service' | 'pool';
@@ -32,19 +24,6 @@ export interface LoggedWrite {
   readonly at: number;
   readonly ingress: readonly (string | undefined)[] | undefined;
   readonly outcome: 'ok' | WriteError['kind'];
-}
-
-export const equals = (labels: Record<string, string>): LabelSelector => {
-  return { matchLabels: labels, matchExpressions: [] };
-};
-
-/** Blocks from text: prefixes and `start-stop` ranges, single addresses being ranges of one. */
-export function blocks(text: string): PoolBlock[] {
-  return text.split(/[ ,]+/u).filter((part) => part !== '').map((part) => {
-    if (part.includes('/')) return { cidr: part, start: undefined, stop: undefined };
-    const [start, stop] = part.split('-');
-    return { cidr: undefined, start, stop };
-  });
 }
 
 /** An API store and a controller around it, on virtual time: the scenario bench of LB IPAM. */
@@ -121,16 +100,10 @@ export class Cluster {
     const uid = options.uid ?? present?.meta.uid ?? `pool-${name}-${this.#version}`;
     const same = present?.meta.uid === uid ? present : undefined;
     const at = options.at ?? same?.meta.createdAtMs ?? this.#nextAge();
-    const pool: Pool = {
-      kind: 'CiliumLoadBalancerIPPool',
-      meta: { ...this.#meta('', name), uid, createdAtMs: at, generation: (same?.meta.generation ?? 0) + 1, deleting: options.deleting ?? false },
-      blocks: typeof text === 'string' ? blocks(text) : text,
-      allowFirstLastIps: options.first,
-      disabled: options.disabled ?? false,
-      serviceSelector: options.selector,
-      conditions: same?.conditions ?? [],
-      faults: options.faults ?? [],
-    };
+    const generation = (same?.meta.generation ?? 0) + 1;
+    const deleting = options.deleting ?? false;
+    const meta = { ...this.#meta('', name), uid, createdAtMs: at, generation, deleting };
+    const pool = { ...poolObject(meta, text, options), conditions: same?.conditions ?? [] };
     this.tables.pools.upsert(name, pool);
     return this;
   }
@@ -161,33 +134,25 @@ export class Cluster {
   }
 
   /** Overwrites parts of a status as another client would. */
-  patchStatus(name: string, status: { ingress?: (string | IngressEntry)[]; conditions?: Condition[] }): this {
+  patchStatus(
+    name: string,
+    status: { ingress?: (string | IngressEntry)[]; conditions?: Condition[] },
+  ): this {
     const { object, options } = this.#row(name);
-    const ingress = status.ingress?.map((item) => (typeof item === 'string' ? entryOf(item) : item));
-    return this.#put(name, options, { ingress: ingress ?? object.ingress, conditions: status.conditions ?? object.conditions });
+    const given = status.ingress?.map((item) => (typeof item === 'string' ? entryOf(item) : item));
+    const ingress = given ?? object.ingress;
+    const conditions = status.conditions ?? object.conditions;
+    return this.#put(name, options, { ingress, conditions });
   }
 
-  node(name: string, addresses: string, options: { labels?: Record<string, string>; taints?: string[]; deleting?: boolean } = {}): this {
-    const list = addresses.split(' ').filter((text) => text !== '').map((text) => {
-      const [type = '', address = ''] = text.split('=');
-      return { type, address };
-    });
-    const taints = (options.taints ?? []).map((key) => ({ key, value: '', effect: 'NoSchedule' }));
-    const meta = { ...this.#meta('', name), labels: options.labels ?? {}, deleting: options.deleting ?? false };
-    const node: Node = { kind: 'Node', meta, podCidrs: [], unschedulable: false, taints, addresses: list, conditions: [], faults: [] };
-    this.tables.nodes.upsert(name, node);
+  node(name: string, addresses: string, options: NodeOptions = {}): this {
+    this.tables.nodes.upsert(name, nodeObject(this.#meta('', name), addresses, options));
     return this;
   }
 
-  slice(service: string, endpoints: Record<string, boolean | undefined>): this {
-    const rows = Object.entries(endpoints).map(([nodeName, ready]) => ({
-      addresses: ['10.1.0.1'], ready, serving: undefined, terminating: undefined, nodeName, zone: undefined, hintZones: [], hintNodes: [],
-    }));
-    const slice: EndpointSlice = {
-      kind: 'EndpointSlice', meta: this.#meta('default', `${service}-1`), service: `default/${service}` as ServiceKey,
-      addressType: 'IPv4', endpoints: rows, ports: [], faults: [],
-    };
-    this.tables.slices.upsert(`default/${service}-1`, slice);
+  slice(service: string, ready: Record<string, boolean | undefined>): this {
+    const meta = this.#meta('default', `${service}-1`);
+    this.tables.slices.upsert(`default/${service}-1`, sliceObject(meta, service, ready));
     return this;
   }
 
@@ -232,7 +197,9 @@ export class Cluster {
 
   /** `total/available/used`. */
   counts(name: string): string {
-    return ['IPsTotal', 'IPsAvailable', 'IPsUsed'].map((type) => this.poolCondition(name, type)?.message).join('/');
+    return ['IPsTotal', 'IPsAvailable', 'IPsUsed'].map(
+      (type) => this.poolCondition(name, type)?.message,
+    ).join('/');
   }
 
   writesOf(name: string): LoggedWrite[] {
@@ -240,7 +207,9 @@ export class Cluster {
   }
 
   reasons(name?: string): string[] {
-    return this.events.filter((event) => name === undefined || event.object.name === name).map((event) => event.reason);
+    return this.events.filter(
+      (event) => name === undefined || event.object.name === name,
+    ).map((event) => event.reason);
   }
 
   get names(): string[] {
@@ -253,7 +222,7 @@ export class Cluster {
     return row;
   }
 
-  #put(name: string, options: ServiceOptions, status: Pick<Service, 'ingress' | 'conditions'>): this {
+  #put(name: string, options: ServiceOptions, status: ServiceStatus): this {
     const present = this.#services.get(name)?.object;
     const uid = options.uid ?? present?.meta.uid ?? `uid-${name}-${this.#version}`;
     const meta = { ...this.#meta(options.ns ?? 'default', name), uid, createdAtMs: options.at };
@@ -297,12 +266,27 @@ export class Cluster {
     const name = write.key.slice(write.key.indexOf('/') + 1);
     const row = this.#services.get(name);
     const error = this.#refusal(name, row?.object.meta, write);
-    this.writes.push({ kind: 'service', name, at: this.world.now, ingress: write.ingress?.map((item) => item.ip ?? item.hostname), outcome: error ?? 'ok' });
+    this.writes.push(
+      {
+        kind: 'service',
+        name,
+        at: this.world.now,
+        ingress: write.ingress?.map((item) => item.ip ?? item.hostname),
+        outcome: error ?? 'ok',
+      },
+    );
     if (row === undefined || error !== undefined) {
       this.#later(() => done(err({ kind: error ?? 'gone', message: 'refused' })));
       return;
     }
-    this.#put(name, row.options, { ingress: write.ingress ?? row.object.ingress, conditions: write.conditions ?? row.object.conditions });
+    this.#put(
+      name,
+      row.options,
+      {
+        ingress: write.ingress ?? row.object.ingress,
+        conditions: write.conditions ?? row.object.conditions,
+      },
+    );
     const { resourceVersion } = this.get(name).meta;
     this.#later(() => done(ok({ resourceVersion })));
   }
@@ -312,62 +296,43 @@ export class Cluster {
     const { name } = write;
     const pool = this.tables.pools.get(name);
     const error = this.#refusal(name, pool?.meta, write);
-    this.writes.push({ kind: 'pool', name, at: this.world.now, ingress: undefined, outcome: error ?? 'ok' });
+    this.writes.push(
+      { kind: 'pool', name, at: this.world.now, ingress: undefined, outcome: error ?? 'ok' },
+    );
     if (pool === undefined || error !== undefined) {
       this.#later(() => done(err({ kind: error ?? 'gone', message: 'refused' })));
       return;
     }
     const types = new Set(write.conditions.map((item) => item.type));
-    const conditions = [...pool.conditions.filter((item) => !types.has(item.type)), ...write.conditions];
+    const conditions = [
+      ...pool.conditions.filter((item) => !types.has(item.type)), ...write.conditions,
+    ];
     this.#version += 1;
     const resourceVersion = String(this.#version);
-    this.tables.pools.upsert(name, { ...pool, conditions, meta: { ...pool.meta, resourceVersion } });
+    this.tables.pools.upsert(
+      name, { ...pool, conditions, meta: { ...pool.meta, resourceVersion } },
+    );
     this.#later(() => done(ok({ resourceVersion })));
   }
 
-  #refusal(name: string, meta: Meta | undefined, write: { uid: string; resourceVersion: string }): WriteError['kind'] | undefined {
+  #refusal(
+    name: string,
+    meta: Meta | undefined,
+    write: { uid: string; resourceVersion: string },
+  ): WriteError['kind'] | undefined {
     const injected = this.errors.get(name)?.shift();
     if (injected !== undefined) return injected;
     if (meta === undefined) return 'gone';
-    return meta.uid === write.uid && meta.resourceVersion === write.resourceVersion ? undefined : 'conflict';
+    const same = meta.uid === write.uid && meta.resourceVersion === write.resourceVersion;
+    return same ? undefined : 'conflict';
   }
 }
 
 function newTables(): IpamTables {
-  return { pools: new Table('pools'), services: new Table('services'), nodes: new Table('nodes'), slices: new Table('slices') };
-}
-
-export function entryOf(text: string): IngressEntry {
-  const address = /^[0-9a-f.:]+$/u.test(text);
-  return { ip: address ? text : undefined, hostname: address ? undefined : text, ipMode: undefined, ports: undefined };
-}
-
-export function condition(type: string, verdict: string, message = ''): Condition {
-  const [status, reason = ''] = verdict.split('/');
-  return { type, status: status as Condition['status'], reason, message, observedGeneration: 0, lastTransitionTime: '2025-01-01T00:00:00Z' };
-}
-
-/** A decoded Service from short options. */
-export function serviceObject(meta: Meta, options: ServiceOptions): Service {
-  const annotations: Record<string, string> = { ...options.annotations };
-  if (options.ips !== undefined) annotations['lbipam.cilium.io/ips'] = options.ips;
-  if (options.key !== undefined) annotations['lbipam.cilium.io/sharing-key'] = options.key;
-  if (options.cross !== undefined) annotations['lbipam.cilium.io/sharing-cross-namespace'] = options.cross;
-  if (options.permit !== undefined) annotations['lbipam.cilium.io/sharing-permit-different-pods'] = options.permit;
-  const ports = (options.ports ?? 'TCP/80').split(',').map((text): ServicePort => {
-    const [protocol, port] = text.split('/');
-    return { name: text, protocol: protocol as ServicePort['protocol'], port: Number(port), nodePort: 0 };
-  });
   return {
-    kind: 'Service',
-    meta: { ...meta, labels: options.labels ?? {}, annotations, deleting: options.deleting ?? false },
-    key: `${meta.namespace}/${meta.name}` as ServiceKey,
-    type: options.type ?? 'LoadBalancer', clusterIps: [], ports,
-    selector: options.selector ?? { app: 'web' }, externalIps: [],
-    loadBalancerIp: options.lbip, loadBalancerClass: options.class,
-    ipFamilies: options.families ?? [], ipFamilyPolicy: options.policy,
-    externalTrafficPolicy: options.etp ?? 'Cluster', internalTrafficPolicy: 'Cluster',
-    affinitySeconds: undefined, sourceRanges: [], healthCheckNodePort: 0,
-    ingress: [], conditions: [], faults: options.faults ?? [],
+    pools: new Table('pools'),
+    services: new Table('services'),
+    nodes: new Table('nodes'),
+    slices: new Table('slices'),
   };
 }

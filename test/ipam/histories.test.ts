@@ -1,16 +1,24 @@
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
-import { Cluster, equals, type PoolOptions, type ServiceOptions } from './cluster.ts';
+import { Cluster } from './cluster.ts';
+import { equals, type PoolOptions, type ServiceOptions } from './objects.ts';
 import { readRecord } from '../../lb/ipam/record.ts';
 import { inputsOf } from '../../lb/ipam/inputs.ts';
 import { sharingObstacle } from '../../lb/ipam/sharing.ts';
 import { ipOf } from '../../lb/ipam/address.ts';
 import type { Service } from '../../lb/model.ts';
 
+interface PoolStep {
+  readonly kind: 'pool';
+  readonly name: string;
+  readonly text: string;
+  readonly options: PoolOptions;
+}
+
 type Step =
   | { readonly kind: 'service'; readonly name: string; readonly options: ServiceOptions }
   | { readonly kind: 'drop'; readonly name: string }
-  | { readonly kind: 'pool'; readonly name: string; readonly text: string; readonly options: PoolOptions }
+  | PoolStep
   | { readonly kind: 'dropPool'; readonly name: string }
   | { readonly kind: 'tamper'; readonly name: string; readonly ingress: string[] }
   | { readonly kind: 'refuse'; readonly name: string }
@@ -18,18 +26,25 @@ type Step =
 
 const names = fc.constantFrom('s0', 's1', 's2', 's3', 's4', 's5', 's6');
 const color = fc.constantFrom('red', 'blue');
-const someIp = fc.constantFrom('10.0.0.0', '10.0.0.1', '10.0.0.5', '10.0.0.7', 'ff::1', '192.0.2.1', 'junk');
+const someIp = fc.constantFrom(
+  '10.0.0.0', '10.0.0.1', '10.0.0.5', '10.0.0.7', 'ff::1', '192.0.2.1', 'junk',
+);
 
 const serviceOptions: fc.Arbitrary<ServiceOptions> = fc.record({
   ns: fc.constantFrom('one', 'two'),
   at: fc.constantFrom(1, 2, 3, undefined),
   labels: color.map((value) => ({ color: value })),
-  ips: fc.oneof({ weight: 3, arbitrary: fc.constant('') }, fc.array(someIp, { maxLength: 3 }).map((list) => list.join())),
+  ips: fc.oneof(
+    { weight: 3, arbitrary: fc.constant('') },
+    fc.array(someIp, { maxLength: 3 }).map((list) => list.join()),
+  ),
   key: fc.constantFrom('', '', 'k', 'l'),
   cross: fc.constantFrom('', '*', 'one'),
   permit: fc.constantFrom('true', 'false', 'maybe'),
   class: fc.constantFrom('', '', 'io.cilium/l2-announcer', 'net.example/x', 'io.cilium/node'),
-  type: fc.constantFrom('LoadBalancer' as const, 'LoadBalancer' as const, 'LoadBalancer' as const, 'NodePort' as const),
+  type: fc.constantFrom(
+    'LoadBalancer' as const, 'LoadBalancer' as const, 'LoadBalancer' as const, 'NodePort' as const,
+  ),
   policy: fc.constantFrom(undefined, 'PreferDualStack' as const, 'RequireDualStack' as const),
   etp: fc.constantFrom('Cluster' as const, 'Local' as const),
   ports: fc.constantFrom('TCP/80', 'TCP/81', 'UDP/80', 'TCP/82,TCP/83'),
@@ -66,14 +81,28 @@ function take(c: Cluster, next: Step): void {
     case 'service': {
       if (!present) c.service(next.name, next.options);
       // Namespace and age are an object's identity.
-      else c.edit(next.name, { ...next.options, ns: c.get(next.name).meta.namespace, at: c.get(next.name).meta.createdAtMs });
+      else c.edit(
+        next.name,
+        {
+          ...next.options,
+          ns: c.get(next.name).meta.namespace,
+          at: c.get(next.name).meta.createdAtMs,
+        },
+      );
       return;
     }
     case 'drop':
       if (present) c.drop(next.name);
       return;
     case 'pool':
-      c.pool(next.name, next.text, { ...next.options, at: c.tables.pools.get(next.name)?.meta.createdAtMs ?? next.options.at ?? 1 });
+      c.pool(
+        next.name,
+        next.text,
+        {
+          ...next.options,
+          at: c.tables.pools.get(next.name)?.meta.createdAtMs ?? next.options.at ?? 1,
+        },
+      );
       return;
     case 'dropPool':
       c.dropPool(next.name);
@@ -99,22 +128,30 @@ function judge(t: ExecutionContext, c: Cluster): void {
     const shownIps = service.ingress.map((entry) => entry.ip);
     for (const { address, origin } of record) {
       t.true(shownIps.includes(ipOf(address)), `${name} shows what it records`);
-      if (origin.kind === 'pool') holders.set(ipOf(address), [...holders.get(ipOf(address)) ?? [], service]);
+      if (origin.kind === 'pool') holders.set(
+        ipOf(address), [...holders.get(ipOf(address)) ?? [], service],
+      );
     }
   }
   for (const [ip, services] of holders) {
     for (const [index, left] of services.entries()) {
       for (const right of services.slice(index + 1)) {
         const [one, two] = [left, right].map((service) => inputsOf(service, c.settings).sharing);
-        t.is(sharingObstacle(one!, two!), undefined, `${ip} is shared by ${left.key} and ${right.key}`);
+        t.is(
+          sharingObstacle(one!, two!), undefined, `${ip} is shared by ${left.key} and ${right.key}`,
+        );
       }
     }
   }
   const ledger = c.ipam.holders().map((row) => `${row.ip}=${row.services.toSorted().join()}`);
-  const stored = [...holders].map(([ip, services]) => `${ip}=${services.map((service) => service.key).toSorted().join()}`);
+  const stored = [...holders].map(
+    ([ip, services]) => `${ip}=${services.map((service) => service.key).toSorted().join()}`,
+  );
   t.deepEqual(ledger.toSorted(), stored.toSorted());
   for (const pool of c.tables.pools.values()) {
-    const [total, available, used] = c.counts(pool.meta.name).split('/').map((text) => BigInt(text === 'undefined' ? 0 : text));
+    const [total, available, used] = c.counts(pool.meta.name).split('/').map(
+      (text) => BigInt(text === 'undefined' ? 0 : text),
+    );
     t.is(total, available! + used!);
   }
 }
@@ -130,13 +167,15 @@ test('random histories leave no double holder, no lost address and exact counts'
   t.pass();
 });
 
-// A pool that became invalid is remembered by a process and unknown to the next, so it is made good.
+// An invalid pool is remembered by one process and unknown to the next, so it is made good.
 test('a restart after any history writes and tells nothing', (t) => {
   fc.assert(fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
     const c = new Cluster();
     for (const next of steps) take(c, next);
     for (const pool of c.tables.pools.values()) {
-      if (c.poolVerdict(pool.meta.name, 'Invalid') !== 'True') c.pool(pool.meta.name, '10.3.0.0/30');
+      if (c.poolVerdict(pool.meta.name, 'Invalid') !== 'True') c.pool(
+        pool.meta.name, '10.3.0.0/30',
+      );
     }
     c.settle(60);
     c.restart();
@@ -149,9 +188,17 @@ test('a restart after any history writes and tells nothing', (t) => {
 });
 
 test('the order of a batch decides nothing', (t) => {
-  const batch = fc.array(step.filter((next) => ['pool', 'service'].includes(next.kind)), { maxLength: 12 });
-  const unique = batch.map((steps) => [...new Map(steps.map((next) => ['name' in next ? next.name : '', next])).values()]);
-  const shuffled = unique.chain((steps) => fc.tuple(fc.constant(steps), fc.shuffledSubarray(steps, { minLength: steps.length })));
+  const batch = fc.array(
+    step.filter((next) => ['pool', 'service'].includes(next.kind)), { maxLength: 12 },
+  );
+  const unique = batch.map(
+    (steps) => [...new Map(steps.map((next) => ['name' in next ? next.name : '', next])).values()],
+  );
+  const shuffled = unique.chain(
+    (steps) => fc.tuple(
+      fc.constant(steps), fc.shuffledSubarray(steps, { minLength: steps.length }),
+    ),
+  );
   fc.assert(fc.property(fc.array(step, { maxLength: 10 }), shuffled, (before, orders) => {
     const outcomes = orders.map((order) => {
       const c = new Cluster();
@@ -160,8 +207,12 @@ test('the order of a batch decides nothing', (t) => {
       c.forget();
       for (const next of order) take(c, next);
       c.settle(20);
-      const writes = c.writes.map((write) => `${write.kind} ${write.name} ${write.ingress?.join(' ')}`);
-      return [...writes, ...c.events.map((event) => `${event.object.name} ${event.message}`)].join('\n');
+      const writes = c.writes.map(
+        (write) => `${write.kind} ${write.name} ${write.ingress?.join(' ')}`,
+      );
+      return [
+        ...writes, ...c.events.map((event) => `${event.object.name} ${event.message}`),
+      ].join('\n');
     });
     if (outcomes[0] !== outcomes[1]) throw new Error(outcomes.join('\n-- against --\n'));
   }), runs);
@@ -169,7 +220,8 @@ test('the order of a batch decides nothing', (t) => {
 });
 
 test('only its own spec, its pools or its class take an address from a Service', (t) => {
-  fc.assert(fc.property(fc.array(step, { maxLength: 20 }), names, serviceOptions, (steps, name, options) => {
+  const histories = fc.array(step, { maxLength: 20 });
+  fc.assert(fc.property(histories, names, serviceOptions, (steps, name, options) => {
     const c = new Cluster();
     for (const next of steps) take(c, next);
     c.settle(60);
@@ -192,9 +244,14 @@ function judgeThrowing(t: ExecutionContext, c: Cluster): void {
     if (!passed) failures.push(message);
   };
   const probe = {
-    is: (left: unknown, right: unknown, message = '') => note(Object.is(left, right), `${String(left)} is ${String(right)} ${message}`),
+    is: (left: unknown, right: unknown, message = '') => note(
+      Object.is(left, right), `${String(left)} is ${String(right)} ${message}`,
+    ),
     true: (value: unknown, message = '') => note(value === true, message),
-    deepEqual: (left: unknown, right: unknown) => note(JSON.stringify(left) === JSON.stringify(right), `${JSON.stringify(left)} is ${JSON.stringify(right)}`),
+    deepEqual: (left: unknown, right: unknown) => note(
+      JSON.stringify(left) === JSON.stringify(right),
+      `${JSON.stringify(left)} is ${JSON.stringify(right)}`,
+    ),
   };
   judge({ ...t, ...probe } as unknown as ExecutionContext, c);
   if (failures.length > 0) throw new Error(failures.join('\n'));

@@ -1,4 +1,4 @@
-import { equals } from './cluster.ts';
+import { equals } from './objects.ts';
 import { l2, row, shown } from './row.ts';
 import type { PoolBlock } from '../../lb/model.ts';
 
@@ -69,7 +69,9 @@ row(7, 'a disabled pool keeps its holders and grants nothing', (t, c) => {
   t.is(shown(c, 's3'), 'False/no_pool');
   t.regex(c.message('s3'), /^PoolDisabled: pool a /u);
   c.pool('a', '10.0.10.0/24').settle();
-  t.deepEqual(['s1', 's2', 's3'].map((name) => c.ips(name)), ['10.0.10.0', '10.0.10.1', '10.0.10.2']);
+  t.deepEqual(
+    ['s1', 's2', 's3'].map((name) => c.ips(name)), ['10.0.10.0', '10.0.10.1', '10.0.10.2'],
+  );
 });
 
 row(8, 'the younger of two overlapping pools grants nothing until the overlap goes', (t, c) => {
@@ -95,7 +97,9 @@ row(9, 'a pool that overlaps itself is in conflict until either block goes', (t,
   }
 });
 
-for (const [a, b] of [['10.0.10.64/28', '10.0.10.0/24'], ['10.0.10.0/24', '10.0.10.64/28']] as const) {
+for (const [a, b] of [
+  ['10.0.10.64/28', '10.0.10.0/24'], ['10.0.10.0/24', '10.0.10.64/28'],
+] as const) {
   row(9, `beside the older ${a} the younger ${b} is in conflict`, (t, c) => {
     c.pool('a', a).pool('b', b).settle();
     t.is(c.poolVerdict('a', 'PoolConflict'), 'False/resolved');

@@ -1,4 +1,5 @@
-import { Cluster, condition, equals } from './cluster.ts';
+import { Cluster } from './cluster.ts';
+import { condition, equals } from './objects.ts';
 import { l2, row, shown } from './row.ts';
 
 const satisfied = 'cilium.io/IPAMRequestSatisfied';
@@ -32,7 +33,9 @@ row(30, 'the key wins over its alias, even when empty', (t, c) => {
   const alias = { 'io.cilium/lb-ipam-ips': '10.0.10.6' };
   c.pool('a', '10.0.10.0/24').service('s1', { ips: '10.0.10.5', annotations: alias });
   c.service('s2', { ips: '', annotations: alias }).service('s3', { annotations: alias }).settle();
-  t.deepEqual(['s1', 's2', 's3'].map((name) => c.ips(name)), ['10.0.10.5', '10.0.10.0', '10.0.10.6']);
+  t.deepEqual(
+    ['s1', 's2', 's3'].map((name) => c.ips(name)), ['10.0.10.5', '10.0.10.0', '10.0.10.6'],
+  );
 });
 
 const malformed: readonly (readonly [string, string, string])[] = [
@@ -79,7 +82,8 @@ for (const [families, v4only, v6only] of [
   [['IPv6'], 'ff:: True/satisfied', 'ff:: True/satisfied'],
   [['IPv4'], '10.0.10.0 True/satisfied', '10.0.10.0 True/satisfied'],
 ] as const) {
-  row(34, `one family enabled and [${families.join()}] listed wants ${v4only.split(' ')[0]}`, (t) => {
+  const claim = `one family enabled and [${families.join()}] listed wants ${v4only.split(' ')[0]}`;
+  row(34, claim, (t) => {
     for (const [ipv4, ipv6, expected] of [[true, false, v4only], [false, true, v6only]] as const) {
       const c = new Cluster({ ipv4, ipv6 });
       c.pool('a', '10.0.10.0/24 ff::/48').service('s', { families: [...families] }).settle();
@@ -137,7 +141,9 @@ row(38, 'with no owner for the class-less only our classes are served', (t) => {
   c.pool('a', '10.0.10.0/24').service('s1').service('s2', { class: l2 });
   c.service('s3', { class: 'net.example/x' }).settle();
   t.deepEqual(['s1', 's2', 's3'].map((name) => c.ips(name)), ['', '10.0.10.0', '']);
-  t.deepEqual(c.writes.filter((write) => write.kind === 'service').map((write) => write.name), ['s2']);
+  t.deepEqual(
+    c.writes.filter((write) => write.kind === 'service').map((write) => write.name), ['s2'],
+  );
   t.deepEqual([...c.reasons('s1'), ...c.reasons('s3')], []);
 });
 

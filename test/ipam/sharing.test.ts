@@ -29,8 +29,13 @@ row(45, 'a sharer that changes address and key leaves the other behind', (t, c) 
   c.service('C', { ips: '10.0.10.33', key: 'k2', ports: 'TCP/82' }).settle();
   t.is(c.ips('C'), '10.0.10.33');
   c.edit('C', { ips: '10.0.10.22', key: 'k1' }).settle();
-  t.deepEqual(['A', 'B', 'C'].map((name) => c.ips(name)), ['10.0.10.22', '10.0.10.33', '10.0.10.22']);
-  t.deepEqual(c.ipam.holders().map((holding) => holding.services.join()), ['default/A,default/C', 'default/B']);
+  t.deepEqual(
+    ['A', 'B', 'C'].map((name) => c.ips(name)), ['10.0.10.22', '10.0.10.33', '10.0.10.22'],
+  );
+  t.deepEqual(
+    c.ipam.holders().map((holding) => holding.services.join()),
+    ['default/A,default/C', 'default/B'],
+  );
 });
 
 row(46, 'an address is free when its last holder leaves', (t, c) => {
@@ -46,7 +51,9 @@ row(47, 'namespaces share only where both permit it', (t, c) => {
   c.pool('a', '10.0.10.0/24').service('s1', { ns: 'one', key: 'k', cross: '*' });
   c.service('s2', { ns: 'two', key: 'k', cross: '*' }).service('s3', { ns: 'three', key: 'k' });
   c.settle();
-  t.deepEqual(['s1', 's2', 's3'].map((name) => c.ips(name)), ['10.0.10.0', '10.0.10.0', '10.0.10.1']);
+  t.deepEqual(
+    ['s1', 's2', 's3'].map((name) => c.ips(name)), ['10.0.10.0', '10.0.10.0', '10.0.10.1'],
+  );
 });
 
 interface Sharer {
@@ -72,7 +79,8 @@ const pairs: readonly (readonly [number, string, Sharer, Sharer, string])[] = [
   [51, 'both permit different pods', { etp: 'Local', permit: '1' }, { etp: 'Local', permit: 't', selector: { app: 'x' } }, ''],
 ];
 for (const [number, fact, left, right, code] of pairs) {
-  row(number, `when ${fact} the address is ${code === '' ? 'shared' : `kept by ${code}`}`, (t, c) => {
+  const outcome = code === '' ? 'shared' : `kept by ${code}`;
+  row(number, `when ${fact} the address is ${outcome}`, (t, c) => {
     c.pool('a', '10.0.10.0/24').service('s1', { key: 'k', ips: '10.0.10.5', ...left });
     c.service('s2', { key: 'k', ips: '10.0.10.5', ...right }).settle();
     t.is(c.ips('s1'), '10.0.10.5');
@@ -91,15 +99,21 @@ row(49, 'two with one port take two addresses under one key', (t, c) => {
   c.pool('a', '10.0.10.0/24').service('s1', { key: 'k', ports: 'TCP/80' });
   c.service('s2', { key: 'k', ports: 'TCP/80' }).service('s3', { key: 'k', ports: 'TCP/81' });
   c.settle();
-  t.deepEqual(['s1', 's2', 's3'].map((name) => c.ips(name)), ['10.0.10.0', '10.0.10.1', '10.0.10.0']);
+  t.deepEqual(
+    ['s1', 's2', 's3'].map((name) => c.ips(name)), ['10.0.10.0', '10.0.10.1', '10.0.10.0'],
+  );
 });
 
 for (const ips of [undefined, '10.0.10.7']) {
-  row(52, `who waits ${ips === undefined ? 'generically' : 'by address'} joins when the holder changes its port`, (t, c) => {
+  const how = ips === undefined ? 'generically' : 'by address';
+  row(52, `who waits ${how} joins when the holder changes its port`, (t, c) => {
     c.pool('a', '10.0.10.7').service('s1', { key: 'k', ports: 'TCP/80' });
     c.service('s2', { key: 'k', ports: 'TCP/80', ...(ips === undefined ? {} : { ips }) }).settle();
     const generic = ips === undefined;
-    t.is(c.verdict('s2'), generic ? 'False/out_of_ips' : 'False/already_allocated_incompatible_service');
+    t.is(
+      c.verdict('s2'),
+      generic ? 'False/out_of_ips' : 'False/already_allocated_incompatible_service',
+    );
     t.is(c.message('s2').split(':')[0], generic ? 'OutOfIPs' : 'PortTaken');
     c.edit('s1', { ports: 'TCP/81' }).settle();
     t.is(shown(c, 's2'), '10.0.10.7 True/satisfied');

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { Cluster, condition, equals } from './cluster.ts';
+import { Cluster } from './cluster.ts';
+import { condition, equals } from './objects.ts';
 import { l2, row, shown } from './row.ts';
 
 row(69, 'a condition added between our read and our write survives', (t, c) => {
@@ -12,7 +13,10 @@ row(69, 'a condition added between our read and our write survives', (t, c) => {
   c.service('s').settle();
   t.is(shown(c, 's'), '10.0.10.0 True/satisfied');
   t.is(c.verdict('s', foreign.type), 'True/ok');
-  t.deepEqual(c.writes.filter((write) => write.name === 's').map((write) => write.outcome), ['conflict', 'ok']);
+  t.deepEqual(
+    c.writes.filter((write) => write.name === 's').map((write) => write.outcome),
+    ['conflict', 'ok'],
+  );
   t.deepEqual(c.ipam.pending(), []);
 });
 
@@ -105,7 +109,9 @@ row(75, 'with policy Local only nodes with a ready endpoint count', (t, c) => {
 });
 
 row(76, 'without a candidate there is no entry, with a bad selector all stays', (t, c) => {
-  const select = (text: string) => ({ annotations: { 'io.cilium.nodeipam/match-node-labels': text } });
+  const select = (text: string) => {
+    return { annotations: { 'io.cilium.nodeipam/match-node-labels': text } };
+  };
   threeNodes(c).node('n2', 'InternalIP=10.0.0.10', { labels: { zone: 'a' } });
   c.service('s', { ...nodeClass, ...select('zone in (a, b),!spare') }).settle();
   t.is(c.ips('s'), '10.0.0.10');
@@ -120,7 +126,9 @@ row(76, 'without a candidate there is no entry, with a bad selector all stays', 
 
 test('an owner change between LB IPAM and node IPAM is one write', (t) => {
   const c = new Cluster();
-  c.pool('a', '10.0.10.0/24').node('n1', 'InternalIP=10.0.0.1').service('s', { class: l2 }).settle();
+  c.pool('a', '10.0.10.0/24').node(
+    'n1', 'InternalIP=10.0.0.1',
+  ).service('s', { class: l2 }).settle();
   c.forget();
   c.edit('s', nodeClass).settle();
   t.is(c.ips('s'), '10.0.0.1');
@@ -199,7 +207,9 @@ test('writes keep to the rate', (t) => {
 
 test('an annotated Service that no pool selects is told once, but not at a start', (t) => {
   const c = new Cluster();
-  c.pool('a', '10.0.10.0/24', { selector: equals({ x: 'y' }) }).service('s0', { key: 'k' }).settle();
+  c.pool(
+    'a', '10.0.10.0/24', { selector: equals({ x: 'y' }) },
+  ).service('s0', { key: 'k' }).settle();
   c.service('s1', { key: 'k' }).service('s2').settle();
   t.deepEqual(c.events.map((event) => `${event.object.name} ${event.reason}`), ['s1 NotSelected']);
   t.deepEqual(c.writes.filter((write) => write.kind === 'service'), []);
@@ -217,7 +227,9 @@ test('metrics and explanations show what was decided', (t) => {
   t.deepEqual(metrics.invalid, [{ pool: 'a', value: false }, { pool: 'b', value: true }]);
   const explain = (name: string) => c.ipam.explain(c.get(name).key);
   t.is(explain('s1').stance, 'served');
-  t.deepEqual(explain('s3').pools.map((pool) => `${pool.pool} ${pool.code}`), ['a OutOfIPs', 'b PoolInvalid']);
+  t.deepEqual(
+    explain('s3').pools.map((pool) => `${pool.pool} ${pool.code}`), ['a OutOfIPs', 'b PoolInvalid'],
+  );
   t.is(explain('s3').code, 'out_of_ips');
   t.is(explain('far').code, 'ForeignClass');
 });
