@@ -5,7 +5,6 @@ import { leaderTimingDefault } from '../../kube/leader.ts';
 import type { KubeObject, KubePort } from '../../kube/port.ts';
 import { resources, type Resource } from '../../kube/resource.ts';
 import { createRank } from '../../l2/rank.ts';
-import { decodeResponderKey, responderMap } from '../../l2/responder-map.ts';
 import type { Ip } from '../../lb/ip.ts';
 import type { Fault, Node, Pool } from '../../lb/model.ts';
 import { ApiPath, type ApiClient } from '../api/path.ts';
@@ -134,7 +133,7 @@ export class Cluster {
   /** Called after each write to any node's responder, with the address that it is about. */
   onResponder(listener: (ip: Ip) => void): void {
     for (const { node } of this.machines.all()) {
-      node.kernel.map(responderMap)?.onChange((key) => listener(decodeResponderKey(key).ip));
+      node.onResponderChange(listener);
     }
   }
 
