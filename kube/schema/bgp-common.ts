@@ -6,8 +6,11 @@ import {
 
 /** Autonomous system numbers of four bytes; 0 is valid only where "any" has a meaning. */
 export const asn = integer(1, 4_294_967_295);
+/** As `asn`, and 0 for any. */
 export const asnOrAny = integer(0, 4_294_967_295);
+/** A TCP port. */
 export const portNumber = integer(1, 65_535);
+/** The name of an instance or a peer, the key of its list. */
 export const instanceName = text({ lengthMin: 1, lengthMax: 255 });
 
 /** The two keys by which every BGP kind is found. */
@@ -22,6 +25,7 @@ export const peerAddress: TextSchema = text({
   }],
 });
 
+/** An address without zone and prefix length. */
 export const plainAddress: TextSchema = text({
   rules: [{
     rule: 'isIP(self)',
@@ -30,6 +34,7 @@ export const plainAddress: TextSchema = text({
   }],
 });
 
+/** A BGP identifier, written as an IPv4 address. */
 export const routerId: TextSchema = text({
   rules: [{
     rule: 'isIP(self) && ip(self).family() == 4',
@@ -69,6 +74,7 @@ export const autoDiscovery: ObjectSchema = object(
   { required: ['mode'] },
 );
 
+/** The PeerConfig of a peer; group and kind are of v2alpha1. */
 export const peerConfigRef: ObjectSchema = object(
   { name: text(), group: text(), kind: text() },
   { required: ['name'] },

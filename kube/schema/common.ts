@@ -45,8 +45,10 @@ export const conditions = listMap(
   ['type'],
 );
 
+/** Status of kinds that have conditions and nothing else. */
 export const statusWithConditions: ObjectSchema = object({ conditions });
 
+/** The printed column that every kind has. */
 export const ageColumn: PrinterColumn = {
   name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp',
 };

@@ -18,6 +18,7 @@ interface Common {
   readonly deprecated?: boolean;
 }
 
+/** An object with known fields; others are pruned. */
 export interface ObjectSchema extends Common {
   readonly type: 'object';
   readonly properties: Readonly<Record<string, Schema>>;
@@ -30,6 +31,7 @@ export interface MapSchema extends Common {
   readonly values: Schema;
 }
 
+/** A list; bounds are inclusive. */
 export interface ListSchema extends Common {
   readonly type: 'list';
   readonly items: Schema;
@@ -40,6 +42,7 @@ export interface ListSchema extends Common {
   readonly itemsMax?: number;
 }
 
+/** A text; lengths are in code units, bounds inclusive. */
 export interface TextSchema extends Common {
   readonly type: 'text';
   readonly options?: readonly string[];
@@ -50,6 +53,7 @@ export interface TextSchema extends Common {
   readonly format?: 'date-time';
 }
 
+/** A whole number; bounds are inclusive. */
 export interface IntegerSchema extends Common {
   readonly type: 'integer';
   readonly format: 'int32' | 'int64';
@@ -57,6 +61,7 @@ export interface IntegerSchema extends Common {
   readonly max?: number;
 }
 
+/** True or false. */
 export interface BooleanSchema extends Common {
   readonly type: 'boolean';
 }
@@ -70,12 +75,14 @@ export interface Rule {
   readonly check: (value: unknown) => boolean;
 }
 
+/** A column of `kubectl get`; a date is printed as an age. */
 export interface PrinterColumn {
   readonly name: string;
   readonly type: 'string' | 'date' | 'integer';
   readonly jsonPath: string;
 }
 
+/** One version of a kind; all have one schema, so nothing is converted. */
 export interface SchemaVersion {
   readonly name: 'v2' | 'v2alpha1';
   readonly served: boolean;
@@ -100,6 +107,7 @@ export interface KindSchema {
   readonly status: ObjectSchema | undefined;
 }
 
+/** A schema of an object. */
 export function object(
   properties: Readonly<Record<string, Schema>>,
   more: { readonly required?: readonly string[]; readonly rules?: readonly Rule[] } = {},
@@ -120,18 +128,22 @@ export function listMap(
   return { ...list(items, more), listType: 'map', keys };
 }
 
+/** A schema of an object with free keys. */
 export function map(values: Schema): MapSchema {
   return { type: 'map', values };
 }
 
+/** A schema of a text. */
 export function text(more: Partial<TextSchema> = {}): TextSchema {
   return { type: 'text', ...more };
 }
 
+/** A schema of a text out of a closed set. */
 export function oneOf(...options: readonly string[]): TextSchema {
   return { type: 'text', options };
 }
 
+/** A schema of a whole number between `min` and `max`, both allowed. */
 export function integer(
   min: number, max: number, more: Partial<IntegerSchema> = {},
 ): IntegerSchema {
@@ -140,6 +152,7 @@ export function integer(
   return { type: 'integer', format, min, max, ...more };
 }
 
+/** A schema of a truth value. */
 export function boolean(more: Partial<BooleanSchema> = {}): BooleanSchema {
   return { type: 'boolean', ...more };
 }

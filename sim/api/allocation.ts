@@ -15,6 +15,7 @@ import type { Prng } from '../prng.ts';
 import { listOf, objectOf, type JsonObject } from './json.ts';
 import { keyOfObject, type Commit } from './store.ts';
 
+/** What the cluster has to give. */
 export interface AllocationOptions {
   /** Ranges of cluster IPs, the first one's family being the cluster's primary. */
   readonly serviceCidrs: readonly string[];

@@ -5,6 +5,7 @@ import {
   type FieldTree, type Ownership,
 } from './ownership.ts';
 
+/** Who applies through which endpoint. */
 export interface ApplyOptions {
   readonly manager: string;
   readonly subresource: 'status' | undefined;

@@ -34,6 +34,7 @@ const statefulSetDefaults = {
   updateStrategy: { type: rollingUpdate, rollingUpdate: { partition: 0 } },
 };
 
+/** The spec of an object, empty where it has none. */
 export function specOf(object: KubeObject | undefined): JsonObject {
   return objectOf(object?.['spec']) ?? {};
 }

@@ -8,6 +8,7 @@ import type { Commit } from './store.ts';
 /** Called with each event and its version, inside the commit. */
 export type WatchListener = (event: WatchEvent, commit: Commit) => void;
 
+/** What one list or watch is about; `matches` is compiled from `labelSelector`. */
 export interface WatchScope {
   readonly resource: Resource;
   /** Empty: all namespaces. */

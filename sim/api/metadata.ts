@@ -18,6 +18,7 @@ export function finalizersOf(object: KubeObject): readonly string[] {
   return listOf(object.metadata?.['finalizers']).filter((entry) => typeof entry === 'string');
 }
 
+/** The deletionTimestamp of an object that is being deleted. */
 export function deletingSince(object: KubeObject): string | undefined {
   const at = object.metadata?.['deletionTimestamp'];
   return typeof at === 'string' ? at : undefined;

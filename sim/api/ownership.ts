@@ -186,6 +186,7 @@ export interface Ownership {
   readonly entry: JsonObject;
 }
 
+/** The owners by apply that an object records; entries of other operations are left out. */
 export function ownershipsOf(object: KubeObject | undefined): readonly Ownership[] {
   return listOf(object?.metadata?.['managedFields']).flatMap((value) => {
     const entry = objectOf(value) ?? {};
@@ -202,6 +203,7 @@ export function ownershipsOf(object: KubeObject | undefined): readonly Ownership
   });
 }
 
+/** Equality of two field sets. */
 export function sameTree(left: FieldTree, right: FieldTree): boolean {
   return equalJson(left, right);
 }

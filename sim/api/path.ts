@@ -95,18 +95,6 @@ export class ApiPath {
     };
   }
 
-  /** Cuts one client, by user or node name; the returned function heals it. */
-  block(client: string, direction: Direction | 'both'): () => void {
-    return this.inject({ kind: 'block', clients: [client], direction });
-  }
-
-  /** True while requests and answers of this client pass: what in-process actors go by. */
-  reachable(user: string, node?: string): boolean {
-    if (this.failure !== undefined) return false;
-    const client: ApiClient = { user, ...(node !== undefined && { node }) };
-    return !this.blocks(client, 'out') && !this.blocks(client, 'in');
-  }
-
   /** Ends every watch in the scope now; what is on the way still arrives before the end. */
   dropWatches(scope: ApiScope, form: 'cut' | 'close'): void {
     for (const listener of this.#dropListeners) listener(scope, form);

@@ -13,6 +13,7 @@ export interface Refusal extends KubeError {
   readonly causes?: readonly Fault[];
 }
 
+/** What the API server answers inside: a value or a refusal with its status. */
 export type Outcome<T> = Result<T, Refusal>;
 
 /** The resource as it stands in messages: `leases.coordination.k8s.io`, `services`. */
@@ -39,6 +40,7 @@ export function conflict(ref: ObjectRef, why: string): Outcome<never> {
   return err({ kind: 'conflict', code: 409, reason: 'Conflict', message });
 }
 
+/** Why a write with an old version is refused. */
 export const modified =
   'the object has been modified; please apply your changes to the latest version and try again';
 

@@ -17,6 +17,7 @@ import { RequestStatistics, type RequestCount } from './statistics.ts';
 import { keyOf, Store, type Commit, type Snapshot } from './store.ts';
 import { Writer } from './writer.ts';
 
+/** Of one cluster; default ranges are 10.96.0.0/16 and ports 30000 to 32767. */
 export interface ApiServerOptions extends Partial<AllocationOptions> {
   /** Deep-freezes every stored object; tests only, it costs more than the write. */
   readonly freeze?: boolean;
@@ -38,6 +39,7 @@ export interface LoadFault {
   readonly faults: readonly Fault[];
 }
 
+/** What an HTTP query says beside the request. */
 export interface HandleOptions {
   /** Plans and answers without committing (A10). */
   readonly dryRun?: boolean;

@@ -12,6 +12,7 @@ import { keyOfObject } from './store.ts';
 /** Fields of a Service while a write is planned. */
 type Draft = Record<string, unknown>;
 
+/** Where addresses and ports come from, and the chance that chooses among them. */
 export interface ServicePlace {
   readonly allocation: ServiceAllocation;
   readonly stream: Prng;
@@ -57,7 +58,7 @@ function hasHealthPort(spec: JsonObject): boolean {
   return isLoadBalancer(spec) && spec['externalTrafficPolicy'] === 'Local';
 }
 
-export function isHeadless(spec: JsonObject): boolean {
+function isHeadless(spec: JsonObject): boolean {
   return spec['clusterIP'] === 'None' || listOf(spec['clusterIPs'])[0] === 'None';
 }
 

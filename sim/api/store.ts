@@ -15,6 +15,7 @@ export interface Commit {
   readonly previous: KubeObject | undefined;
 }
 
+/** The world as the store needs it. */
 export interface StoreOptions {
   /** Deep-freezes each object at its commit, so that a reader that writes is found. */
   readonly freeze: boolean;
@@ -23,6 +24,7 @@ export interface StoreOptions {
   readonly now: () => Micros;
 }
 
+/** Objects in key order, as they stood at one version. */
 export interface Snapshot {
   readonly items: readonly KubeObject[];
   readonly version: number;
@@ -217,6 +219,7 @@ export function keyOf(place: { readonly namespace: string; readonly name: string
   return `${place.namespace}/${place.name}`;
 }
 
+/** As `keyOf`, of a stored object. */
 export function keyOfObject(object: KubeObject): string {
   return `${object.metadata?.namespace ?? ''}/${object.metadata?.name ?? ''}`;
 }

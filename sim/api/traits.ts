@@ -43,6 +43,7 @@ const customWithStatus: Traits = {
 };
 const customPlain: Traits = { ...customWithStatus, status: false };
 
+/** The traits of a kind; kinds that nothing is known of have neither status nor generation. */
 export function traitsOf(resource: Resource): Traits {
   const known = builtIn[resource.kind];
   if (known !== undefined) return known;

@@ -22,6 +22,7 @@ import {
 
 const eventLife: Micros = 3_600_000_000;
 
+/** What a writer works on. */
 export interface WriterParts {
   readonly world: World;
   readonly store: Store;

@@ -10,6 +10,11 @@ const patch = (name: string) => ({
   verb: 'patch', ref: ref(leases, 'a'), body: held(name), timeout: 1_000_000,
 }) as const;
 
+/** Cuts node n1 off; the returned function heals it. */
+function block(at: ClientRig, direction: 'in' | 'out' | 'both'): () => void {
+  return at.path.inject({ kind: 'block', clients: ['n1'], direction });
+}
+
 /** A client rig with Lease `a` in place. */
 function ready(): ClientRig {
   const at = clientRig();
@@ -154,7 +159,7 @@ test('A20: an injected conflict is another write between read and write', (t) =>
 
 test('a request that met a partition arrives after the heal, though its sender gave up', (t) => {
   const at = ready();
-  const heal = at.path.block('n1', 'both');
+  const heal = block(at, 'both');
   at.request(patch('late'));
   at.until(60_000);
   t.deepEqual(at.heard, ['1000 patch unknown-outcome']);
@@ -167,7 +172,7 @@ test('a request that met a partition arrives after the heal, though its sender g
 
 test('what waited longer than the keepalive is lost', (t) => {
   const at = ready();
-  const heal = at.path.block('n1', 'out');
+  const heal = block(at, 'out');
   at.request(patch('late'));
   at.until(136_000);
   heal();
@@ -180,7 +185,7 @@ test('a watch across a short partition brings everything late, in order', (t) =>
   const from = at.server.version;
   at.watch(leases, String(from));
   at.until(10);
-  const heal = at.path.block('n1', 'in');
+  const heal = block(at, 'in');
   for (const name of ['b', 'c']) create(at, leases, name);
   at.until(50_000);
   t.deepEqual(at.heard, []);
@@ -198,7 +203,7 @@ for (const direction of ['in', 'out', 'both'] as const) {
     const at = ready();
     at.watch(leases, String(at.server.version));
     at.until(10);
-    const heal = at.path.block('n1', direction);
+    const heal = block(at, direction);
     at.until(200_000);
     t.is(last(at), '135010 end unreachable');
     heal();
@@ -211,14 +216,14 @@ for (const direction of ['in', 'out', 'both'] as const) {
 test('a watch that opens into a partition connects after it, or gives up after 30 s', (t) => {
   const at = ready();
   const from = at.server.version;
-  const heal = at.path.block('n1', 'both');
+  const heal = block(at, 'both');
   at.watch(leases, String(from));
   at.until(20_000);
   create(at, leases, 'b');
   heal();
   at.until(20_100);
   t.deepEqual(at.heard, [`20002 ADDED b@${from + 1}`]);
-  at.path.block('n1', 'both');
+  block(at, 'both');
   at.watch(leases, String(from));
   at.until(60_000);
   t.is(last(at), '50100 end unreachable');
@@ -289,19 +294,6 @@ test('A2: a lagging cache answers version 0 from the past and delays watches; co
   at.until(20_000);
   t.deepEqual(counts, [`1@${from}`, `2@${from + 1}`]);
   t.deepEqual(at.heard, [`15011 ADDED b@${from + 1}`]);
-});
-
-test('reachable tells in-process actors what the path says', (t) => {
-  const at = ready();
-  t.true(at.path.reachable('kubelet', 'n1'));
-  const heal = at.path.block('n1', 'in');
-  t.false(at.path.reachable('kubelet', 'n1'));
-  t.true(at.path.reachable('kubelet', 'n2'));
-  heal();
-  const end = at.path.inject({ kind: 'outage', form: 'refuse' });
-  t.false(at.path.reachable('kubelet', 'n2'));
-  end();
-  t.true(at.path.reachable('kubelet', 'n1'));
 });
 
 /** Faults that come and go between writes, in a world of any event order. */
