@@ -12,7 +12,7 @@ import { Claims } from './claims.ts';
 import { Duties } from './duties.ts';
 import { Elections } from './elections.ts';
 import { ResponderKeys } from './keys.ts';
-import { declinedMax, l2Label, lockName, noticesMax, type Notice, type SessionState } from './lease.ts';
+import { declinedMax, l2Label, noticesMax, type Notice, type SessionState } from './lease.ts';
 import { Links, type Link } from './links.ts';
 import { LockStore } from './lockstore.ts';
 import { Overtime } from './overtime.ts';
@@ -22,7 +22,7 @@ import { listRows, type L2Row } from './rows.ts';
 import { Session } from './session.ts';
 import { second, type L2Settings } from './settings.ts';
 import { LeaseStream } from './stream.ts';
-import { isOwnPast } from './takeable.ts';
+import { Upkeep } from './upkeep.ts';
 import { LeaseView, type LeaseDecoder, type SessionSeen } from './view.ts';
 import { SilenceWatch } from './watchers.ts';
 
@@ -101,13 +101,13 @@ class NodeAnnouncer implements Announcer {
   #duties: Duties;
   #claims: Claims;
   #overtime: Overtime;
+  #upkeep: Upkeep;
   #locked = false;
   #cleared = false;
   #stopping: (() => void) | undefined;
   #stopped = false;
   #unneededSince: Micros | undefined;
   #timers = new Map<string, Timer>();
-  #nodeText = '';
   #told = '';
 
   constructor(ports: AnnouncerPorts, wiring: Wiring) {
@@ -162,11 +162,18 @@ class NodeAnnouncer implements Announcer {
       clock, kube: ports.kube, wake, namespace: settings.namespace, links: this.#links, view: this.#view,
       bursts: this.#bursts, chronicle: this.#chronicle, session: () => this.#session,
       address: (address) => this.#ownership.addresses.get(address),
-      linksChanged: () => this.#refreshLinks(), changed: () => this.#tell(), relist: () => this.#stream.relist(),
+      linksChanged: () => this.#refreshLinks(), changed: () => this.#session.publish(), relist: () => this.#stream.relist(),
     });
     this.#overtime = new Overtime({
       clock, wake, settings, keys: this.#keys, duties: this.#duties, ownership: this.#ownership,
       session: () => this.#session,
+    });
+    this.#upkeep = new Upkeep({
+      clock, settings, kernel: ports.kernel, catalogue: this.#catalogue, view: this.#view, keys: this.#keys,
+      chronicle: this.#chronicle, elections: this.#elections, silence: this.#silence,
+      ownership: this.#ownership, duties: this.#duties, claims: this.#claims, session: this.#session,
+      serves: (address) => this.#servable(address) && this.#linksFor(address).length > 0,
+      refreshLinks: () => this.#refreshLinks(),
     });
     for (const table of Object.values(tables)) table.onChange(() => this.#ownership.tablesChanged());
   }
@@ -181,11 +188,12 @@ class NodeAnnouncer implements Announcer {
       this.#locked = true;
       this.#clear();
     }));
-    this.#every('level', levelCheckEvery, () => this.#levelCheck());
+    this.#every('level', levelCheckEvery, () => {
+      this.#considerNeed();
+      if (this.#cleared) this.#upkeep.run();
+      this.#pump();
+    });
     this.#every('links', linkPollEvery, () => this.#refreshLinks());
-    if (this.#settings.reannounceInterval > 0) {
-      this.#every('reannounce', levelCheckEvery, () => this.#reannounce());
-    }
   }
 
   stop(done: () => void): void {
@@ -380,10 +388,6 @@ class NodeAnnouncer implements Announcer {
     this.#elections.outdate();
     this.#ownership.sendAll({ type: 'LINKS' });
     this.#ownership.markAll();
-    this.#tell();
-  }
-
-  #tell(): void {
     this.#session.publish();
   }
 
@@ -427,76 +431,5 @@ class NodeAnnouncer implements Announcer {
     if (state !== 'live' && state !== 'leaving') return undefined;
     const { links, declined } = this.#facts();
     return { node: this.#settings.nodeName, identity, live: state === 'live', since: openedAt, links, declined };
-  }
-
-  #levelCheck(): void {
-    this.#considerNeed();
-    if (!this.#cleared) return;
-    const { mismatched, strays } = this.#keys.check();
-    for (const address of mismatched) {
-      this.#chronicle.mismatch(address, 'a key was missing from the responder map or differed; written anew');
-      this.#ownership.addresses.get(address)?.send({ type: 'MISMATCH' });
-    }
-    if (strays > 0) this.#chronicle.mismatch('fl_l2', `${strays} keys that nobody wanted were deleted`);
-    this.#forgetDeclined();
-    this.#checkNode();
-    this.#ownership.markUnclaimed();
-    if (this.#session.state === 'live') this.#closePast();
-    if (this.#claims.noticesEnded()) this.#tell();
-    if (this.#session.state === 'leaving') this.#pump();
-  }
-
-  #checkNode(): void {
-    const node = this.#catalogue.node(this.#settings.nodeName);
-    const text = JSON.stringify(node?.addresses ?? []);
-    if (text === this.#nodeText) return;
-    this.#nodeText = text;
-    this.#refreshLinks();
-  }
-
-  #forgetDeclined(): void {
-    const now = this.#ports.clock.now();
-    let changed = false;
-    for (const [address, until] of [...this.#duties.declined]) {
-      if (now < until) continue;
-      this.#duties.declined.delete(address);
-      this.#ownership.mark(address);
-      changed = true;
-    }
-    if (!changed) return;
-    this.#elections.outdate();
-    this.#tell();
-  }
-
-  /** Row 9: an earlier session of this node is closed once nothing of it is worth re-taking. */
-  #closePast(): void {
-    if (this.#ports.clock.now() < this.#session.openedAt + second) return;
-    const { past, identity } = this.#session;
-    const self = { identity, bootId: this.#ports.kernel.bootId };
-    for (const name of [...this.#view.sessions.keys()].sort(compareText)) {
-      const seen = this.#view.sessions.get(name);
-      if (seen === undefined || !seen.open || seen.identity === identity) continue;
-      if (!past.has(seen.identity) && !isOwnPast(seen, self)) continue;
-      const wanted = this.#view.locksOf(seen.identity).some((lock) => this.#stillOurs(lock));
-      if (!wanted) this.#silence.closeOwnPast(seen);
-    }
-  }
-
-  #stillOurs(lock: string): boolean {
-    const address = this.#view.locks.get(lock)?.ip;
-    if (address === undefined || !this.#catalogue.wanted(address) || lockName(address) !== lock) return false;
-    return this.#servable(address) && this.#linksFor(address).length > 0
-      && this.#elections.candidates(address).some((one) => one.identity === this.#session.identity);
-  }
-
-  /** A5: per address, the interval after its last frame. */
-  #reannounce(): void {
-    const now = this.#ports.clock.now();
-    for (const address of this.#ownership.sorted()) {
-      const { lastSentAt } = address;
-      if (address.state !== 'announced' && address.state !== 'overtime') continue;
-      if (lastSentAt === undefined || now < lastSentAt + this.#settings.reannounceInterval) continue;
-      this.#duties.repeat(address);
-    }
   }
 }

@@ -4,7 +4,7 @@ import { formatMicroTime } from '../kube/time.ts';
 import type { Ip } from '../lb/ip.ts';
 import type { Clock, Micros } from '../lb/ports.ts';
 import { changedLease, closedAnnotation, ipAnnotation, newLock, stampAnnotation, stampText } from './lease.ts';
-import type { LockSeen, SessionSeen } from './view.ts';
+import { nextEpoch, type LockSeen, type SessionSeen } from './view.ts';
 
 /** How a write ended: `conflict` covers everything that proves the version stale. */
 export type WriteResult = 'ok' | 'conflict' | 'unknown';
@@ -43,7 +43,7 @@ export class LockStore {
   /** Swaps `from` for a take by `identity` with the next epoch. */
   take(from: LockSeen, by: { readonly identity: string; readonly ip: Ip }, done: (result: WriteResult) => void): void {
     const { identity, ip } = by;
-    const epoch = from.epoch + 1;
+    const epoch = nextEpoch(from);
     const at = formatMicroTime(this.#ports.clock.wall());
     const stamp = stampText({ kind: 'take', identity, epoch, uid: from.uid });
     const body = changedLease(from.object, {

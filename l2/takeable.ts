@@ -39,6 +39,7 @@ export function judge(view: LeaseView, name: string, by: Challenger): LockVerdic
   if (!lock.valid) return waiting('T6', lock.since + waitOf(view, lock, by), by.now);
   const owner = ownerOf(lock);
   if (owner !== undefined) return judgeTaken(view, { lock, owner }, by);
+  if (lock.backwards) return waiting('T6', lock.since + waitOf(view, lock, by), by.now);
   if (lock.order > 0) return { kind: 'takeable', rule: 'T1' };
   if (lock.freed) return { kind: 'takeable', rule: 'T5' };
   return waiting('T5', lock.missingSince + waitOf(view, lock, by), by.now);
@@ -52,7 +53,13 @@ function judgeTaken(
     return by.releasedEpoch >= lock.epoch ? { kind: 'takeable', rule: 'T7' } : { kind: 'own' };
   }
   const session = view.session(owner);
-  if (by.past.has(owner) || isOwnPast(session, by)) return { kind: 'takeable', rule: 'T4' };
+  const past = by.past.has(owner) || isOwnPast(session, by);
+  // Whoever remembers a later epoch cannot tell who held it last. Others may not remember, so a take
+  // by a living session is honoured all the same: it may be one of theirs, made in good faith.
+  if (lock.backwards && (past || session?.closed === true)) {
+    return waiting('T6', lock.since + waitOf(view, lock, by), by.now);
+  }
+  if (past) return { kind: 'takeable', rule: 'T4' };
   if (session === undefined) {
     const since = Math.max(lock.since, view.missingSessionSince(owner));
     return waiting('T6', since + waitOf(view, lock, by), by.now);

@@ -43,8 +43,10 @@ export interface LockSeen {
   readonly holder: string;
   readonly epoch: number;
   readonly stamp: Stamp | 'unknown' | undefined;
-  /** Stamp, fields, uid and epoch order agree. */
+  /** Stamp, fields and uid agree. */
   readonly valid: boolean;
+  /** An epoch order that this stream saw before has been undone: a restored or edited version. */
+  readonly backwards: boolean;
   readonly durationSeconds: number | undefined;
   /** When this state was first seen; an unrelated edit starts nothing anew. */
   readonly since: Micros;
@@ -228,15 +230,14 @@ export class LeaseView {
     // A successor under another uid without a seen deletion means that a gap hid the deletion.
     const absence = same !== undefined ? { since: same.missingSince, freed: same.freed }
       : known !== undefined ? { since: now, freed: false } : this.absence(name);
-    const agrees = stampAgrees(lease, stamp);
+    const valid = stampAgrees(lease, stamp);
     const backwards = same !== undefined && (order < same.order
       || (order === same.order && lease.meta.annotations[stampAnnotation] !== textOf(same)));
-    const valid = agrees && !backwards;
     const parsed = parseIpUnmapped(lease.meta.annotations[ipAnnotation] ?? '');
-    const unchanged = same !== undefined && same.valid === valid && same.holder === lease.holderIdentity
+    const unchanged = same !== undefined && same.valid === valid && same.backwards === backwards && same.holder === lease.holderIdentity
       && same.epoch === lease.leaseTransitions && textOf(same) === lease.meta.annotations[stampAnnotation];
     return {
-      name, object, stamp, valid,
+      name, object, stamp, valid, backwards,
       ip: parsed.ok ? parsed.value : undefined,
       uid: lease.meta.uid,
       resourceVersion: lease.meta.resourceVersion,
@@ -255,7 +256,7 @@ export class LeaseView {
     const known = this.locks.get(name);
     const stamp = stampOf(lease);
     const released = stamp !== undefined && stamp !== 'unknown' && stamp.kind === 'release'
-      && stampAgrees(lease, stamp) && known?.valid === true && known.order === orderOfStamp(stamp);
+      && stampAgrees(lease, stamp) && known?.valid === true && !known.backwards && known.order === orderOfStamp(stamp);
     this.#lockGone(name, released);
   }
 
@@ -282,6 +283,14 @@ export class LeaseView {
       this.#byOwner.set(next, names.add(after.name));
     }
   }
+}
+
+/**
+ * The epoch that a take of this version is to have: above everything that was ever seen, so that an
+ * epoch edited downwards does not make later takes look restored to those who remember.
+ */
+export function nextEpoch(lock: LockSeen): number {
+  return Math.max(lock.epoch, Math.floor(lock.order / 2)) + 1;
 }
 
 /** The session that a valid take names; undefined for every other state of a lock. */

@@ -1,0 +1,122 @@
+import type { Ip } from '../lb/ip.ts';
+import type { Clock, KernelPort } from '../lb/ports.ts';
+import { compareText } from '../lb/table.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { Chronicle } from './chronicle.ts';
+import type { Claims } from './claims.ts';
+import type { Duties } from './duties.ts';
+import type { Elections } from './elections.ts';
+import type { ResponderKeys } from './keys.ts';
+import { lockName } from './lease.ts';
+import type { Ownership } from './ownership.ts';
+import type { Session } from './session.ts';
+import { second, type L2Settings } from './settings.ts';
+import { isOwnPast } from './takeable.ts';
+import type { LeaseView } from './view.ts';
+import type { SilenceWatch } from './watchers.ts';
+
+export interface UpkeepParts {
+  readonly clock: Clock;
+  readonly settings: L2Settings & { readonly nodeName: string };
+  readonly kernel: KernelPort;
+  readonly catalogue: Catalogue;
+  readonly view: LeaseView;
+  readonly keys: ResponderKeys;
+  readonly chronicle: Chronicle;
+  readonly elections: Elections;
+  readonly silence: SilenceWatch;
+  readonly ownership: Ownership;
+  readonly duties: Duties;
+  readonly claims: Claims;
+  readonly session: Session;
+  /** This node could announce the address: front and links are there. */
+  readonly serves: (address: Ip) => boolean;
+  readonly refreshLinks: () => void;
+}
+
+/** The level check of l2.md 6 and what else is looked at by the second: nothing relies on edges alone. */
+export class Upkeep {
+  #parts: UpkeepParts;
+  #nodeText = '';
+
+  constructor(parts: UpkeepParts) {
+    this.#parts = parts;
+  }
+
+  run(): void {
+    const { ownership, session, claims } = this.#parts;
+    this.#compareMap();
+    this.#forgetDeclined();
+    this.#readNode();
+    ownership.markUnclaimed();
+    if (session.state === 'live') this.#closePast();
+    if (claims.noticesEnded()) session.publish();
+    if (this.#parts.settings.reannounceInterval > 0) this.#reannounce();
+  }
+
+  #compareMap(): void {
+    const { keys, chronicle, ownership } = this.#parts;
+    const { mismatched, strays } = keys.check();
+    for (const address of mismatched) {
+      chronicle.mismatch(address, 'a key was missing from the responder map or differed; written anew');
+      ownership.addresses.get(address)?.send({ type: 'MISMATCH' });
+    }
+    if (strays > 0) chronicle.mismatch('fl_l2', `${strays} keys that nobody wanted were deleted`);
+  }
+
+  #readNode(): void {
+    const { catalogue, settings, refreshLinks } = this.#parts;
+    const text = JSON.stringify(catalogue.node(settings.nodeName)?.addresses ?? []);
+    if (text === this.#nodeText) return;
+    this.#nodeText = text;
+    refreshLinks();
+  }
+
+  #forgetDeclined(): void {
+    const { clock, duties, ownership, elections, session } = this.#parts;
+    const now = clock.now();
+    let changed = false;
+    for (const [address, until] of [...duties.declined]) {
+      if (now < until) continue;
+      duties.declined.delete(address);
+      ownership.mark(address);
+      changed = true;
+    }
+    if (!changed) return;
+    elections.outdate();
+    session.publish();
+  }
+
+  /** Row 9: an earlier session of this node is closed once nothing of it is worth re-taking. */
+  #closePast(): void {
+    const { clock, view, session, kernel, silence } = this.#parts;
+    if (clock.now() < session.openedAt + second) return;
+    const { past, identity } = session;
+    const self = { identity, bootId: kernel.bootId };
+    for (const name of [...view.sessions.keys()].sort(compareText)) {
+      const seen = view.sessions.get(name);
+      if (seen === undefined || !seen.open || seen.identity === identity) continue;
+      if (!past.has(seen.identity) && !isOwnPast(seen, self)) continue;
+      if (!view.locksOf(seen.identity).some((lock) => this.#worthTaking(lock))) silence.closeOwnPast(seen);
+    }
+  }
+
+  #worthTaking(lock: string): boolean {
+    const { view, catalogue, serves, elections, session } = this.#parts;
+    const address = view.locks.get(lock)?.ip;
+    if (address === undefined || !catalogue.wanted(address) || lockName(address) !== lock) return false;
+    return serves(address) && elections.candidates(address).some((one) => one.identity === session.identity);
+  }
+
+  /** A5: per address, the interval after its last frame. */
+  #reannounce(): void {
+    const { clock, ownership, settings, duties } = this.#parts;
+    const now = clock.now();
+    for (const address of ownership.sorted()) {
+      const { lastSentAt } = address;
+      if (address.state !== 'announced' && address.state !== 'overtime') continue;
+      if (lastSentAt === undefined || now < lastSentAt + settings.reannounceInterval) continue;
+      duties.repeat(address);
+    }
+  }
+}
