@@ -139,6 +139,8 @@ export class Segment {
   #cross(from: SwitchPort, frame: Frame): void {
     const out = from.link.toSwitch;
     out.queued -= 1;
+    // It may have waited in a clog meanwhile.
+    if (!out.up) return this.tap.drop({ place: out.name, why: 'link-down', frame });
     const carried = out.carried(frame);
     const before = out.delay();
     const overtaken = out.overtaken();
@@ -254,10 +256,7 @@ export class Segment {
       return this.tap.drop({ place: into.name, why: 'queue-full', frame: sent.frame });
     }
     into.queued += 1;
-    into.hold(() => {
-      into.queued -= 1;
-      this.#enter(port, sent);
-    });
+    into.hold(() => this.#arrive(port, sent));
   }
 
   #enter(port: SwitchPort, sent: Sent): void {

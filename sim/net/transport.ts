@@ -1,4 +1,4 @@
-import { familyOf, type Ip } from '../../lb/ip.ts';
+import type { Ip } from '../../lb/ip.ts';
 import type { Micros } from '../../lb/ports.ts';
 import type { Prng } from '../prng.ts';
 import { Deadlines } from './deadlines.ts';
@@ -206,9 +206,4 @@ export class Transport implements TcpOwner {
 
 function flowKey(localPort: number, remotePort: number): number {
   return localPort * 65_536 + remotePort;
-}
-
-/** The text of an end, for people. */
-export function endText(address: Ip, port: number): string {
-  return familyOf(address) === 'IPv4' ? `${address}:${port}` : `[${address}]:${port}`;
 }

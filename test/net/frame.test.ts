@@ -2,7 +2,9 @@ import test from 'ava';
 import fc from 'fast-check';
 import { ip, type Ip } from '../../lb/ip.ts';
 import { Frame } from '../../sim/net/frame.ts';
-import { noPayload, payloadOf, type Packet, type PacketTuple } from '../../sim/net/packet.ts';
+import {
+  describePacket, noPayload, payloadOf, type Packet, type PacketTuple,
+} from '../../sim/net/packet.ts';
 import { foldChecksum, sumWords, transportChecksum } from '../../sim/net/checksum.ts';
 import { linkLocalOf } from '../../sim/net/address.ts';
 
@@ -189,4 +191,17 @@ test('digests tell frames apart', (t) => {
     [base, { ...base, sourcePort: 3 }, { ...base, ttl: 63 }, { ...base, target: ip('192.0.2.2') },
     { ...base, tcp: { seq: 2, ack: 0, flags: 2 } }].map((one) => Frame.ofPacket(one, link).digest);
   t.is(new Set(digests).size, digests.length);
+});
+
+test('a packet is described in one line', (t) => {
+  const syn: Packet = {
+    ...ends(false), protocol: 'TCP', sourcePort: 40_000, targetPort: 80, ttl: 64,
+      payload: noPayload,
+    tcp: { seq: 1, ack: 0, flags: 2 },
+  };
+  t.is(describePacket(syn), 'TCP 10.0.0.9:40000 → 192.0.2.1:80 [SYN]');
+  const answer: Packet = {
+    ...syn, ...ends(true), payload: payloadOf('hi'), tcp: { seq: 1, ack: 2, flags: 17 },
+  };
+  t.is(describePacket(answer), 'TCP [2001:db8::9]:40000 → [2001:db8::a]:80 [FIN ACK 2 B]');
 });

@@ -301,3 +301,19 @@ test('in order uniform a broadcast is never overtaken by a unicast of the same s
     t.deepEqual(heard.map((line) => line.split(' ')[2]), ['1', '2', '3', '4', '5', '6']);
   }
 });
+
+for (const direction of ['toSwitch', 'fromSwitch'] as const) {
+  test(`what a clog ${direction} holds is lost with the link`, (t) => {
+    const bench = build();
+    learned(bench);
+    bench.link('b').setClogged(true, direction);
+    const [from, to] = direction === 'toSwitch' ? ['b', 'a'] as const : ['a', 'b'] as const;
+    bench.send(from, to);
+    bench.run(2_000);
+    bench.link('b').setUp(false, direction);
+    bench.link('b').setClogged(false);
+    bench.run(3_000);
+    t.deepEqual(bench.got, []);
+    t.deepEqual(bench.drops.map(({ why }) => why), ['link-down']);
+  });
+}
