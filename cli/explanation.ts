@@ -17,11 +17,11 @@ export interface Evidence {
 }
 
 /**
- * One link of the chain. `skipped`: nothing here can tell. `unreached`: an earlier one is broken.
+ * One link of the chain. `unreached`: an earlier one is broken.
  */
 export interface ExplainStep {
   readonly step: StepName;
-  readonly state: 'ok' | 'fail' | 'skipped' | 'unreached';
+  readonly state: 'ok' | 'fail' | 'unreached';
   /** The code of a broken link. */
   readonly reason?: string;
   readonly message: string;
@@ -58,8 +58,8 @@ export function stopAtFirstFault(steps: readonly ExplainStep[]): ExplainStep[] {
   });
 }
 
-const words = { ok: 'OK', fail: 'FAIL', skipped: '-', unreached: '-' } as const;
-const colours = { ok: 'green', fail: 'red', skipped: 'dim', unreached: 'dim' } as const;
+const words = { ok: 'OK', fail: 'FAIL', unreached: '-' } as const;
+const colours = { ok: 'green', fail: 'red', unreached: 'dim' } as const;
 
 /** The explanation as text: one line a step, evidence below it, remedies at the end. */
 export function explanationText(explanation: ServiceExplanation, paint: Paint): string {

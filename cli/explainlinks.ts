@@ -1,51 +1,20 @@
 import { formatSelector } from '../kube/selector-text.ts';
 import type { AllocationExplanation, PoolVerdict } from '../lb/ipam/explain.ts';
-import { wantedFamilies } from '../lb/ipam/request.ts';
-import { defaultIpamSettings } from '../lb/ipam/settings.ts';
 import type { Pool, Service } from '../lb/model.ts';
 import { announcementIn } from './checks/announcements.ts';
 import { serviceBackendFindings } from './checks/workloads.ts';
-import type { Evidence, ExplainStep, ServiceExplanation } from './explanation.ts';
+import type { Evidence, ExplainStep } from './explanation.ts';
 import type { FolderModel, Row } from './foldermodel.ts';
 import { planFolder } from './plan.ts';
 
-/**
- * The chain of one Service as far as its manifests decide it: allocation by the controller's own
- * plan, announcement by selectors, backends by workloads. What only a run can tell is skipped.
- */
-export function explainFolder(model: FolderModel, row: Row<Service>): ServiceExplanation {
-  const { value: service } = row;
-  const families = service.type === 'LoadBalancer'
-    ? wantedFamilies(service, defaultIpamSettings)
-    : service.ipFamilies;
-  return {
-    service: service.key,
-    type: service.type,
-    families,
-    ports: service.ports.map(({ port, protocol }) => `${port}/${protocol}`),
-    source: 'manifests',
-    basis: `${model.all.length} objects, not run`,
-    steps: [
-      allocationStep(model, service),
-      announcementStep(model, service),
-      skipped('frontends'),
-      backendStep(model, row),
-      skipped('datapath'),
-    ],
-  };
-}
-
-function skipped(step: ExplainStep['step']): ExplainStep {
-  return { step, state: 'skipped', message: 'not looked at without a run', evidence: [] };
-}
-
-function allocationStep(model: FolderModel, service: Service): ExplainStep {
+/** Step 1: what the controller's own plan gives the Service, or why nothing. */
+export function allocationStep(model: FolderModel, service: Service): ExplainStep {
   const step = 'allocation';
   if (service.type !== 'LoadBalancer') {
     return { step, state: 'ok', message: `type ${service.type} needs no address`, evidence: [] };
   }
   const plan = planFolder(model).services.find(({ key }) => key === service.key);
-  if (plan === undefined) return skipped(step);
+  if (plan === undefined) return { step, state: 'ok', message: 'not asked for', evidence: [] };
   const { explanation } = plan;
   if (explanation.stance === 'served') {
     const held = explanation.addresses.map(({ ip, pool }) =>
@@ -122,7 +91,8 @@ function poolNamed(model: FolderModel, name: string | undefined): Pool | undefin
   return model.pools.find(({ value }) => value.meta.name === name)?.value;
 }
 
-function announcementStep(model: FolderModel, service: Service): ExplainStep {
+/** Step 2, as far as selectors decide it: who would announce the Service. */
+export function announcementStep(model: FolderModel, service: Service): ExplainStep {
   const step = 'announcement';
   if (service.type !== 'LoadBalancer') {
     return { step, state: 'ok', message: 'nothing to announce', evidence: [] };
@@ -143,7 +113,8 @@ function announcementStep(model: FolderModel, service: Service): ExplainStep {
   }
 }
 
-function backendStep(model: FolderModel, row: Row<Service>): ExplainStep {
+/** Step 4, as far as labels decide it. */
+export function backendStep(model: FolderModel, row: Row<Service>): ExplainStep {
   const step = 'backends';
   const [finding] = serviceBackendFindings(model, row);
   if (finding === undefined)
