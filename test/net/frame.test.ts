@@ -205,3 +205,23 @@ test('a packet is described in one line', (t) => {
   };
   t.is(describePacket(answer), 'TCP [2001:db8::9]:40000 → [2001:db8::a]:80 [FIN ACK 2 B]');
 });
+
+test('no bytes end the process: decoding gives a content or a fault', (t) => {
+  const etherType = fc.constantFrom([8, 0], [8, 6], [0x86, 0xdd], [0x81, 0]);
+  const noise =
+    fc.record({ etherType, rest: fc.uint8Array({ maxLength: 120 }), version: fc.nat(255) });
+  fc.assert(fc.property(noise, (raw) => {
+    const rest = raw.rest.slice();
+    if (rest.length > 0) rest[0] = raw.version;
+    const { content } =
+      Frame.ofBytes(Uint8Array.from([...new Uint8Array(12), ...raw.etherType, ...rest]));
+    t.true(['packet', 'arp', 'ndp', 'mld', 'other'].includes(content.kind));
+  }), { seed: 9, numRuns: 2000 });
+  const cut =
+    fc.record({ packet: anyPacket, keep: fc.nat(200), at: fc.nat(200), value: fc.nat(255) });
+  fc.assert(fc.property(cut, ({ packet, keep, at, value }) => {
+    const bytes = Frame.ofPacket(packet, link).bytes.slice(0, Math.max(14, keep));
+    if (at < bytes.length) bytes[at] = value;
+    t.is(typeof Frame.ofBytes(bytes).content.kind, 'string');
+  }), { seed: 10, numRuns: 2000 });
+});
