@@ -86,7 +86,19 @@ class IpamHost implements Ipam {
       nodes: tables.nodes.cursor(),
       slices: tables.slices.cursor(),
     };
-    for (const table of this.#watched()) table.onChange(() => this.#arm());
+    const { nodeIpam } = settings;
+    this.#follow(tables.pools, this.#cursors.pools, true);
+    this.#follow(tables.services, this.#cursors.services, true);
+    this.#follow(tables.nodes, this.#cursors.nodes, nodeIpam);
+    this.#follow(tables.slices, this.#cursors.slices, nodeIpam);
+  }
+
+  // A cursor that nobody reads would make its table remember every deletion for ever.
+  #follow<V>(table: Table<V>, cursor: Cursor<V>, watched: boolean): void {
+    table.onChange(() => {
+      if (watched && this.#term !== undefined) this.#arm();
+      else cursor.take();
+    });
   }
 
   start(): void {

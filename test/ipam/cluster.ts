@@ -1,6 +1,4 @@
-import type {
-  Condition, EndpointSlice, IngressEntry, Meta, Node, Pool, PoolBlock, Service,
-} from '../../lb/model.ts';
+import type { Condition, IngressEntry, Meta, PoolBlock, Service } from '../../lb/model.ts';
 import type { Clock, ObjectEvent } from '../../lb/ports.ts';
 import { err, ok } from '../../lb/result.ts';
 import type {

@@ -6,6 +6,7 @@ import { readRecord } from '../../lb/ipam/record.ts';
 import { inputsOf } from '../../lb/ipam/inputs.ts';
 import { sharingObstacle } from '../../lb/ipam/sharing.ts';
 import { ipOf } from '../../lb/ipam/address.ts';
+import type { IpamSettings } from '../../lb/ipam/settings.ts';
 import type { Service } from '../../lb/model.ts';
 
 interface PoolStep {
@@ -22,6 +23,7 @@ type Step =
   | { readonly kind: 'dropPool'; readonly name: string }
   | { readonly kind: 'tamper'; readonly name: string; readonly ingress: string[] }
   | { readonly kind: 'refuse'; readonly name: string }
+  | { readonly kind: 'node'; readonly name: string; readonly ip: string; readonly out: boolean }
   | { readonly kind: 'settle' };
 
 const names = fc.constantFrom('s0', 's1', 's2', 's3', 's4', 's5', 's6');
@@ -72,6 +74,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('dropPool' as const), name: fc.constantFrom('p', 'q', 'r') }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('tamper' as const), name: names, ingress: fc.array(someIp, { maxLength: 2 }) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('refuse' as const), name: names }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('node' as const), name: fc.constantFrom('n1', 'n2'), ip: fc.constantFrom('10.0.0.1', '192.0.2.1', 'ff::9'), out: fc.boolean() }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('settle' as const) }) },
 );
 
@@ -113,6 +116,11 @@ function take(c: Cluster, next: Step): void {
     case 'refuse':
       c.errors.set(next.name, ['conflict', 'retry']);
       return;
+    case 'node': {
+      const labels = { 'node.kubernetes.io/exclude-from-external-load-balancers': '' };
+      c.node(next.name, `InternalIP=${next.ip}`, next.out ? { labels } : {});
+      return;
+    }
     case 'settle':
       c.settle(10);
   }
@@ -156,11 +164,19 @@ function judge(t: ExecutionContext, c: Cluster): void {
   }
 }
 
+const settings: fc.Arbitrary<Partial<IpamSettings>> = fc.record({
+  holdDown: fc.constantFrom(0, 0, 15_000_000),
+  classlessOwner: fc.constantFrom('lbipam', 'lbipam', 'lbipam', 'nodeipam', 'none'),
+  nodeIpam: fc.constantFrom(true, true, false),
+  l2: fc.constantFrom(true, true, false),
+  ipv6: fc.constantFrom(true, true, false),
+});
+
 const runs = { numRuns: 300, seed: 44, endOnFailure: false };
 
 test('random histories leave no double holder, no lost address and exact counts', (t) => {
-  fc.assert(fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
-    const c = new Cluster();
+  fc.assert(fc.property(fc.array(step, { maxLength: 25 }), settings, (steps, set) => {
+    const c = new Cluster(set);
     for (const next of steps) take(c, next);
     judgeThrowing(t, c.settle(60));
   }), runs);
@@ -169,8 +185,8 @@ test('random histories leave no double holder, no lost address and exact counts'
 
 // An invalid pool is remembered by one process and unknown to the next, so it is made good.
 test('a restart after any history writes and tells nothing', (t) => {
-  fc.assert(fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
-    const c = new Cluster();
+  fc.assert(fc.property(fc.array(step, { maxLength: 25 }), settings, (steps, set) => {
+    const c = new Cluster(set);
     for (const next of steps) take(c, next);
     for (const pool of c.tables.pools.values()) {
       if (c.poolVerdict(pool.meta.name, 'Invalid') !== 'True') c.pool(
@@ -199,9 +215,9 @@ test('the order of a batch decides nothing', (t) => {
       fc.constant(steps), fc.shuffledSubarray(steps, { minLength: steps.length }),
     ),
   );
-  fc.assert(fc.property(fc.array(step, { maxLength: 10 }), shuffled, (before, orders) => {
+  fc.assert(fc.property(fc.array(step, { maxLength: 10 }), shuffled, settings, (before, orders, set) => {
     const outcomes = orders.map((order) => {
-      const c = new Cluster();
+      const c = new Cluster(set);
       for (const next of before) take(c, next);
       c.settle(20);
       c.forget();
