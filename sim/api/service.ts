@@ -36,7 +36,11 @@ export function settleService(
   const faults = serviceFaults(spec, old);
   if (faults.length > 0) return err(faults);
   const key = keyOfObject(after);
-  const refused = [...settleAddresses(spec, key, place), ...settlePorts(spec, key, place)];
+  // A stored Service may shrink to one family; a new one that names two means them.
+  const contradiction = old === undefined ? familyFaults(spec) : [];
+  const refused = contradiction.length > 0
+    ? contradiction
+    : [...settleAddresses(spec, key, place), ...settlePorts(spec, key, place)];
   if (refused.length > 0) return err(refused);
   return ok(withoutForeignStatus({ ...after, spec: compact(spec) }));
 }
@@ -158,6 +162,15 @@ function fillDefaults(spec: Draft): void {
   }
 }
 
+function familyFaults(spec: JsonObject): Fault[] {
+  if (spec['ipFamilyPolicy'] !== 'SingleStack') return [];
+  return ['ipFamilies', 'clusterIPs'].flatMap((field) => {
+    if (listOf(spec[field]).length < 2) return [];
+    const message = 'Invalid value: a SingleStack Service holds at most 1 value';
+    return [{ path: `spec.${field}`, message }];
+  });
+}
+
 function settleAddresses(spec: Draft, key: string, place: ServicePlace): Fault[] {
   if (!hasClusterIp(spec)) return [];
   const families = wantedFamilies(spec, place.allocation.families);
@@ -176,7 +189,9 @@ function settleAddresses(spec: Draft, key: string, place: ServicePlace): Fault[]
     const path = `spec.clusterIPs[${index}]`;
     const wanted = given[index];
     if (wanted !== undefined) {
-      const why = place.allocation.refuseIp(wanted, key);
+      const parsed = parseIp(wanted);
+      const strange = parsed.ok && familyOf(parsed.value) !== family;
+      const why = strange ? `expected an ${family} value` : place.allocation.refuseIp(wanted, key);
       if (why !== undefined) return [{ path, message: `Invalid value: "${wanted}": ${why}` }];
     }
     const chosen = wanted ?? place.allocation.chooseIp(family, place.stream);

@@ -70,6 +70,8 @@ test(refuses, 'a node port outside the range', { type: 'NodePort', ports: [{ por
 test(refuses, 'a node port on a ClusterIP', { ports: [{ port: 80, nodePort: 30_081 }] }, 'spec.ports[0].nodePort');
 test(refuses, 'RequireDualStack on a cluster of one family', { ipFamilyPolicy: 'RequireDualStack' }, 'spec.ipFamilyPolicy');
 test(refuses, 'a family that the cluster lacks', { ipFamilies: ['IPv6'] }, 'spec.ipFamilies[0]');
+test(refuses, 'two families in a single stack', { ipFamilyPolicy: 'SingleStack', ipFamilies: ['IPv4', 'IPv6'] }, 'spec.ipFamilies');
+test(refuses, 'a cluster IP of another family than listed', { ipFamilies: ['IPv4'], clusterIP: 'fd00::1' }, 'spec.clusterIPs[0]');
 test(refuses, 'a repeated port', { ports: [{ name: 'a', port: 80 }, { name: 'b', port: 80 }] }, 'spec.ports[1]');
 test(refuses, 'a second port without name', { ports: [{ name: 'a', port: 80 }, { port: 81 }] }, 'spec.ports[1].name');
 test(refuses, 'no port at all', { ports: [] }, 'spec.ports');
