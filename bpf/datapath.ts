@@ -2,7 +2,7 @@ import type { DatapathOptions } from '../lb/datapathoptions.ts';
 import type { Ip } from '../lb/ip.ts';
 import type { EndpointSlice, Node, Service, ServiceKey } from '../lb/model.ts';
 import { nodeFacts, placeOf } from '../lb/nodefacts.ts';
-import type { Clock, Journal, KernelError, KernelPort } from '../lb/ports.ts';
+import type { Clock, Journal, KernelError, KernelPort, Micros, Timer } from '../lb/ports.ts';
 import { Reconciler, retryDelaysDefault, type ReconcileTarget } from '../lb/reconciler.ts';
 import { deriveServicePorts, type DatapathRecord } from '../lb/serviceport.ts';
 import { SliceIndex } from '../lb/sliceindex.ts';
@@ -52,9 +52,13 @@ export interface Datapath {
   onChange(listener: () => void): void;
   pending(): readonly string[];
   readonly faults: readonly DatapathFault[];
+  /** Rows that an audit had to correct; any is a bug or a hand in the maps. */
+  readonly auditRepairs: number;
 }
 
 const roundRowsMax = 1_000;
+/** How often the map is compared with what should be in it (datapath.md 10). */
+const auditEvery: Micros = 300_000_000;
 
 /**
  * One row per service port in `fl_view`, its write being the commit; the node's own facts in
@@ -83,6 +87,8 @@ class RowDatapath implements Datapath {
   #phase: 'idle' | 'listing' | 'programming' | 'ready' | 'stopped' = 'idle';
   #armed = false;
   #changed = false;
+  #auditTimer: Timer | undefined;
+  #auditRepairs = 0;
 
   constructor(ports: DatapathPorts, tables: DatapathTables, settings: DatapathSettings) {
     this.#ports = ports;
@@ -92,8 +98,8 @@ class RowDatapath implements Datapath {
     this.#slices = tables.slices.cursor();
     this.#nodes = tables.nodes.cursor();
     const shared = { equal: sameBytes, roundRowsMax, retryDelays: retryDelaysDefault };
-    this.#facts = new Reconciler(ports.clock, this.#target(nodeMap), shared);
-    this.#rows = new Reconciler(ports.clock, this.#target(viewMap), {
+    this.#facts = new Reconciler<Row, KernelError>(ports.clock, this.#target(nodeMap), shared);
+    this.#rows = new Reconciler<Row, KernelError>(ports.clock, this.#target(viewMap), {
       ...shared,
       round: () => this.#afterRound(),
       failed: (key, error) => this.#noteRefusal(key, error),
@@ -112,6 +118,7 @@ class RowDatapath implements Datapath {
 
   stop(): void {
     this.#phase = 'stopped';
+    this.#auditTimer?.cancel();
     this.#rows.stop();
     this.#facts.stop();
   }
@@ -136,6 +143,10 @@ class RowDatapath implements Datapath {
     const rows = [...this.#facts.pending(), ...this.#rows.pending()];
     const behind = this.#armed ? ['datapath has changes to derive'] : [];
     return [...behind, ...rows.map((key) => `datapath row ${key} is not written`)];
+  }
+
+  get auditRepairs(): number {
+    return this.#auditRepairs;
   }
 
   get faults(): readonly DatapathFault[] {
@@ -269,10 +280,46 @@ class RowDatapath implements Datapath {
     if (this.#phase === 'programming' && !this.#rows.unattempted) {
       this.#phase = 'ready';
       this.#changed = true;
+      this.#armAudit();
     }
     if (!this.#changed) return;
     this.#changed = false;
     for (const listener of this.#listeners) listener();
+  }
+
+  #armAudit(): void {
+    this.#auditTimer = this.#ports.clock.after(auditEvery, () => {
+      if (this.#rows.idle) this.#audit();
+      this.#armAudit();
+    });
+  }
+
+  #audit(): void {
+    const seen = new Set<string>();
+    let repairs = 0;
+    const correct = (key: string, present: Row | undefined): void => {
+      const before = this.#rows.actual(key);
+      if (present !== undefined) this.#countFronts(present, 1);
+      if (before !== undefined) this.#countFronts(before, -1);
+      this.#rows.observe(key, present);
+      repairs += 1;
+    };
+    for (const { key, value } of this.#ports.kernel.dump(viewMap)) {
+      const text = asciiText(key);
+      seen.add(text);
+      const known = this.#rows.actual(text);
+      if (known === undefined || !sameBytes(known, { bytes: value })) {
+        correct(text, storedRow(key, value));
+      }
+    }
+    for (const key of this.#rows.held()) if (!seen.has(key)) correct(key, undefined);
+    if (repairs === 0) return;
+    this.#auditRepairs += repairs;
+    const text = `${repairs} rows of map ${viewMap} were not as written and are repaired`;
+    this.#ports.journal.note(
+      { level: 'warn', component: 'datapath', code: 'datapath.auditRepaired', text },
+    );
+    this.#rows.round();
   }
 
   #noteRefusal(key: string, error: KernelError): void {

@@ -33,10 +33,13 @@ export function storedRow(key: Uint8Array, bytes: Uint8Array): Row {
   return { key, bytes, fronts };
 }
 
-export function sameBytes(left: Row, right: Row): boolean {
+export function sameBytes(left: Pick<Row, 'bytes'>, right: Pick<Row, 'bytes'>): boolean {
   if (left.bytes === right.bytes) return true;
   if (left.bytes.length !== right.bytes.length) return false;
-  return left.bytes.every((byte, index) => byte === right.bytes[index]);
+  for (let index = 0; index < left.bytes.length; index += 1) {
+    if (left.bytes[index] !== right.bytes[index]) return false;
+  }
+  return true;
 }
 
 function frontsOf(record: DatapathRecord): readonly Ip[] {

@@ -111,6 +111,21 @@ export class Reconciler<V, E> {
     return pruned;
   }
 
+  /**
+   * Corrects what is known of one row by what the target shows, and wants it repaired. Undefined:
+   * the row is not there.
+   */
+  observe(key: string, present: V | undefined): void {
+    if (present === undefined) this.#actual.delete(key);
+    else this.#actual.set(key, present);
+    this.#mark(key);
+  }
+
+  /** Keys that the target is known to hold, in order. */
+  held(): readonly string[] {
+    return [...this.#actual.keys()].sort(compareText);
+  }
+
   /** What the target is known to hold; true between rounds, after every success. */
   actual(key: string): V | undefined {
     return this.#actual.get(key);

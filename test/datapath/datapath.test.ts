@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { asciiText, viewMap, nodeMap } from '../../bpf/codec.ts';
+import { asciiBytes, asciiText, viewMap, nodeMap } from '../../bpf/codec.ts';
 import { ServicePortMemo } from '../../bpf/datapath.ts';
 import { ip } from '../../lb/ip.ts';
 import { serviceKey, type EndpointSlice, type Service } from '../../lb/model.ts';
@@ -234,6 +234,28 @@ test('a memo that other nodes share changes no row', (t) => {
   alone.run(1);
   for (const name of ['n-a', 'n-b', 'n-c']) t.deepEqual(rows(rig, name), rows(alone, name));
   t.notDeepEqual(rows(rig, 'n-a'), rows(rig, 'n-b'));
+});
+
+test('an audit finds what a stranger did to the rows, repairs it and counts it', (t) => {
+  const rig = new Rig();
+  rig.load([service(), second()]);
+  const { datapath } = rig.datapath('n-a');
+  rig.run(301);
+  t.is(datapath.auditRepairs, 0);
+  const wanted = rows(rig);
+  const { kernel } = rig.node('n-a');
+  kernel.remove(viewMap, asciiBytes('default/s:web/TCP/IPv4'));
+  kernel.update(viewMap, { key: asciiBytes('x/y:z'), value: asciiBytes('junk') }, 'any');
+  kernel.update(
+    viewMap, { key: asciiBytes('default/t:web/TCP/IPv4'), value: asciiBytes('{}') }, 'any',
+  );
+  rig.run(300);
+  t.deepEqual(rows(rig), wanted);
+  t.is(datapath.auditRepairs, 3);
+  t.true(datapath.hasFront(ip(vip)));
+  t.is(rig.world.marks.get('datapath.auditRepaired'), 1);
+  rig.run(300);
+  t.is(datapath.auditRepairs, 3);
 });
 
 interface Change {

@@ -187,6 +187,8 @@ test('datapath V18: a pod that is its own endpoint is masqueraded where nothing 
   const packet = { ...flow, source: own, target: ip(clusterIp), ingress: 'pod' } as const;
   const verdict = decide(viewOf({}), packet);
   if (verdict.kind !== 'forward') return t.fail(verdict.kind);
-  const seen = verdict.candidates.map((of) => `${nameOf(of.ip)} ${masquerades(verdict, of, packet)}`);
+  const seen = verdict.candidates.map(
+    (of) => `${nameOf(of.ip)} ${masquerades(verdict, of, packet)}`,
+  );
   t.deepEqual(seen, ['a1 true', 'b1 false', 'c1 false']);
 });
