@@ -36,14 +36,20 @@ function poolOf(cidr: string): Pool {
 function serviceOf(index: number, adopted: boolean): Service {
   const name = `s${String(index).padStart(6, '0')}`;
   const ip = `10.${index >> 16}.${(index >> 8) & 0xff}.${index & 0xff}`;
-  const fields = { status: 'True' as const, observedGeneration: 0, lastTransitionTime: '2026-01-01T00:00:00Z' };
+  const fields = {
+    status: 'True' as const, observedGeneration: 0, lastTransitionTime: '2026-01-01T00:00:00Z',
+  };
   const conditions = [
     { type: 'cilium.io/IPAMRequestSatisfied', reason: 'satisfied', message: '', ...fields },
     { type: 'fairlead.dev/IPAMAllocation', reason: 'allocated', message: `${ip}=pool/lan`, ...fields },
   ];
   return {
-    kind: 'Service', meta: meta('default', name, index % 1000), key: `default/${name}` as ServiceKey,
-    type: 'LoadBalancer', clusterIps: [], ports: [{ name: 'web', protocol: 'TCP', port: 80, nodePort: 0 }],
+    kind: 'Service', meta: meta(
+      'default', name, index % 1000,
+    ), key: `default/${name}` as ServiceKey,
+    type: 'LoadBalancer', clusterIps: [], ports: [
+      { name: 'web', protocol: 'TCP', port: 80, nodePort: 0 },
+    ],
     selector: { app: name }, externalIps: [], loadBalancerIp: undefined, loadBalancerClass: undefined,
     ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack', externalTrafficPolicy: 'Cluster',
     internalTrafficPolicy: 'Cluster', affinitySeconds: undefined, sourceRanges: [], healthCheckNodePort: 0,
@@ -124,7 +130,9 @@ export const benches: readonly Bench[] = [
     run: () => {
       const services = Array.from({ length: 100_000 }, (_, index) => serviceOf(index, false));
       const planner = new Planner(defaultIpamSettings);
-      return seconds(() => planAndCompare(planner, batchOf(services, [poolOf('10.0.0.0/8')], true)));
+      return seconds(
+        () => planAndCompare(planner, batchOf(services, [poolOf('10.0.0.0/8')], true)),
+      );
     },
   },
   {
