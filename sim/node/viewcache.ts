@@ -48,7 +48,9 @@ export class ViewCache {
     this.#rows = rows;
     // Texts of keys are the identities, because both are ASCII.
     rows.onChange(({ text }) => this.#changed.add(text));
-    facts.onChange(({ value }, present) => { this.#facts = { bytes: present ? value : undefined }; });
+    facts.onChange(({ value }, present) => {
+      this.#facts = { bytes: present ? value : undefined };
+    });
   }
 
   /** The maps' present state. */

@@ -34,10 +34,10 @@ function established(): number {
     tcp: { seq: 1, ack: 0, flags: tcpFlag.syn }, payload: noPayload,
   };
   node.programs.uplinkIn(packet);
-  const data = { ...packet, tcp: { seq: 2, ack: 1, flags: tcpFlag.ack } };
+  const segment = { ...packet, tcp: { seq: 2, ack: 1, flags: tcpFlag.ack } };
   const rounds = 300_000;
   const from = performance.now();
-  for (let round = 0; round < rounds; round += 1) node.programs.uplinkIn(data);
+  for (let round = 0; round < rounds; round += 1) node.programs.uplinkIn(segment);
   return ((performance.now() - from) * 1_000_000) / rounds;
 }
 
