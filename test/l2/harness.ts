@@ -157,7 +157,7 @@ export class LeaseApi {
     const { node } = watch;
     watch.due = Math.max(watch.due, this.world.now + node.path.lag());
     const fire = (): void => {
-      if (!node.path.reachable && !watch.ended) {
+      if ((!node.path.reachable || node.path.deaf) && !watch.ended) {
         // The stream stalls while the path is cut, and goes on in order.
         this.world.schedule(50 * ms, { kind: 'watch.stall', entity: node.name }, fire);
         return;
@@ -191,6 +191,8 @@ export interface ApiWay {
   /** Requests or answers that vanish. */
   lose(what: 'request' | 'answer'): boolean;
   reachable: boolean;
+  /** Writes pass, but neither lists nor events come: a stuck watch cache. */
+  deaf: boolean;
   /** Requests are refused at once instead of vanishing while the path is cut. */
   refuses: boolean;
 }
@@ -219,7 +221,7 @@ function kubeOf(node: TestNode, api: LeaseApi): KubePort {
         done(refuse(read ? 'unreachable' : 'unknown-outcome'));
       });
       if (!path.reachable && path.refuses) return later(ms, () => finish(refuse('unreachable')));
-      if (!path.reachable || path.lose('request')) return;
+      if (!path.reachable || (read && path.deaf) || path.lose('request')) return;
       later(path.delay(), () => {
         const result = api.handle(request, node.name);
         if (path.lose('answer')) return;
@@ -320,7 +322,7 @@ export class TestNode {
     this.process = new Process(cluster.world, `agent/${name}`, this.clock);
     this.kernel = new TestKernel(`boot-${name}`, () => this.process);
     this.links = [link('eth0', { ifindex: 2, mac: macOf(index), addresses: [ip(`192.0.2.${10 + index}`)] })];
-    this.path = { delay: () => 5 * ms, lag: () => 5 * ms, lose: () => false, reachable: true, refuses: true };
+    this.path = { delay: () => 5 * ms, lag: () => 5 * ms, lose: () => false, reachable: true, deaf: false, refuses: true };
   }
 
   start(settings: Partial<L2Settings> = {}): void {

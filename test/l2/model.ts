@@ -63,7 +63,7 @@ function shakePath(node: TestNode, chance: Prng): void {
 
 function step(cluster: TestCluster, node: TestNode, chance: Prng): void {
   const { process } = node;
-  const act = chance.below(14);
+  const act = chance.below(16);
   if (act <= 1) {
     if (process.alive && chance.ratio(1, 2)) process.crashAt(chance.below(20));
     else process.crash();
@@ -97,6 +97,9 @@ function step(cluster: TestCluster, node: TestNode, chance: Prng): void {
     const unschedulable = chance.ratio(1, 2);
     const row = cluster.tables.nodes.get(node.name)!;
     cluster.tables.nodes.upsert(node.name, { ...row, unschedulable });
+  } else if (act === 13 || act === 14) {
+    node.path.deaf = true;
+    cluster.world.schedule(chance.between(3 * second, 7 * second), { kind: 'model', entity: 'model' }, () => { node.path.deaf = false; });
   } else node.clock.setRate(chance.between(-4900, 4900));
 }
 

@@ -1,0 +1,41 @@
+import test from 'ava';
+import { loadMutant, mutants } from './mutants.ts';
+import { runModel } from './model.ts';
+
+// A soak says how many seeds it wants; without it the tests stay within seconds.
+const soak = Number(process.env['SOAK_SEEDS'] ?? 0);
+const seeds = Math.max(50, soak);
+/** A mutant must be found within 1,000 seeds (l2.md 5.7); here usually within a score. */
+const mutantSeeds = 1000;
+
+test(`l2 5.7: no two nodes answer for one address in ${seeds} random runs`, (t) => {
+  t.timeout(600_000 + seeds * 1000);
+  let announced = 0;
+  let failovers = 0;
+  for (let seed = 0; seed < seeds; seed += 1) {
+    const result = runModel(seed);
+    t.deepEqual(result.violations, [], `seed ${seed}`);
+    announced += result.announced;
+    failovers += result.failovers;
+  }
+  // A model in which nothing happens proves nothing.
+  t.true(announced > seeds * 10 && failovers > seeds * 3, `${announced} takes, ${failovers} fail-overs`);
+});
+
+test('l2 5.7: one seed gives one run', (t) => {
+  t.deepEqual(runModel(7), runModel(7));
+});
+
+for (const mutant of mutants) {
+  test(`l2 5.7: the model finds the mutant in which ${mutant.name}`, async (t) => {
+    t.timeout(600_000);
+    const { factory, remove } = await loadMutant(mutant);
+    t.teardown(remove);
+    let found: number | undefined;
+    for (let seed = 0; seed < mutantSeeds && found === undefined; seed += 1) {
+      if (runModel(seed, factory).violations.length > 0) found = seed;
+    }
+    t.not(found, undefined);
+    t.log(`found by seed ${found}`);
+  });
+}
