@@ -50,9 +50,11 @@ function serviceOf(index: number, adopted: boolean): Service {
     type: 'LoadBalancer', clusterIps: [], ports: [
       { name: 'web', protocol: 'TCP', port: 80, nodePort: 0 },
     ],
-    selector: { app: name }, externalIps: [], loadBalancerIp: undefined, loadBalancerClass: undefined,
+    selector: { app: name }, externalIps: [],
+    loadBalancerIp: undefined, loadBalancerClass: undefined,
     ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack', externalTrafficPolicy: 'Cluster',
-    internalTrafficPolicy: 'Cluster', affinitySeconds: undefined, sourceRanges: [], healthCheckNodePort: 0,
+    internalTrafficPolicy: 'Cluster', affinitySeconds: undefined, sourceRanges: [],
+    healthCheckNodePort: 0,
     ingress: adopted ? [{ ip, hostname: undefined, ipMode: 'VIP', ports: undefined }] : [],
     conditions: adopted ? conditions : [], faults: [],
   };

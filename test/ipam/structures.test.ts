@@ -96,11 +96,11 @@ test('a full /16 refuses, and gives the one that was freed', (t) => {
   t.is(range.takeLowest(), 0x0a001234);
 });
 
-const smallSpans = fc.array(fc.tuple(fc.nat(60), fc.nat(12), fc.boolean()).map(([first, length, six]): Span => {
-  return six ? {
-    first: BigInt(first), last: BigInt(first + length),
-  } : { first, last: first + length };
-}), { maxLength: 8 });
+const smallSpan = fc.tuple(fc.nat(60), fc.nat(12), fc.boolean()).map(([first, size, six]): Span => {
+  const last = first + size;
+  return six ? { first: BigInt(first), last: BigInt(last) } : { first, last };
+});
+const smallSpans = fc.array(smallSpan, { maxLength: 8 });
 
 test('merged spans are disjoint, ascending and cover the same addresses', (t) => {
   fc.assert(fc.property(smallSpans, (spans) => {
@@ -240,7 +240,8 @@ test('no text makes judging a pool throw', (t) => {
       stop: fc.option(text, { nil: undefined }),
     },
   );
-  fc.assert(fc.property(fc.array(block, { maxLength: 4 }), fc.option(text, { nil: undefined }), (blocks, first) => {
+  const option = fc.option(text, { nil: undefined });
+  fc.assert(fc.property(fc.array(block, { maxLength: 4 }), option, (blocks, first) => {
     const pool = { ...poolObject(meta, blocks, {}), allowFirstLastIps: first };
     return judgePool(pool).kind !== undefined;
   }), runs);
