@@ -1,0 +1,86 @@
+import type { KubeObject } from '../../kube/port.ts';
+import { watchOracles } from '../../sim/check/oracles.ts';
+import { Cluster } from '../../sim/cluster/cluster.ts';
+import { defaultCluster } from '../../sim/scenario/parse.ts';
+import { watchServices } from '../../sim/report/placement.ts';
+
+/** Nodes that announce, a pool, a policy, and Services with two replicas each, spread by name. */
+function manifests(size: { nodes: number; services: number }): KubeObject[] {
+  const objects: KubeObject[] = [];
+  for (let index = 0; index < size.nodes; index += 1) {
+    objects.push({
+      apiVersion: 'v1', kind: 'Node', metadata: { name: `node-${index + 1}` },
+      spec: { podCIDRs: [`10.${64 + Math.floor(index / 128)}.${(index % 128) * 2}.0/23`] },
+      status: { addresses: [{ type: 'InternalIP', address: `192.168.0.${index + 11}` }] },
+    });
+  }
+  objects.push(
+    { apiVersion: 'cilium.io/v2', kind: 'CiliumLoadBalancerIPPool', metadata: { name: 'lan' }, spec: { blocks: [{ cidr: '192.168.32.0/19' }] } },
+    { apiVersion: 'cilium.io/v2alpha1', kind: 'CiliumL2AnnouncementPolicy', metadata: { name: 'lan' }, spec: { loadBalancerIPs: true } },
+  );
+  for (let index = 0; index < size.services; index += 1) {
+    const name = `s${String(index).padStart(5, '0')}`;
+    const labels = { app: name };
+    objects.push({
+      apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace: 'default' },
+      spec: {
+        replicas: 2, selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'i', ports: [{ name: 'http', containerPort: 8080 }] }] } },
+      },
+    }, {
+      apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'default' },
+      spec: { type: 'LoadBalancer', selector: labels, ports: [{ name: 'http', port: 80, targetPort: 'http' }] },
+    });
+  }
+  return objects;
+}
+
+function boot(size: { nodes: number; services: number }, oracles: boolean): Cluster {
+  const cluster = new Cluster({
+    seed: 1n, cluster: defaultCluster(), network: undefined, objects: manifests(size), traffic: [],
+  });
+  if (oracles) watchOracles(cluster, { always: [], oracles: {}, grace: 0 });
+  cluster.start();
+  let open = ['booting'];
+  while (open.length > 0 && cluster.world.now < 300_000_000) {
+    cluster.world.run(cluster.world.now + 1_000_000);
+    open = cluster.pending();
+  }
+  if (open.length > 0) throw new Error(`not quiescent: ${open.slice(0, 3).join('; ')}`);
+  return cluster;
+}
+
+/** Simulated over wall seconds of `span` simulated seconds. */
+function speed(cluster: Cluster, span: number): number {
+  const started = performance.now();
+  cluster.world.run(cluster.world.now + span * 1_000_000);
+  return (span * 1000) / (performance.now() - started);
+}
+
+/** Requests per second over some of the Services, from the client behind the router. */
+function probe(cluster: Cluster, perSecond: number, lines: number): void {
+  const watched = watchServices(cluster, 'phone', Math.round((1_000_000 * lines) / perSecond));
+  for (const { line } of watched.slice(lines)) cluster.traffic.line(line).stop();
+  cluster.world.run(cluster.world.now + 3_000_000);
+}
+
+function referenceWorld(): number {
+  const cluster = boot({ nodes: 3, services: 50 }, true);
+  probe(cluster, 50, 50);
+  return speed(cluster, 120);
+}
+
+function large(): { boot: number; speed: number } {
+  const started = performance.now();
+  const cluster = boot({ nodes: 100, services: 5000 }, false);
+  const bootSeconds = (performance.now() - started) / 1000;
+  probe(cluster, 500, 500);
+  return { boot: bootSeconds, speed: speed(cluster, 10) };
+}
+
+export const benches = [
+  { name: 'sim: 3 nodes, 50 Services, 50 probes/s, all oracles', unit: '× real time', floor: 500, run: referenceWorld },
+  { name: 'sim: 3 nodes, 50 Services, control plane only', unit: '× real time', floor: 5000, run: () => speed(boot({ nodes: 3, services: 50 }, true), 600) },
+  { name: 'sim: boot of 100 nodes, 5,000 Services', unit: 's', ceiling: 20, run: () => large().boot },
+  { name: 'sim: 100 nodes, 5,000 Services, 500 probes/s', unit: '× real time', floor: 20, run: () => large().speed },
+];
