@@ -67,7 +67,8 @@ function lostEndpoints(seen: Seen): Why | undefined {
   const { pods, failure, outage, recovery } = seen;
   if (pods.total === 0 || pods.struck < pods.total || failure.node === undefined) return undefined;
   const policy = seen.local ? 'Local policy, ' : '';
-  const which = pods.total === 1 ? `only pod on ${failure.node}` : `all ${pods.total} pods on ${failure.node}`;
+  const kind = seen.local ? 'announcing pod' : 'pod';
+  const which = pods.total === 1 ? `only ${kind} on ${failure.node}` : `all ${pods.total} ${kind}s on ${failure.node}`;
   if (outage === undefined) {
     if (pods.owner?.kind === 'StatefulSet') {
       const replicas = `${pods.total} replica${pods.total === 1 ? '' : 's'}`;
@@ -80,15 +81,16 @@ function lostEndpoints(seen: Seen): Why | undefined {
   }
   const { nodeUnknownAt, evictedAt, readyAt } = recovery;
   const parts: string[] = [];
-  if (nodeUnknownAt !== undefined) parts.push(formatDuration(roundSecond(nodeUnknownAt)));
-  if (evictedAt !== undefined) parts.push(formatDuration(roundSecond(evictedAt - (nodeUnknownAt ?? 0))));
-  if (readyAt !== undefined) parts.push(`start ${formatDuration(roundSecond(readyAt - (evictedAt ?? 0)))}`);
+  if (nodeUnknownAt !== undefined) parts.push(inSeconds(nodeUnknownAt));
+  if (evictedAt !== undefined) parts.push(inSeconds(evictedAt - (nodeUnknownAt ?? 0)));
+  if (readyAt !== undefined) parts.push(`start ${inSeconds(readyAt - (evictedAt ?? 0))}`);
   const sum = parts.length === 0 ? 'until another pod was ready' : parts.join(' + ');
   return { code: 'only-endpoints-lost', text: `${policy}${which}: ${sum}` };
 }
 
-function roundSecond(micros: Micros): Micros {
-  return Math.round(micros / second) * second;
+// The parts of a sum are given in one unit, so that they can be added in the head.
+function inSeconds(micros: Micros): string {
+  return `${Math.round(micros / second)} s`;
 }
 
 function staleText(seen: Seen, router: string): Why {
@@ -103,14 +105,14 @@ function staleText(seen: Seen, router: string): Why {
 function partText(seen: Seen): string {
   if (seen.partialPercent === 0 || seen.pods.struck === seen.pods.total) return '';
   const until = seen.recovery.nodeUnknownAt ?? lastEnd(seen);
-  return `; ${seen.partialPercent} % of new connections fail until ${formatDuration(roundSecond(until))} (dead endpoint)`;
+  return `; ${seen.partialPercent} % of new connections fail until ${inSeconds(until)} (dead endpoint)`;
 }
 
 function deadText(seen: Seen): string {
   const { pods, failure } = seen;
   const until = seen.recovery.nodeUnknownAt ?? lastEnd(seen);
   return `${pods.struck} of ${pods.total} pods on ${failure.node ?? 'the node'}: their share of new connections fails until `
-    + `${formatDuration(roundSecond(until))}`;
+    + `${inSeconds(until)}`;
 }
 
 function lastEnd(seen: Seen): Micros {

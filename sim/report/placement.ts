@@ -24,15 +24,26 @@ export interface Pods {
   readonly owner: { readonly kind: string; readonly uid: string } | undefined;
 }
 
-/** Every Service address and the pods behind it, read from stored objects as a person would. */
-export function servedPods(cluster: Cluster, service: Service, node: string | undefined): Pods {
+interface PodsOf {
+  readonly service: Service;
+  /** The node that fails. */
+  readonly node: string | undefined;
+  /** Counts pods on these nodes only: with Local policy the others serve nobody outside. */
+  readonly among: ReadonlySet<string> | undefined;
+}
+
+/** The pods behind one Service, read from stored objects as a person would. */
+export function servedPods(cluster: Cluster, about: PodsOf): Pods {
+  const { service, node, among } = about;
   const uids = new Set<string>();
   for (const object of cluster.store.list(resources.endpointSlices)) {
     const decoded = cluster.decoder.slice(object);
     if (!decoded.ok || decoded.value.service !== service.key) continue;
     for (const uid of targetUids(object)) uids.add(uid);
   }
-  const pods = cluster.store.list(resources.pods).filter((pod) => uids.has(pod.metadata?.uid ?? ''));
+  const pods = cluster.store.list(resources.pods).filter((pod) => (
+    uids.has(pod.metadata?.uid ?? '') && (among === undefined || among.has(nodeOf(pod) ?? ''))
+  ));
   const struck = pods.filter((pod) => nodeOf(pod) === node);
   const [first] = struck.length > 0 ? struck : pods;
   return { total: pods.length, struck: struck.length, owner: first === undefined ? undefined : workloadOf(first) };

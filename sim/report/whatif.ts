@@ -2,7 +2,9 @@ import type { KubeObject } from '../../kube/port.ts';
 import { serviceKey, type Service } from '../../lb/model.ts';
 import { resources } from '../../kube/resource.ts';
 import type { Micros } from '../../lb/ports.ts';
+import type { Ip } from '../../lb/ip.ts';
 import { Cluster } from '../cluster/cluster.ts';
+import { wantedAddresses } from '../cluster/desired.ts';
 import { applyFault, FaultSet } from '../fault/fault.ts';
 import type { ActorTimings } from '../kube/actor.ts';
 import type { ClusterSpec, NetworkSpec } from '../scenario/spec.ts';
@@ -52,8 +54,11 @@ const everyLate = second;
 const soon = 15 * second;
 /** What has not come back by then does not come back by itself. */
 const patience = 600 * second;
-/** An address counts as back once it answered this long without a failure. */
-const steady = 3 * second;
+/**
+ * An address counts as back once it answered this long without a failure: long enough that a share
+ * of connections to dead endpoints is not taken for health.
+ */
+const steady = 14 * second;
 
 /**
  * Runs one placement: boots the folder, asks every address from a client behind the router, lets
@@ -72,10 +77,12 @@ export function runPlacement(input: WhatIfInput): Placement {
   const timeline = new Timeline(cluster);
   const struckAt = world.now;
   new FaultSet(cluster).start(input.failure.fault, applyFault(cluster, input.failure.fault));
-  watchRecovery(cluster, watched, struckAt);
+  const wellAt = watchRecovery(cluster, watched, struckAt);
   const observations = watched.map((one) => {
     const then = before.get(one.line) ?? { from: undefined, pods: { total: 0, struck: 0, owner: undefined } };
-    return observe(cluster, { watched: one, ...then, struckAt, timeline, failure: input.failure });
+    return observe(cluster, {
+      watched: one, ...then, struckAt, timeline, failure: input.failure, wellAt: wellAt.get(one.line),
+    });
   });
   return { ...summary(cluster), observations, cluster };
 }
@@ -107,8 +114,16 @@ function situation(cluster: Cluster, one: Watched, failure: Failure): { from: st
   const service = serviceOf(cluster, one);
   return {
     from: cluster.ownersOf(one.ip)[0],
-    pods: service === undefined ? { total: 0, struck: 0, owner: undefined } : servedPods(cluster, service, failure.node),
+    pods: service === undefined
+      ? { total: 0, struck: 0, owner: undefined }
+      : servedPods(cluster, { service, node: failure.node, among: one.local ? announcers(cluster, one.ip) : undefined }),
   };
+}
+
+/** Nodes that could announce an address now. */
+function announcers(cluster: Cluster, ip: Ip): ReadonlySet<string> {
+  const wanted = wantedAddresses(cluster).find((entry) => entry.ip === ip);
+  return new Set(wanted?.election.candidates.map((candidate) => candidate.node));
 }
 
 function serviceOf(cluster: Cluster, one: Watched): Service | undefined {
@@ -118,26 +133,26 @@ function serviceOf(cluster: Cluster, one: Watched): Service | undefined {
   return decoded?.ok === true && decoded.value.key === serviceKey(namespace, name) ? decoded.value : undefined;
 }
 
-// Lines that are well again fall silent, so that a long outage of one costs little.
-function watchRecovery(cluster: Cluster, watched: readonly Watched[], struckAt: Micros): void {
+/**
+ * Watches until every line is well again, or patience ends. A line that is well falls silent, so
+ * that a long outage of another costs little; what it saw after it was judged well does not count.
+ */
+function watchRecovery(cluster: Cluster, watched: readonly Watched[], struckAt: Micros): Map<string, Micros> {
   const { world, traffic } = cluster;
+  const wellAt = new Map<string, Micros>();
   world.run(struckAt + soon);
-  const open = new Set(watched.map((one) => one.line));
-  let late = false;
-  while (open.size > 0 && world.now < struckAt + patience) {
-    for (const name of [...open]) {
+  for (const { line } of watched) traffic.line(line).setEvery(everyLate);
+  while (wellAt.size < watched.length && world.now < struckAt + patience) {
+    for (const { line: name } of watched) {
       const line = traffic.line(name);
       const recovered = line.outages.recoveredAt ?? struckAt;
-      if (line.outages.openSince !== undefined || world.now - recovered < steady) {
-        if (!late) line.setEvery(everyLate);
-        continue;
-      }
+      if (wellAt.has(name) || line.outages.openSince !== undefined || world.now - recovered < steady) continue;
       line.stop();
-      open.delete(name);
+      wellAt.set(name, world.now);
     }
-    late = true;
-    world.run(world.now + steady);
+    world.run(world.now + second);
   }
+  return wellAt;
 }
 
 interface Observing {
@@ -147,13 +162,17 @@ interface Observing {
   readonly struckAt: Micros;
   readonly timeline: Timeline;
   readonly failure: Failure;
+  /** When the line was judged well; undefined: it never was. */
+  readonly wellAt: Micros | undefined;
 }
 
 function observe(cluster: Cluster, seen: Observing): Observation {
-  const { watched, from, pods, struckAt, timeline, failure } = seen;
+  const { watched, from, pods, struckAt, timeline, failure, wellAt } = seen;
   const line = cluster.traffic.line(watched.line);
-  const outages = line.outages.outages.filter((outage) => (outage.until ?? Infinity) > struckAt);
-  const lasts = outages.some((outage) => outage.until === undefined);
+  const outages = line.outages.outages.filter((outage) => (
+    (outage.until ?? Infinity) > struckAt && outage.from < (wellAt ?? Infinity)
+  ));
+  const lasts = wellAt === undefined && outages.some((outage) => outage.until === undefined);
   const lengths = outages.map((outage) => (outage.until ?? cluster.world.now) - Math.max(outage.from, struckAt));
   const longest = Math.max(0, ...lengths);
   const to = cluster.ownersOf(watched.ip)[0];

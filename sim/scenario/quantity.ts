@@ -16,7 +16,7 @@ export function parseDuration(text: string): Micros | undefined {
   return Number.isSafeInteger(total) ? total : undefined;
 }
 
-/** A duration as people read it: `350 ms`, `6.2 s`, `5 min 52 s`. */
+/** A duration as people read it: `350 ms`, `6.2 s`, `50 s`, `5 min 52 s`. */
 export function formatDuration(micros: Micros): string {
   if (micros < 1_000_000) return `${Math.round(micros / 1000)} ms`;
   if (micros < 60_000_000) return `${trimTenth(Math.round(micros / 100_000))} s`;
@@ -26,7 +26,7 @@ export function formatDuration(micros: Micros): string {
 }
 
 function trimTenth(tenths: number): string {
-  return `${Math.floor(tenths / 10)}.${tenths % 10}`;
+  return tenths % 10 === 0 ? String(tenths / 10) : `${Math.floor(tenths / 10)}.${tenths % 10}`;
 }
 
 /** `3%` or `30000ppm` as parts per million; undefined when the text is no ratio. */
