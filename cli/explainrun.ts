@@ -39,7 +39,7 @@ export function explainRun(cluster: Cluster, key: ServiceKey): ServiceExplanatio
 }
 
 /** Every object of the simulated API as a folder; they have no places in a file. */
-function storedModel(cluster: Cluster): FolderModel {
+export function storedModel(cluster: Cluster): FolderModel {
   const kinds: readonly Resource[] = Object.values(resources);
   const objects = kinds.flatMap((resource) => cluster.store.list(resource));
   return modelOf({

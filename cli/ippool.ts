@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 import { parseIp } from '../lb/ip.ts';
 import { absent, printListing, withOutput, type OutputFlags } from './output.ts';
 import { exitCodes, usageError } from './exit.ts';
+import { repeated, withManifests } from './flags.ts';
 import type { FolderFlags } from './folder.ts';
 import type { FolderModel } from './foldermodel.ts';
 import type { PlannedEffect, PoolPlan, Transition } from './poolplan.ts';
@@ -30,15 +31,9 @@ export function registerIppool(program: Command, session: Session): void {
     .action((name: string | undefined, flags: ListFlags) => list(session, name, flags));
   withOutput(withManifests(ippool.command('plan')))
     .description('what these pools would keep, move or take away; exit 1 on a move or a loss')
-    .addOption(new Option('--now <path...>', 'manifests of the present state; without it the ' +
-      'statuses of the Services say what they hold'))
+    .addOption(new Option('--now <path>', 'manifests of the present state, repeatable; without it ' +
+      'the statuses of the Services say what they hold').argParser(repeated))
     .action((flags: PlanFlags) => plan(session, flags));
-}
-
-function withManifests(command: Command): Command {
-  return command
-    .requiredOption('-f, --filename <path...>', 'file, folder, or - for stdin')
-    .option('-R, --recursive', 'folders below as well');
 }
 
 async function modelAt(session: Session, flags: FolderFlags): Promise<FolderModel> {

@@ -60,7 +60,8 @@ export async function printListing<Item, Row>(
   }
   for (const warning of warnings) console.err(`warning: ${warning}\n`);
   if (flags.output === 'name') {
-    console.out(items.map(listing.name).toSorted(compare).map((name) => `${name}\n`).join(''));
+    const names = [...new Set(items.map(listing.name))].toSorted(compare);
+    console.out(names.map((name) => `${name}\n`).join(''));
     return undefined;
   }
   const wide = flags.output === 'wide';

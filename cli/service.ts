@@ -1,10 +1,21 @@
 import { Option, type Command } from 'commander';
 import type { ClusterFlags } from './clusterspec.ts';
 import { exitCodes } from './exit.ts';
+import { withCluster, withManifests } from './flags.ts';
 import type { FolderFlags } from './folder.ts';
 import { serviceNamed, withNamespace, type NamespaceFlags } from './namespace.ts';
-import { absent, paintOf, printDocument, type Format } from './output.ts';
+import {
+  absent,
+  paintOf,
+  printDocument,
+  printListing,
+  withOutput,
+  type Format,
+  type OutputFlags,
+} from './output.ts';
+import type { ServiceRow } from './servicerows.ts';
 import type { Session } from './session.ts';
+import type { Column } from './table.ts';
 
 interface ExplainFlags extends FolderFlags, NamespaceFlags, ClusterFlags {
   readonly all?: boolean;
@@ -16,30 +27,23 @@ export function registerService(program: Command, session: Session): void {
   const service = program
     .command('service')
     .alias('svc')
-    .description('Services: why one works or does not');
-  const explain = withNamespace(service.command('explain'))
+    .description('Services: their frontends, and why one works or does not');
+  registerList(service, session);
+  const explain = withCluster(withManifests(withNamespace(service.command('explain'))))
     .description('walk the chain from allocation to datapath, to the first broken link')
     .argument('<name>', 'NAME, NS/NAME or svc/NAME')
-    .requiredOption('-f, --filename <path...>', 'file, folder, or - for stdin')
-    .option('-R, --recursive', 'folders below as well')
     .option('--all', 'walk on after a broken link')
-    .option('--nodes <n>', 'nodes to assume where the folder has none', '3')
-    .option('--set <key=value...>', 'a setting, as in fairlead-config')
     .addOption(new Option('-o, --output <format>', 'shape of the answer')
       .choices(['table', 'json', 'yaml']).default('table').env('FAIRLEAD_OUTPUT'));
   explain.action(async (name: string, flags: ExplainFlags) => {
     const { console } = session;
-    const { readFolder } = await import('./folder.ts');
+    const { bootFolder } = await import('./bootfolder.ts');
     const { modelOf } = await import('./foldermodel.ts');
-    const { clusterSpecOf } = await import('./clusterspec.ts');
     const { explainRun } = await import('./explainrun.ts');
     const { chainHolds, explanationText, stopAtFirstFault } = await import('./explanation.ts');
-    const { bootCluster } = await import('../sim/report/whatif.ts');
-    const manifests = await readFolder(console, flags);
-    const objects = manifests.objects.map(({ object }) => object);
-    const cluster = clusterSpecOf(flags);
+    const { manifests, cluster } = await bootFolder(console, flags);
     const key = serviceNamed(name, flags);
-    const whole = explainRun(bootCluster({ objects, cluster, network: undefined, seed: 0n }), key);
+    const whole = explainRun(cluster, key);
     if (whole === undefined) {
       const model = modelOf(manifests);
       const { nearestNames } = await import('./nearest.ts');
@@ -62,4 +66,58 @@ export function registerService(program: Command, session: Session): void {
     }
     session.exitCode = chainHolds(explanation) ? exitCodes.ok : exitCodes.notWell;
   });
+}
+
+interface ListFlags extends FolderFlags, NamespaceFlags, ClusterFlags, OutputFlags {}
+
+function registerList(service: Command, { console }: Session): void {
+  withOutput(withCluster(withManifests(withNamespace(service.command('list')))))
+    .description('one row for each frontend')
+    .argument('[name]', 'NAME, NS/NAME or svc/NAME')
+    .action(async (name: string | undefined, flags: ListFlags) => {
+      const { bootFolder } = await import('./bootfolder.ts');
+      const { serviceRows } = await import('./servicerows.ts');
+      const { cluster } = await bootFolder(console, flags);
+      const key = name === undefined ? undefined : serviceNamed(name, flags);
+      const items = serviceRows(cluster).filter((row) => key === undefined
+        ? flags.allNamespaces === true || row.namespace === (flags.namespace ?? 'default')
+        : key === `${row.namespace}/${row.name}`);
+      if (key !== undefined && items.length === 0) throw absent(`Service ${key}`, []);
+      await printListing(console, flags, {
+        kind: 'ServiceList',
+        source: 'manifests',
+        items,
+        warnings: [],
+        columns: serviceColumns,
+        rows: items,
+        name: (row) => `service/${row.namespace}/${row.name}`,
+      });
+    });
+}
+
+const serviceColumns: readonly Column<ServiceRow>[] = [
+  { head: 'NAMESPACE', cell: (row) => row.namespace },
+  { head: 'NAME', cell: (row) => row.name },
+  { head: 'TYPE', cell: (row) => row.type },
+  { head: 'FRONTEND', cell: (row) => row.frontend },
+  { head: 'POLICY', cell: (row) => row.policy },
+  { head: 'BACKENDS', cell: (row) => row.backends },
+  { head: 'EXTERNAL-IP', cell: (row) => externalText(row) },
+  { head: 'ANNOUNCED', cell: (row) => row.announced },
+  { head: 'READY', cell: (row) => row.ready },
+  // The id is a kernel's own; a folder has none to show.
+  { head: 'ID', cell: () => undefined, wide: true },
+  { head: 'ALGORITHM', cell: (row) => row.algorithm, wide: true },
+  { head: 'AFFINITY', cell: (row) => affinityText(row), wide: true },
+  { head: 'SOURCE-RANGES', cell: (row) => row.sourceRanges.join(','), wide: true },
+  { head: 'POOL', cell: (row) => row.pool, wide: true },
+  { head: 'ENDPOINTS', cell: (row) => row.endpoints.join(','), wide: true },
+];
+
+function externalText({ type, externalIp }: ServiceRow): string | undefined {
+  return type === 'LoadBalancer' ? (externalIp ?? '<pending>') : undefined;
+}
+
+function affinityText({ affinity }: ServiceRow): string | undefined {
+  return affinity === undefined ? undefined : `ClientIP ${affinity}s`;
 }

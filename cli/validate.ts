@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 import type { Paint } from './console.ts';
 import { exitCodes, usageError } from './exit.ts';
 import type { Finding } from './finding.ts';
+import { withManifests } from './flags.ts';
 import type { FolderFlags } from './folder.ts';
 import { paintOf, printDocument, type Format } from './output.ts';
 import type { Session } from './session.ts';
@@ -14,11 +15,8 @@ interface ValidateFlags extends FolderFlags {
 
 /** `fairlead validate -f DIR`: what is wrong with manifests, before a cluster sees them. */
 export function registerValidate(program: Command, session: Session): void {
-  const command = program
-    .command('validate')
+  const command = withManifests(program.command('validate'))
     .description('offline check of manifests: schema, rules, and what one object means for another')
-    .requiredOption('-f, --filename <path...>', 'file, folder, or - for stdin')
-    .option('-R, --recursive', 'folders below as well')
     .option('--strict', 'warnings fail too')
     .addOption(new Option('-o, --output <format>', 'shape of the answer')
       .choices(['table', 'json', 'yaml']).default('table').env('FAIRLEAD_OUTPUT'));

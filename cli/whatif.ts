@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 import type { Failure } from '../sim/report/failure.ts';
 import type { FailureSummary } from '../sim/report/whatif-table.ts';
 import { usageError } from './exit.ts';
+import { repeated } from './flags.ts';
 import { printDocument, withOutput, type OutputFlags } from './output.ts';
 import { tableText } from './table.ts';
 import { wholeNumber } from './simrun.ts';
@@ -30,14 +31,14 @@ export function withFailures(command: Command): Command {
     .option('--isolate <node[:in|:out]>', 'this node is cut off on every plane')
     .option('--any-single-failure', 'each of the above in turn, and each agent killed')
     .option('--nodes <n>', 'nodes to assume where the folder has none', '3')
-    .option('--set <key=value...>', 'a setting, as in fairlead-config');
+    .option('--set <key=value>', 'a setting, as in fairlead-config; repeatable', repeated);
 }
 
 /** `fairlead sim what-if -f DIR …`: what a failure would do to every Service (simulator.md 7.3). */
 export function registerWhatIf(sim: Command, session: Session): void {
   const command = withOutput(withFailures(sim.command('what-if')
     .description('what a failure would do to every Service of a folder, how long, and why')
-    .requiredOption('-f, --filename <path...>', 'file, folder, or - for stdin')))
+    .requiredOption('-f, --filename <path>', 'file, folder, or - for stdin; repeatable', repeated)))
     .option('--seed <n>', 'first placement', '0')
     .option('--seeds <n>', 'placements to try (200, or 25 for each of several failures)')
     .addOption(new Option('--no-hints', 'skip the re-runs that measure a remedy'));

@@ -1,0 +1,146 @@
+import { resources } from '../kube/resource.ts';
+import { publishedAddresses } from '../l2/selection.ts';
+import { compareIp, familyOf, ip as address, type Ip } from '../lb/ip.ts';
+import { readRecord } from '../lb/ipam/record.ts';
+import { ipOf } from '../lb/ipam/address.ts';
+import type { Service, ServicePort } from '../lb/model.ts';
+import type { ServicePortRecord } from '../lb/serviceport.ts';
+import { compareText } from '../lb/table.ts';
+import type { Cluster } from '../sim/cluster/cluster.ts';
+import { announcementIn } from './checks/announcements.ts';
+import { storedModel } from './explainrun.ts';
+
+const types = ['ClusterIP', 'NodePort', 'ExternalIP', 'LoadBalancer'] as const;
+
+/** One frontend of a Service as `service list` shows it (interface.md 4.2). */
+export interface ServiceRow {
+  readonly namespace: string;
+  readonly name: string;
+  readonly type: (typeof types)[number];
+  /** `192.0.2.10:80/TCP`, a NodePort as `*:30080/TCP`, an awaited address as `<pending>:80/TCP`. */
+  readonly frontend: string;
+  readonly policy: 'Cluster' | 'Local';
+  readonly backends: number;
+  /** Of a LoadBalancer frontend; absent while it is awaited. */
+  readonly externalIp?: string;
+  /** `l2:NODE`, or `bgp` where only BGP would announce it. */
+  readonly announced?: string;
+  /** `True`, or the code of what is missing. */
+  readonly ready: string;
+  readonly algorithm?: string;
+  /** Seconds. */
+  readonly affinity?: number;
+  readonly sourceRanges: readonly string[];
+  readonly pool?: string;
+  readonly endpoints: readonly string[];
+}
+
+interface Front {
+  readonly type: ServiceRow['type'];
+  readonly ip: Ip | undefined;
+  readonly port: ServicePort;
+}
+
+/** The frontends of every Service in a cluster that has come to rest, in the order of the list. */
+export function serviceRows(cluster: Cluster): ServiceRow[] {
+  const nodes = cluster.machines.names().map((name) => ({
+    served: new Set(cluster.frontends(name)),
+    records: [...cluster.machines.get(name).node.view().records()],
+  }));
+  const model = storedModel(cluster);
+  const services = cluster.store.list(resources.services).flatMap((object) => {
+    const decoded = cluster.decoder.service(object);
+    return decoded.ok && decoded.value.type !== 'ExternalName' ? [decoded.value] : [];
+  });
+  return services
+    .toSorted((left, right) => compareText(left.meta.namespace, right.meta.namespace) ||
+      compareText(left.meta.name, right.meta.name))
+    .flatMap((service) => {
+      const announcement = announcementIn(model, service);
+      const byBgp = announcement.kind === 'announced' &&
+        announcement.by.some((name) => name.startsWith('bgp'));
+      return frontsOf(service).map((front): ServiceRow => {
+        const text = frontText(front);
+        const record = nodes.flatMap(({ records }) => records)
+          .find((each): each is ServicePortRecord => each.kind === 'service-port' &&
+            each.service === service.key && each.port === front.port.port &&
+            each.protocol === front.port.protocol &&
+            (front.ip === undefined || each.family === familyOf(front.ip)));
+        const served = nodes.every((node) => node.served.has(text));
+        return rowOf({ service, front, text, record, served, cluster, byBgp });
+      });
+    });
+}
+
+interface RowFacts {
+  readonly service: Service;
+  readonly front: Front;
+  readonly text: string;
+  readonly record: ServicePortRecord | undefined;
+  readonly served: boolean;
+  readonly cluster: Cluster;
+  readonly byBgp: boolean;
+}
+
+function rowOf(facts: RowFacts): ServiceRow {
+  const { service, front, text, record, served } = facts;
+  const external = front.type === 'LoadBalancer';
+  const announced = external ? announcedBy(facts) : undefined;
+  const held = readRecord(service.conditions)?.find((item) => ipOf(item.address) === front.ip);
+  return {
+    namespace: service.meta.namespace,
+    name: service.meta.name,
+    type: front.type,
+    frontend: text,
+    policy:
+      front.type === 'ClusterIP' ? service.internalTrafficPolicy : service.externalTrafficPolicy,
+    backends: record?.backends.length ?? 0,
+    ...(external && front.ip !== undefined ? { externalIp: front.ip } : {}),
+    ...(announced === undefined ? {} : { announced }),
+    ready: readiness(service, front, served),
+    ...(record === undefined ? {} : { algorithm: record.algorithm }),
+    ...(service.affinitySeconds === undefined ? {} : { affinity: service.affinitySeconds }),
+    sourceRanges: service.sourceRanges,
+    ...(held?.origin.kind === 'pool' ? { pool: held.origin.pool } : {}),
+    endpoints: (record?.backends ?? []).map((backend) => `${backend.ip}:${backend.port}`),
+  };
+}
+
+function announcedBy({ front, cluster, byBgp }: RowFacts): string | undefined {
+  const owners = front.ip === undefined ? [] : cluster.ownersOf(front.ip);
+  if (owners.length > 0) return `l2:${owners.join(',')}`;
+  return byBgp && front.ip !== undefined ? 'bgp' : undefined;
+}
+
+function readiness(service: Service, front: Front, served: boolean): string {
+  if (front.ip === undefined && front.type === 'LoadBalancer') {
+    const condition = service.conditions.find(
+      (each) => each.type === 'cilium.io/IPAMRequestSatisfied',
+    );
+    return condition?.reason ?? 'NotSelected';
+  }
+  return served ? 'True' : 'EntryMissing';
+}
+
+function frontsOf(service: Service): Front[] {
+  const clusterIps = service.clusterIps.filter((ip) => ip !== 'None' && ip !== '').map(address);
+  const published = publishedAddresses(service);
+  const of = (kind: string): Ip[] => published.filter((each) => each.kind === kind)
+    .map(({ ip }) => ip).toSorted(compareIp);
+  const balanced = service.type === 'LoadBalancer' ? of('load-balancer') : [];
+  const awaited = service.type === 'LoadBalancer' && balanced.length === 0;
+  const perType: readonly (readonly [Front['type'], readonly (Ip | undefined)[]])[] = [
+    ['ClusterIP', clusterIps.toSorted(compareIp)],
+    ['NodePort', service.ports.some(({ nodePort }) => nodePort > 0) ? [undefined] : []],
+    ['ExternalIP', of('external')],
+    ['LoadBalancer', awaited ? [undefined] : balanced],
+  ];
+  return perType.flatMap(([type, ips]) =>
+    ips.flatMap((ip) => service.ports.map((port) => ({ type, ip, port }))));
+}
+
+function frontText({ type, ip, port }: Front): string {
+  if (type === 'NodePort') return `*:${port.nodePort}/${port.protocol}`;
+  const shown = ip === undefined ? '<pending>' : ip.includes(':') ? `[${ip}]` : ip;
+  return `${shown}:${port.port}/${port.protocol}`;
+}
