@@ -51,7 +51,7 @@ export function explainOutage(seen: Seen): Why {
   const endpoints = lostEndpoints(seen);
   if (endpoints !== undefined) return endpoints;
   if (seen.stale !== undefined && (outage ?? Infinity) > (seen.takenAt ?? 0) + 2 * second) return staleText(seen, seen.stale);
-  if (outage === undefined) return { code: 'no-answer', text: `not back after ten minutes${dropText(seen)}` };
+  if (outage === undefined) return { code: 'no-answer', text: `not back after seven minutes${dropText(seen)}` };
   if (seen.failure.fault.name === 'api.outage') {
     return { code: 'api-outage', text: `holders fall silent ${formatDuration(seen.session)} after the API server is gone, and return with it` };
   }

@@ -52,19 +52,52 @@ const bootMax = 180 * second;
 const everySoon = 100_000;
 const everyLate = second;
 const soon = 15 * second;
-/** What has not come back by then does not come back by itself. */
-const patience = 600 * second;
+/**
+ * What has not come back by then does not come back by itself: the grace of a node, the toleration of
+ * its pods and the start of new ones take less.
+ */
+const patience = 420 * second;
 /**
  * An address counts as back once it answered this long without a failure: long enough that a share
  * of connections to dead endpoints is not taken for health.
  */
 const steady = 14 * second;
 
+/** A booted cluster whose every address is asked by a client, just before something happens. */
+export interface Stage {
+  readonly cluster: Cluster;
+  readonly client: string;
+  readonly watched: readonly Watched[];
+}
+
+/** What is known at the moment of the failure, to compare with what comes. */
+export interface Strike {
+  readonly stage: Stage;
+  readonly failure: Failure;
+  readonly struckAt: Micros;
+  readonly before: ReadonlyMap<string, Situation>;
+  readonly timeline: Timeline;
+}
+
+interface Situation {
+  readonly from: string | undefined;
+  readonly pods: Pods;
+}
+
+const nobody: Situation = { from: undefined, pods: { total: 0, struck: 0, owner: undefined } };
+
 /**
  * Runs one placement: boots the folder, asks every address from a client behind the router, lets
  * the failure happen and watches until everything is back or never will be.
  */
 export function runPlacement(input: WhatIfInput): Placement {
+  const stage = setStage(input);
+  const observations = watchStrike(strike(stage, input.failure));
+  return { ...summary(stage.cluster), observations, cluster: stage.cluster };
+}
+
+/** Boots, and lets a client behind the router ask every address for a while. */
+export function setStage(input: Omit<WhatIfInput, 'failure'>): Stage {
   const cluster = bootCluster(input);
   const { world } = cluster;
   const client = clientOf(cluster);
@@ -73,18 +106,28 @@ export function runPlacement(input: WhatIfInput): Placement {
   for (const { line } of watched) cluster.traffic.line(line).setEvery(everySoon);
   // Renewals repeat each second: the failure strikes at a drawn phase of them.
   world.run(world.now + second + world.stream('faults').below(second));
-  const before = new Map(watched.map((one) => [one.line, situation(cluster, one, input.failure)]));
+  return { cluster, client, watched };
+}
+
+/** Lets the failure happen now. */
+export function strike(stage: Stage, failure: Failure): Strike {
+  const { cluster, watched } = stage;
+  const before = new Map(watched.map((one) => [one.line, situation(cluster, one, failure)]));
   const timeline = new Timeline(cluster);
-  const struckAt = world.now;
-  new FaultSet(cluster).start(input.failure.fault, applyFault(cluster, input.failure.fault));
+  const struckAt = cluster.world.now;
+  new FaultSet(cluster).start(failure.fault, applyFault(cluster, failure.fault));
+  return { stage, failure, struckAt, before, timeline };
+}
+
+/** Watches until every address is back or never will be, and says what each went through. */
+export function watchStrike(struck: Strike): Observation[] {
+  const { stage, struckAt, before, timeline, failure } = struck;
+  const { cluster, watched } = stage;
   const wellAt = watchRecovery(cluster, watched, struckAt);
-  const observations = watched.map((one) => {
-    const then = before.get(one.line) ?? { from: undefined, pods: { total: 0, struck: 0, owner: undefined } };
-    return observe(cluster, {
-      watched: one, ...then, struckAt, timeline, failure: input.failure, wellAt: wellAt.get(one.line),
-    });
+  return watched.map((one) => {
+    const then = before.get(one.line) ?? nobody;
+    return observe(cluster, { watched: one, ...then, struckAt, timeline, failure, wellAt: wellAt.get(one.line) });
   });
-  return { ...summary(cluster), observations, cluster };
 }
 
 /** Boots a folder to convergence, without clients. */
@@ -110,12 +153,12 @@ export function clientOf(cluster: Cluster): string {
   return (behind ?? clients[0])?.name ?? '';
 }
 
-function situation(cluster: Cluster, one: Watched, failure: Failure): { from: string | undefined; pods: Pods } {
+function situation(cluster: Cluster, one: Watched, failure: Failure): Situation {
   const service = serviceOf(cluster, one);
   return {
     from: cluster.ownersOf(one.ip)[0],
     pods: service === undefined
-      ? { total: 0, struck: 0, owner: undefined }
+      ? nobody.pods
       : servedPods(cluster, { service, node: failure.node, among: one.local ? announcers(cluster, one.ip) : undefined }),
   };
 }
