@@ -36,7 +36,19 @@ export function splitIngress(entry: ServiceEntry, claims: Claims): SplitIngress 
   return { foreign, ours };
 }
 
-function addressIn(stored: IngressEntry): Address | undefined {
+/**
+ * What a Service of node IPAM shows that came, or may have come, from nodes: an address recorded
+ * from a pool went back to it when the owner changed.
+ */
+export function shownOfNodes(entry: ServiceEntry, claims: Claims): readonly Address[] {
+  const pooled = new Set(entry.record?.filter((item) => item.origin.kind === 'pool')
+    .map((item) => item.address));
+  const shown = splitIngress(entry, claims).ours.map((item) => item.address);
+  return [...new Set(shown)].filter((address) => !pooled.has(address));
+}
+
+/** The address of an entry; undefined for a hostname or a text that is none. */
+export function addressIn(stored: IngressEntry): Address | undefined {
   if (stored.ip === undefined) return undefined;
   const ip = parseIp(stored.ip);
   return ip.ok ? addressOf(ip.value) : undefined;

@@ -12,7 +12,7 @@ import { sameInputs } from './inputs.ts';
 import { Ledger } from './ledger.ts';
 import { nodeAddresses } from './node.ts';
 import { NodeView } from './nodeview.ts';
-import { splitIngress, type Claims } from './ours.ts';
+import { shownOfNodes, splitIngress, type Claims } from './ours.ts';
 import type { IpamSettings } from './settings.ts';
 import { PoolSpace } from './space.ts';
 import { Waits } from './waits.ts';
@@ -309,7 +309,7 @@ export class Planner implements Claims {
       case 'node-hold': {
         entry.claimed = true;
         this.#rememberShown(entry);
-        const bare = splitIngress(entry, this).ours.length === 0;
+        const bare = shownOfNodes(entry, this).length === 0;
         const message = bare ? `OwnerDisabled: ${ownership.setting} is off` : '';
         const reason = bare ? 'owner_disabled' : undefined;
         entry.node = { kind: 'unchanged', reason, message };

@@ -5,7 +5,7 @@ import {
   inputValidType, nodeSatisfiedType, satisfiedType, type Failure, type NodeOutcome,
   type ServiceEntry,
 } from './entry.ts';
-import { splitIngress, type Claims, type OwnEntry } from './ours.ts';
+import { shownOfNodes, splitIngress, type Claims, type OwnEntry } from './ours.ts';
 import { recordType, sameRecord, writeRecord, type RecordItem } from './record.ts';
 import type { IpamSettings } from './settings.ts';
 
@@ -158,10 +158,8 @@ function nodeItems(
   if (node.kind === 'satisfied') {
     return node.ips.map((ip) => ({ address: addressOf(ip), origin: { kind: 'node' } }));
   }
-  const addresses = new Set(splitIngress(entry, claims).ours.map((item) => item.address));
-  const recorded = entry.record?.filter((item) => addresses.has(item.address)) ?? [];
-  if (recorded.length === addresses.size) return recorded;
-  return [...addresses].map((address) => ({ address, origin: { kind: 'node' } }));
+  const addresses = shownOfNodes(entry, claims);
+  return addresses.map((address) => ({ address, origin: { kind: 'node' } }));
 }
 
 /** What of `wanted` is not yet stored; undefined when a write would change nothing in meaning. */

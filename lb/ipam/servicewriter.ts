@@ -5,7 +5,7 @@ import type { Address } from './address.ts';
 import { Attempts } from './attempts.ts';
 import type { ServiceEntry } from './entry.ts';
 import { AgeHeap } from './heap.ts';
-import type { Claims } from './ours.ts';
+import { addressIn, type Claims } from './ours.ts';
 import { recordType, writeRecord } from './record.ts';
 import {
   statusDifference, wantedStatus, type StatusDifference, type WantedStatus,
@@ -36,6 +36,8 @@ export class ServiceWriter {
   #releasing = new Map<Address, Set<ServiceEntry>>();
   #letting = new Map<ServiceEntry, readonly Address[]>();
   #blocked = new Map<Address, Set<ServiceEntry>>();
+  // What a write may have made a Service show, as long as its outcome is not known.
+  #sent = new Map<ServiceEntry, Sent>();
   #stopped = false;
 
   constructor(ports: ServiceWriterPorts, claims: Claims, settings: IpamSettings) {
@@ -50,16 +52,17 @@ export class ServiceWriter {
 
   /** Compares plan and store of one Service and queues what differs. */
   consider(entry: ServiceEntry): void {
-    const difference = this.#difference(entry)?.difference;
-    this.#setLetting(entry, difference?.removed ?? []);
-    if (difference === undefined) {
+    const { wanted, difference } = this.#difference(entry);
+    const unsure = this.#unsure(entry, wanted);
+    this.#setLetting(entry, [...difference?.removed ?? [], ...unsure]);
+    if (difference === undefined && unsure.length === 0) {
       this.#unqueue(entry);
       this.#attempts.get(entry)?.rest();
       return;
     }
     const attempts = this.#attempts.get(entry);
     if (attempts !== undefined && !attempts.ready(entry.stored.resourceVersion)) return;
-    if (difference.removed.length > 0) {
+    if (difference === undefined || difference.removed.length > 0) {
       this.#grants.delete(entry);
       this.#releases.add(entry);
     } else {
@@ -76,6 +79,7 @@ export class ServiceWriter {
     this.#setLetting(entry, []);
     this.#attempts.get(entry)?.stop();
     this.#attempts.delete(entry);
+    this.#sent.delete(entry);
   }
 
   /** Sends the next write; false when none can be sent now. */
@@ -107,13 +111,26 @@ export class ServiceWriter {
     return sentences;
   }
 
-  #difference(
-    entry: ServiceEntry,
-  ): { wanted: WantedStatus; difference: StatusDifference } | undefined {
+  #difference(entry: ServiceEntry): {
+    readonly wanted: WantedStatus | undefined;
+    readonly difference: StatusDifference | undefined;
+  } {
     const wanted = wantedStatus(entry, this.#claims, this.#settings);
     const difference = wanted === undefined ? undefined : this.#compare(entry, wanted);
-    if (wanted === undefined || difference === undefined) return undefined;
     return { wanted, difference };
+  }
+
+  // Unwanted addresses that an earlier write may yet show. Once the stored version has moved on,
+  // that write is either part of it or refused for ever.
+  #unsure(entry: ServiceEntry, wanted: WantedStatus | undefined): readonly Address[] {
+    const sent = this.#sent.get(entry);
+    if (sent === undefined) return [];
+    if (sent.version !== entry.stored.resourceVersion) {
+      this.#sent.delete(entry);
+      return [];
+    }
+    const kept = new Set(wanted?.items.map((item) => item.address));
+    return sent.addresses.filter((address) => !kept.has(address));
   }
 
   #compare(entry: ServiceEntry, wanted: WantedStatus): StatusDifference | undefined {
@@ -122,19 +139,28 @@ export class ServiceWriter {
   }
 
   #sendOne(entry: ServiceEntry): boolean {
-    const found = this.#difference(entry);
-    if (found === undefined) return false;
-    const blockers = this.#blockers(entry, found.wanted);
-    let { difference } = found;
+    const { wanted, difference: whole } = this.#difference(entry);
+    if (wanted === undefined || whole === undefined) return this.#proveSent(entry, wanted);
+    const blockers = this.#blockers(entry, wanted);
+    let difference = whole;
     if (blockers.length > 0) {
       for (const address of blockers) this.#block(entry, address);
       // What it lets go itself may be what the other waits for: two Services that swap addresses.
       if (difference.removed.length === 0) return false;
-      const part = this.#compare(entry, withoutBlocked(entry, found.wanted, new Set(blockers)));
+      const part = this.#compare(entry, withoutBlocked(entry, wanted, new Set(blockers)));
       if (part === undefined) return false;
       difference = part;
     }
     this.#write(entry, difference);
+    return true;
+  }
+
+  // Nothing differs from what is known, but an answer was lost: the same list once more tells by its
+  // precondition whether that write came through.
+  #proveSent(entry: ServiceEntry, wanted: WantedStatus | undefined): boolean {
+    if (this.#unsure(entry, wanted).length === 0) return false;
+    const { ingress } = entry.stored;
+    this.#write(entry, { ingress, conditions: undefined, removed: [] });
     return true;
   }
 
@@ -148,9 +174,14 @@ export class ServiceWriter {
     const base = { key: entry.key, uid: entry.uid, resourceVersion };
     const lists = { ...(ingress && { ingress }), ...(conditions && { conditions }) };
     const { stored } = entry;
+    const added = (ingress ?? []).flatMap((item) => addressIn(item) ?? []);
+    const before = this.#sent.get(entry)?.addresses ?? [];
+    this.#sent.set(entry, { version: resourceVersion, addresses: [...before, ...added] });
     this.#ports.status.writeService({ ...base, ...lists }, (result) => {
       if (this.#stopped || this.#attempts.get(entry) !== attempts) return;
       entry.writing = false;
+      // Any other error leaves open whether the write happened.
+      if (result.ok || result.error.kind !== 'retry') this.#sent.delete(entry);
       if (result.ok) {
         attempts.succeed();
         entry.acknowledge({
@@ -216,6 +247,12 @@ export class ServiceWriter {
     this.#releases.delete(entry);
     this.#grants.delete(entry);
   }
+}
+
+interface Sent {
+  /** The stored version that the write was made on. */
+  readonly version: string;
+  readonly addresses: readonly Address[];
 }
 
 // Only the entries and their record are written; the verdict waits for the whole.

@@ -2,6 +2,7 @@ import { conditionOf, type WantedCondition } from '../conditions.ts';
 import type { JournalEntry, ObjectEvent } from '../ports.ts';
 import { compareAddress, addressOf, ipOf, type Address } from './address.ts';
 import { nodeSatisfiedType, satisfiedType, type ServiceEntry } from './entry.ts';
+import { shownOfNodes } from './ours.ts';
 import type { Planner, PlanResult } from './planner.ts';
 import type { PoolState } from './poolstate.ts';
 import { inputMessage, wantedStatus } from './servicestatus.ts';
@@ -86,7 +87,7 @@ function tellVerdict(
 
 function tellAddresses(entry: ServiceEntry, telling: Telling, say: Say): void {
   const before = entry.told.addresses;
-  const now = presentAddresses(entry) ?? before;
+  const now = presentAddresses(entry, telling.planner);
   entry.told.addresses = now;
   const gained = [...now].filter((address) => !before.has(address)).sort(compareAddress);
   const lost = [...before].filter((address) => !now.has(address)).sort(compareAddress);
@@ -107,11 +108,10 @@ function tellAddresses(entry: ServiceEntry, telling: Telling, say: Say): void {
   say('Normal', 'AddressAssigned', texts.join(', '));
 }
 
-// Undefined: whatever it has stays as it is.
-function presentAddresses(entry: ServiceEntry): ReadonlySet<Address> | undefined {
+function presentAddresses(entry: ServiceEntry, planner: Planner): ReadonlySet<Address> {
   const { node } = entry;
   if (node === undefined) return new Set(entry.held.keys());
-  if (node.kind === 'unchanged') return undefined;
+  if (node.kind === 'unchanged') return new Set(shownOfNodes(entry, planner));
   return new Set(node.kind === 'satisfied' ? node.ips.map(addressOf) : []);
 }
 

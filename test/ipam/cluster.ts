@@ -6,6 +6,9 @@ import type {
 } from '../../lb/status.ts';
 import { Table } from '../../lb/table.ts';
 import { createIpam, type Ipam, type IpamTables } from '../../lb/ipam/ipam.ts';
+import { readRecord } from '../../lb/ipam/record.ts';
+import { inputsOf } from '../../lb/ipam/inputs.ts';
+import { sharingObstacle } from '../../lb/ipam/sharing.ts';
 import { defaultIpamSettings, type IpamSettings } from '../../lb/ipam/settings.ts';
 import { MachineClock, Process, processClock } from '../../sim/process.ts';
 import { World } from '../../sim/world.ts';
@@ -34,6 +37,10 @@ export class Cluster {
   readonly settings: IpamSettings;
   /** Errors for the next writes of that object. */
   readonly errors = new Map<string, WriteError['kind'][]>();
+  /** Time that a write and its answer each take, in microseconds. */
+  latency = 1000;
+  /** Addresses that a write of ours showed while another Service that may not share showed them. */
+  readonly doubles: string[] = [];
   /** Runs before a write is applied: another client is quicker. */
   before: ((write: ServiceStatusWrite | ConditionsWrite) => void) | undefined;
   ipam: Ipam;
@@ -256,7 +263,7 @@ export class Cluster {
   }
 
   #later(callback: () => void): void {
-    this.world.schedule(1000, { kind: 'write', entity: 'store' }, callback);
+    this.world.schedule(this.latency, { kind: 'write', entity: 'store' }, callback);
   }
 
   #applyService(write: ServiceStatusWrite, done: WriteDone): void {
@@ -285,8 +292,26 @@ export class Cluster {
         conditions: write.conditions ?? row.object.conditions,
       },
     );
+    this.#judgeShown(this.get(name), row.object);
     const { resourceVersion } = this.get(name).meta;
     this.#later(() => done(ok({ resourceVersion })));
+  }
+
+  #judgeShown(written: Service, before: Service): void {
+    const known = new Set(before.ingress.map((item) => item.ip));
+    // Node addresses are everybody's.
+    const given = readRecord(written.conditions)?.some((item) => item.origin.kind === 'pool');
+    if (given !== true) return;
+    const sharing = inputsOf(written, this.settings).sharing;
+    for (const { ip } of written.ingress) {
+      if (ip === undefined || known.has(ip)) continue;
+      for (const { object } of this.#services.values()) {
+        if (object === written || object.loadBalancerClass === 'io.cilium/node') continue;
+        if (!object.ingress.some((item) => item.ip === ip)) continue;
+        const obstacle = sharingObstacle(sharing, inputsOf(object, this.settings).sharing);
+        if (obstacle !== undefined) this.doubles.push(`${ip} ${written.key} ${object.key}`);
+      }
+    }
   }
 
   #applyPool(write: ConditionsWrite, done: WriteDone): void {

@@ -211,6 +211,34 @@ row(68, 'an address is shown by its next holder only after it is gone from the l
   t.deepEqual([c.ips('s1'), c.ips('s2')], ['', '10.0.10.7']);
 });
 
+row(68, 'a write under way counts as shown', (t, c) => {
+  c.pool('a', '10.0.10.7', { selector: equals({ color: 'red' }) }).settle();
+  c.latency = 100_000;
+  c.service('s1', { labels: { color: 'red' } }).service('s2', { labels: { color: 'red' } });
+  c.settle(0.06);
+  c.edit('s1', { labels: {} }).settle();
+  t.deepEqual([c.ips('s1'), c.ips('s2')], ['', '10.0.10.7']);
+  t.deepEqual(c.doubles, []);
+});
+
+for (const landed of [true, false]) {
+  row(68, `a lost answer counts as shown until it is known (landed: ${landed})`, (t, c) => {
+    c.pool('a', '10.0.10.7', { selector: equals({ color: 'red' }) }).settle();
+    c.errors.set('s1', ['retry']);
+    if (landed) c.before = (write) => {
+      if ('key' in write && write.ingress?.length === 1) {
+        c.before = undefined;
+        c.patchStatus('s1', { ingress: ['10.0.10.7'], conditions: [...write.conditions ?? []] });
+      }
+    };
+    c.service('s1', { labels: { color: 'red' } }).service('s2', { labels: { color: 'red' } });
+    c.settle(0.06);
+    c.edit('s1', { labels: {} }).settle();
+    t.deepEqual([c.ips('s1'), c.ips('s2')], ['', '10.0.10.7']);
+    t.deepEqual([c.doubles, c.ipam.pending()], [[], []]);
+  });
+}
+
 row(68, 'two Services swap their addresses without ever showing one twice', (t, c) => {
   c.pool('a', '10.0.10.0/24').service(
     's1', { ips: '10.0.10.5' },
