@@ -6,6 +6,7 @@ import { registerIppool } from './ippool.ts';
 import { nearestNames } from './nearest.ts';
 import { registerService } from './service.ts';
 import type { Register, Session } from './session.ts';
+import { registerDemo } from './demo.ts';
 import { registerSim } from './sim.ts';
 import { registerValidate } from './validate.ts';
 import { registerVersion } from './version.ts';
@@ -15,6 +16,7 @@ const subcommands: readonly Register[] = [
   registerIppool,
   registerValidate,
   registerSim,
+  registerDemo,
   registerCompletion,
   registerVersion,
 ];

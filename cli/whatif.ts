@@ -4,7 +4,7 @@ import type { FailureSummary } from '../sim/report/whatif-table.ts';
 import { usageError } from './exit.ts';
 import { repeated } from './flags.ts';
 import { printDocument, withOutput, type OutputFlags } from './output.ts';
-import { tableText } from './table.ts';
+import { tableText, type Column } from './table.ts';
 import { wholeNumber } from './simrun.ts';
 import type { Session } from './session.ts';
 
@@ -64,13 +64,15 @@ export function registerWhatIf(sim: Command, session: Session): void {
   });
 }
 
-const columns = [
-  { head: 'SERVICE', cell: (row: Row) => row.service },
-  { head: 'IP', cell: (row: Row) => row.ip },
-  { head: 'OWNER → NEW', cell: (row: Row) => row.move },
-  { head: 'OUTAGE (median / worst)', cell: (row: Row) => row.outage },
-  { head: 'WHY', cell: (row: Row) => row.why },
-];
+function columnsFor(placements: number): Column<Row>[] {
+  return [
+    { head: 'SERVICE', cell: (row) => row.service },
+    { head: 'IP', cell: (row) => row.ip },
+    { head: 'OWNER → NEW', cell: (row) => row.move },
+    { head: placements === 1 ? 'OUTAGE' : 'OUTAGE (median / worst)', cell: (row) => row.outage },
+    { head: 'WHY', cell: (row) => row.why },
+  ];
+}
 
 type Row = FailureSummary['rows'][number];
 
@@ -79,7 +81,7 @@ export function textOf(
   summary: FailureSummary,
   flags: Pick<OutputFlags, 'headers' | 'output' | 'sortBy'>,
 ): string {
-  const table = tableText(columns, summary.rows, {
+  const table = tableText(columnsFor(summary.placements), summary.rows, {
     wide: flags.output === 'wide',
     heads: flags.headers,
     sortBy: flags.sortBy,

@@ -72,7 +72,7 @@ function rowOf(seen: readonly SeededObservation[]): WhatIfRow {
     move: from === to ? from ?? '-' : `${from ?? '-'} → ${to ?? '-'}`,
     medianMs: middle === undefined ? undefined : middle / 1000,
     worstMs: worst?.outage === undefined ? undefined : worst.outage / 1000,
-    outage: outageText(middle, worst?.outage),
+    outage: seen.length === 1 ? oneText(middle) : outageText(middle, worst?.outage),
     neverRecovered: seen.filter((one) => one.outage === undefined).length,
     reason: worst?.why.code ?? 'none',
     why: `${worst?.why.text ?? ''}${share}`,
@@ -81,11 +81,15 @@ function rowOf(seen: readonly SeededObservation[]): WhatIfRow {
   };
 }
 
+function oneText(outage: Micros | undefined): string {
+  if (outage === undefined) return 'never recovers';
+  return outage === 0 ? 'none' : formatDuration(outage);
+}
+
 function outageText(middle: Micros | undefined, worst: Micros | undefined): string {
   if (worst === 0) return 'none';
   if (middle === undefined) return 'never recovers';
-  const shown = (length: Micros): string => (length === 0 ? 'none' : formatDuration(length));
-  return `${shown(middle)} / ${worst === undefined ? 'never recovers' : shown(worst)}`;
+  return `${oneText(middle)} / ${oneText(worst)}`;
 }
 
 function causesOf(seen: readonly SeededObservation[]): WhatIfRow['causes'] {
