@@ -4,7 +4,6 @@ import { PrefixSet } from '../../lb/prefixset.ts';
 import { assert } from '../../lb/result.ts';
 import type { ViewIndex } from '../../lb/view.ts';
 import { allNodes, etherTypeArp, solicitedNodeGroup } from '../../l2/frames.ts';
-import { decodeResponderKey, responderMap } from '../../l2/responder-map.ts';
 import type { TrafficHost } from '../net/client.ts';
 import { Frame } from '../net/frame.ts';
 import type { NeighbourFacts } from '../net/neighbour.ts';
@@ -111,8 +110,7 @@ export class SimNode {
     this.stack.ingress = (frame, iface) => this.#ingress(frame, iface);
     this.stack.egress = (packet) => this.#egress(packet);
     this.stack.onLocal = (packet) => this.host.receive(this.programs.toClient(packet));
-    const responder = this.kernel.map(responderMap);
-    responder?.onChange(({ key }) => this.#responderChanged([decodeResponderKey(key).ip]));
+    this.l2.keys.onChange((address) => this.#responderChanged([address]));
   }
 
   /** True while powered and not frozen. */
@@ -236,12 +234,12 @@ export class SimNode {
   /** Kernel and data path stand still; what arrives meanwhile is lost. Pause its processes too. */
   freeze(): void {
     this.#frozen = true;
-    this.#responderChanged(this.#responderAddresses());
+    this.#responderChanged(this.l2.keys.addresses());
   }
 
   thaw(): void {
     this.#frozen = false;
-    this.#responderChanged(this.#responderAddresses());
+    this.#responderChanged(this.l2.keys.addresses());
   }
 
   #connect(link: NodeLink): void {
@@ -255,14 +253,8 @@ export class SimNode {
     nic.onCarrier = () => {
       onCarrier();
       this.#links.changed();
-      this.#responderChanged(this.#responderAddresses());
+      this.#responderChanged(this.l2.keys.addresses());
     };
-  }
-
-  #responderAddresses(): Ip[] {
-    return (this.kernel.map(responderMap)?.entries() ?? []).map(
-      ({ key }) => decodeResponderKey(key).ip,
-    );
   }
 
   #responderChanged(addresses: readonly Ip[]): void {
