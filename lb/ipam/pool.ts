@@ -48,22 +48,24 @@ interface ReadBlock {
 
 /** Whether a pool's spec can be used, and as what (lb-ipam.md 2.1). One fault spoils all of it. */
 export function judgePool(pool: Pool): PoolJudgement {
-  const faults: PoolFault[] = [];
+  // What could not be read counts as unset, which would only be a second fault of the same block.
+  const faults = pool.faults.filter(({ path }) => path.startsWith('spec')).map(decodingFault);
+  const unread = faults.map((fault) => fault.path);
+  const told = (path: string): boolean => unread.some((place) => place.startsWith(path));
   const read: ReadBlock[] = [];
   const reserving = pool.allowFirstLastIps === 'No';
   for (const [index, stored] of pool.blocks.entries()) {
     const path = `spec.blocks[${index}]`;
     const block = readBlock(stored, { path, reserving });
     if (block.ok) read.push(block.value);
-    else faults.push(block.error);
+    else if (!told(path)) faults.push(block.error);
   }
-  faults.push(...optionFaults(pool));
+  if (!told('spec.allowFirstLastIPs')) faults.push(...optionFaults(pool));
   const selector = compileSelector(pool.serviceSelector);
-  if (!selector.ok) {
+  if (!selector.ok && !told('spec.serviceSelector')) {
     const path = `spec.serviceSelector.${selector.error.path}`;
     faults.push({ reason: 'invalid_selector', path, text: selector.error.message });
   }
-  for (const fault of pool.faults) faults.push(decodingFault(fault));
   if (faults.length > 0 || !selector.ok) return invalid(faults.toSorted(inSpecOrder));
   const config = configOf(read.map(({ block }) => block), selector.value);
   const warnings = read.flatMap((item) => item.warnings);

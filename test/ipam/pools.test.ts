@@ -1,5 +1,6 @@
 import { equals } from './objects.ts';
 import { l2, row, shown } from './row.ts';
+import { decodePool } from '../../kube/decode-policy.ts';
 import type { PoolBlock } from '../../lb/model.ts';
 
 const block = (fields: Partial<PoolBlock>): PoolBlock => {
@@ -223,6 +224,18 @@ row(19, 'after a restart the invalid pool is hold-only', (t, c) => {
   t.is(c.ips('s1'), '10.0.10.0');
   t.is(shown(c, 's2'), 'False/no_pool');
   t.regex(c.message('s2'), /^PoolInvalid: pool a /u);
+});
+
+row(20, 'the cidrs of an old manifest are blocks', (t, c) => {
+  const decoded = decodePool({
+    apiVersion: 'cilium.io/v2alpha1', kind: 'CiliumLoadBalancerIPPool',
+    metadata: { name: 'old', uid: 'u', resourceVersion: '1', generation: 1 },
+    spec: { cidrs: [{ cidr: '10.0.10.0/24' }] },
+  });
+  if (!decoded.ok) throw new Error('the manifest decodes');
+  c.tables.pools.upsert('old', decoded.value);
+  c.service('s').settle();
+  t.is(shown(c, 's'), '10.0.10.0 True/satisfied');
 });
 
 row(20, 'an empty list of blocks is valid and has nothing', (t, c) => {

@@ -276,6 +276,16 @@ test('the first fault in spec order is named with the number of others', (t) => 
   t.is(judged.message, 'spec.blocks[0].cidr: is not a string; and 3 more');
 });
 
+test('a block that could not be read is one fault, with the reason of the reader', (t) => {
+  const faults = [
+    { path: 'spec.blocks[0].cidr', message: 'is no text' }, { path: 'status.x', message: 'is odd' },
+  ];
+  const unread = { cidr: undefined, start: undefined, stop: undefined };
+  const judged = judgePool(poolObject(meta, [unread], { faults }));
+  t.is(judged.kind === 'invalid' && judged.reason, 'invalid_address');
+  t.is(judged.kind === 'invalid' && judged.message, 'spec.blocks[0].cidr: is no text');
+});
+
 test('only addresses make an Ip, so a record cannot smuggle anything else', (t) => {
   const texts: Ip[] = [ipOf(0), ipOf(2 ** 32 - 1), ipOf(0n), ipOf(1n)];
   t.deepEqual(texts as string[], ['0.0.0.0', '255.255.255.255', '::', '::1']);
