@@ -1,6 +1,8 @@
 import { InvalidArgumentError, type Command } from 'commander';
 
-/** Collects a flag that may stand several times; one value each, so that no argument is swallowed. */
+/**
+ * Collects a flag that may stand several times; one value each, so that no argument is swallowed.
+ */
 export function repeated(value: string, before: readonly string[] | undefined): readonly string[] {
   if (value === '') throw new InvalidArgumentError('it must not be empty');
   return [...(before ?? []), value];

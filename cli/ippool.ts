@@ -31,8 +31,13 @@ export function registerIppool(program: Command, session: Session): void {
     .action((name: string | undefined, flags: ListFlags) => list(session, name, flags));
   withOutput(withManifests(ippool.command('plan')))
     .description('what these pools would keep, move or take away; exit 1 on a move or a loss')
-    .addOption(new Option('--now <path>', 'manifests of the present state, repeatable; without it ' +
-      'the statuses of the Services say what they hold').argParser(repeated))
+    .addOption(
+      new Option(
+        '--now <path>',
+        'manifests of the present state, repeatable; without it ' +
+          'the statuses of the Services say what they hold',
+      ).argParser(repeated),
+    )
     .action((flags: PlanFlags) => plan(session, flags));
 }
 
