@@ -1,4 +1,9 @@
-import { createDatapath, type Datapath, type DatapathOptions, type ServicePortMemo } from './bpf/datapath.ts';
+import {
+  createDatapath,
+  type Datapath,
+  type DatapathOptions,
+  type ServicePortMemo,
+} from './bpf/datapath.ts';
 import { createEventRecorder, type EventRecorder } from './kube/events.ts';
 import type { Decoder } from './kube/decode.ts';
 import { leaseDecoder } from './kube/lease.ts';
@@ -69,14 +74,19 @@ export function createAgent(ports: AgentPorts, config: AgentConfig): Agent {
     nodes: new Table('nodes'),
     policies: new Table('ciliuml2announcementpolicies'),
   };
-  const events = createEventRecorder(ports, { component: 'fairlead-agent', instance: config.nodeName });
+  const events = createEventRecorder(ports, {
+    component: 'fairlead-agent',
+    instance: config.nodeName,
+  });
   const feeds = createFeeds(ports, tables);
   const datapath = createDatapath(
     { clock: ports.clock, kernel: ports.kernel, journal: ports.journal },
     tables,
     { nodeName: config.nodeName, options: config.datapath, memo: ports.caches.servicePorts },
   );
-  const announcer = config.l2.enabled ? announce({ ports, config, tables, events, datapath }) : undefined;
+  const announcer = config.l2.enabled
+    ? announce({ ports, config, tables, events, datapath })
+    : undefined;
   return {
     datapath,
     announcer,
@@ -104,10 +114,22 @@ export function createAgent(ports: AgentPorts, config: AgentConfig): Agent {
 function createFeeds(ports: AgentPorts, tables: AgentTables): Reflector[] {
   const { decoder } = ports.caches;
   return [
-    feedRows(ports, { resource: resources.services, table: tables.services, decode: decoder.service }),
-    feedRows(ports, { resource: resources.endpointSlices, table: tables.slices, decode: decoder.slice }),
+    feedRows(ports, {
+      resource: resources.services,
+      table: tables.services,
+      decode: decoder.service,
+    }),
+    feedRows(ports, {
+      resource: resources.endpointSlices,
+      table: tables.slices,
+      decode: decoder.slice,
+    }),
     feedRows(ports, { resource: resources.nodes, table: tables.nodes, decode: decoder.node }),
-    feedRows(ports, { resource: resources.l2Policies, table: tables.policies, decode: decoder.l2Policy }),
+    feedRows(ports, {
+      resource: resources.l2Policies,
+      table: tables.policies,
+      decode: decoder.l2Policy,
+    }),
   ];
 }
 
@@ -122,7 +144,17 @@ interface AnnounceParts {
 function announce({ ports, config, tables, events, datapath }: AnnounceParts): Announcer {
   const { clock, random, kube, kernel, link, journal, caches } = ports;
   return createAnnouncer(
-    { clock, random, kube, kernel, link, journal, events, decode: leaseDecoder(caches.decoder.lease), rank: caches.rank },
+    {
+      clock,
+      random,
+      kube,
+      kernel,
+      link,
+      journal,
+      events,
+      decode: leaseDecoder(caches.decoder.lease),
+      rank: caches.rank,
+    },
     tables,
     { ...config.l2, nodeName: config.nodeName, namespace: config.namespace },
     datapath,

@@ -65,7 +65,12 @@ export function createController(ports: ControllerPorts, config: ControllerConfi
   };
   const leader = createLeader(
     ports,
-    { namespace: config.namespace, name: 'fairlead-controller', identity: config.identity, timing: config.leader },
+    {
+      namespace: config.namespace,
+      name: 'fairlead-controller',
+      identity: config.identity,
+      timing: config.leader,
+    },
     {
       onStart: () => {
         term = beginTerm(ports, config);
@@ -81,7 +86,12 @@ export function createController(ports: ControllerPorts, config: ControllerConfi
     },
     pending() {
       if (term === undefined) return leader.pending();
-      const parts = [...term.feeds, term.ipam, ...(term.l2 === undefined ? [] : [term.l2]), term.events];
+      const parts = [
+        ...term.feeds,
+        term.ipam,
+        ...(term.l2 === undefined ? [] : [term.l2]),
+        term.events,
+      ];
       return parts.flatMap((part) => part.pending());
     },
     get ipam() {
@@ -99,18 +109,50 @@ function beginTerm(ports: ControllerPorts, config: ControllerConfig): Term {
     slices: new Table<EndpointSlice>('endpointslices'),
     policies: new Table<L2Policy>('ciliuml2announcementpolicies'),
   };
-  const events = createEventRecorder(ports, { component: 'fairlead-controller', instance: config.identity });
+  const events = createEventRecorder(ports, {
+    component: 'fairlead-controller',
+    instance: config.identity,
+  });
   const feeds = [
-    feedRows(ports, { resource: resources.pools, table: tables.pools, decode: decoder.pool, events }),
-    feedRows(ports, { resource: resources.services, table: tables.services, decode: decoder.service, events }),
-    feedRows(ports, { resource: resources.nodes, table: tables.nodes, decode: decoder.node, events }),
-    feedRows(ports, { resource: resources.endpointSlices, table: tables.slices, decode: decoder.slice, events }),
-    feedRows(ports, { resource: resources.l2Policies, table: tables.policies, decode: decoder.l2Policy, events }),
+    feedRows(ports, {
+      resource: resources.pools,
+      table: tables.pools,
+      decode: decoder.pool,
+      events,
+    }),
+    feedRows(ports, {
+      resource: resources.services,
+      table: tables.services,
+      decode: decoder.service,
+      events,
+    }),
+    feedRows(ports, {
+      resource: resources.nodes,
+      table: tables.nodes,
+      decode: decoder.node,
+      events,
+    }),
+    feedRows(ports, {
+      resource: resources.endpointSlices,
+      table: tables.slices,
+      decode: decoder.slice,
+      events,
+    }),
+    feedRows(ports, {
+      resource: resources.l2Policies,
+      table: tables.policies,
+      decode: decoder.l2Policy,
+      events,
+    }),
   ];
   const status = createStatusPort({ kube });
   const ipam = createIpam({ clock, status, events, journal }, tables, config.ipam);
   const l2 = config.l2Enabled
-    ? createL2Controller({ clock, kube, status, events, journal, decode: leaseDecoder(decoder.lease) }, tables, config)
+    ? createL2Controller(
+        { clock, kube, status, events, journal, decode: leaseDecoder(decoder.lease) },
+        tables,
+        config,
+      )
     : undefined;
   ipam.start();
   l2?.start();

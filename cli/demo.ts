@@ -13,18 +13,28 @@ const ownFolder = [join(examples, 'homelab'), join(examples, 'pending.yaml')];
 
 /** `npm start`: boots a folder, shows it, breaks it, and says what happened and what to try next. */
 export function registerDemo(program: Command, session: Session): void {
-  const command = withFailures(program.command('demo')
-    .description('boot the example homelab (or -f DIR), cut a node\'s power, and show what clients see')
-    .option('-f, --filename <path...>', 'file, folder, or - for stdin; the homelab example unless given'))
-    .addOption(new Option('--seed <n>', 'placement').default('0'));
+  const command = withFailures(
+    program
+      .command('demo')
+      .description(
+        "boot the example homelab (or -f DIR), cut a node's power, and show what clients see",
+      )
+      .option(
+        '-f, --filename <path...>',
+        'file, folder, or - for stdin; the homelab example unless given',
+      ),
+  ).addOption(new Option('--seed <n>', 'placement').default('0'));
   command.action(async (flags: DemoFlags) => {
     const { console } = session;
-    if (flags.anySingleFailure === true) throw usageError('the demo shows one failure; for all of them use fairlead sim what-if');
+    if (flags.anySingleFailure === true)
+      throw usageError('the demo shows one failure; for all of them use fairlead sim what-if');
     const { readObjects } = await import('./scenariofile.ts');
     const { showDemo } = await import('./demostory.ts');
     const own = flags.filename === undefined;
     const objects = await readObjects(console, flags.filename ?? ownFolder);
-    const shown = own ? 'kind/examples/homelab, with one more Service' : flags.filename?.join(' ') ?? '';
+    const shown = own
+      ? 'kind/examples/homelab, with one more Service'
+      : (flags.filename?.join(' ') ?? '');
     showDemo(console, { objects, shown, flags, paint: paintOf(console, command) });
   });
 }

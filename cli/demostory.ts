@@ -3,7 +3,14 @@ import { resources } from '../kube/resource.ts';
 import type { Cluster } from '../sim/cluster/cluster.ts';
 import * as failures from '../sim/report/failure.ts';
 import type { Failure } from '../sim/report/failure.ts';
-import { setStage, strike, summary, watchStrike, type Stage, type Strike } from '../sim/report/whatif.ts';
+import {
+  setStage,
+  strike,
+  summary,
+  watchStrike,
+  type Stage,
+  type Strike,
+} from '../sim/report/whatif.ts';
 import { summarise } from '../sim/report/whatif-table.ts';
 import { clusterSpecOf } from './clusterspec.ts';
 import type { Console, Paint } from './console.ts';
@@ -29,13 +36,23 @@ export function showDemo(console: Console, input: DemoInput): void {
   const say = (text = ''): void => console.out(`${text}\n`);
   const started = performance.now();
   const seed = BigInt(wholeNumber('--seed', input.flags.seed));
-  const stage = setStage({ objects: input.objects, cluster: clusterSpecOf(input.flags), network: undefined, seed });
+  const stage = setStage({
+    objects: input.objects,
+    cluster: clusterSpecOf(input.flags),
+    network: undefined,
+    seed,
+  });
   const { cluster } = stage;
   const facts = summary(cluster);
-  say(`A simulated cluster from ${input.shown}: ${facts.nodes} nodes, ${facts.pools} pools, `
-    + `${facts.services} LoadBalancer Services. Time below is virtual.`);
+  say(
+    `A simulated cluster from ${input.shown}: ${facts.nodes} nodes, ${facts.pools} pools, ` +
+      `${facts.services} LoadBalancer Services. Time below is virtual.`,
+  );
   for (const { object, faults } of cluster.faults) {
-    for (const fault of faults) say(`  ${input.paint('yellow', 'refused')}  ${object?.kind ?? ''} ${object?.metadata?.name ?? ''}: ${fault.path}: ${fault.message}`);
+    for (const fault of faults)
+      say(
+        `  ${input.paint('yellow', 'refused')}  ${object?.kind ?? ''} ${object?.metadata?.name ?? ''}: ${fault.path}: ${fault.message}`,
+      );
   }
   say();
   sayPools(cluster, say);
@@ -62,16 +79,34 @@ function indent(text: string): string {
 
 function sayPools(cluster: Cluster, say: Say): void {
   const rows = cluster.pools().map((pool) => {
-    const count = (type: string): string => pool.conditions.find((one) => one.type === type)?.message ?? '-';
-    const blocks = pool.blocks.map((block) => block.cidr ?? (block.stop === undefined ? block.start ?? '' : `${block.start ?? ''}-${block.stop}`));
-    return { name: pool.meta.name, blocks: blocks.join(', '), used: count('cilium.io/IPsUsed'), available: count('cilium.io/IPsAvailable') };
+    const count = (type: string): string =>
+      pool.conditions.find((one) => one.type === type)?.message ?? '-';
+    const blocks = pool.blocks.map(
+      (block) =>
+        block.cidr ??
+        (block.stop === undefined ? (block.start ?? '') : `${block.start ?? ''}-${block.stop}`),
+    );
+    return {
+      name: pool.meta.name,
+      blocks: blocks.join(', '),
+      used: count('cilium.io/IPsUsed'),
+      available: count('cilium.io/IPsAvailable'),
+    };
   });
-  say(indent(tableText([
-    { head: 'POOL', cell: (row) => row.name },
-    { head: 'BLOCKS', cell: (row) => row.blocks },
-    { head: 'USED', cell: (row) => row.used },
-    { head: 'AVAILABLE', cell: (row) => row.available },
-  ], rows, { wide: false, heads: true, sortBy: undefined })));
+  say(
+    indent(
+      tableText(
+        [
+          { head: 'POOL', cell: (row) => row.name },
+          { head: 'BLOCKS', cell: (row) => row.blocks },
+          { head: 'USED', cell: (row) => row.used },
+          { head: 'AVAILABLE', cell: (row) => row.available },
+        ],
+        rows,
+        { wide: false, heads: true, sortBy: undefined },
+      ),
+    ),
+  );
   say();
 }
 
@@ -85,18 +120,36 @@ interface ServiceLine {
 function sayServices({ cluster, watched }: Stage, say: Say): void {
   const served: ServiceLine[] = watched.map((one) => {
     const [owner] = cluster.ownersOf(one.ip);
-    return { service: one.key, address: one.ip, announced: owner ?? 'nobody', why: owner === undefined ? announcedText(cluster, one.key) : '' };
+    return {
+      service: one.key,
+      address: one.ip,
+      announced: owner ?? 'nobody',
+      why: owner === undefined ? announcedText(cluster, one.key) : '',
+    };
   });
-  const waiting = summary(cluster).unserved.map((one): ServiceLine => (
-    { service: one.service, address: '<pending>', announced: '-', why: `${one.reason}: ${one.message}` }
-  ));
-  const rows = [...served, ...waiting].toSorted((left, right) => (left.service < right.service ? -1 : Number(left.service > right.service)));
-  say(indent(tableText<ServiceLine>([
-    { head: 'SERVICE', cell: (row) => row.service },
-    { head: 'ADDRESS', cell: (row) => row.address },
-    { head: 'ANNOUNCED BY', cell: (row) => row.announced },
-    { head: 'WHY NOT', cell: (row) => row.why },
-  ], rows, { wide: false, heads: true, sortBy: undefined })));
+  const waiting = summary(cluster).unserved.map((one): ServiceLine => ({
+    service: one.service,
+    address: '<pending>',
+    announced: '-',
+    why: `${one.reason}: ${one.message}`,
+  }));
+  const rows = [...served, ...waiting].toSorted((left, right) =>
+    left.service < right.service ? -1 : Number(left.service > right.service),
+  );
+  say(
+    indent(
+      tableText<ServiceLine>(
+        [
+          { head: 'SERVICE', cell: (row) => row.service },
+          { head: 'ADDRESS', cell: (row) => row.address },
+          { head: 'ANNOUNCED BY', cell: (row) => row.announced },
+          { head: 'WHY NOT', cell: (row) => row.why },
+        ],
+        rows,
+        { wide: false, heads: true, sortBy: undefined },
+      ),
+    ),
+  );
   say();
 }
 
@@ -104,7 +157,10 @@ function announcedText(cluster: Cluster, key: string): string {
   const [namespace = '', name = ''] = key.split('/');
   const object = cluster.api.get(resources.services, namespace, name);
   const decoded = object === undefined ? undefined : cluster.decoder.service(object);
-  const condition = decoded?.ok === true ? decoded.value.conditions.find((one) => one.type === 'fairlead.dev/Announced') : undefined;
+  const condition =
+    decoded?.ok === true
+      ? decoded.value.conditions.find((one) => one.type === 'fairlead.dev/Announced')
+      : undefined;
   return condition === undefined ? '' : `${condition.reason}: ${condition.message}`;
 }
 
@@ -113,8 +169,10 @@ function sayTraffic({ cluster, client, watched }: Stage, say: Say): void {
   const good = lines.reduce((sum, line) => sum + line.counts.ok, 0);
   const all = lines.reduce((sum, line) => sum + line.requestCount, 0);
   const latency = Math.max(0, ...lines.map((line) => line.latencyMean));
-  say(`The client '${client}' asks every address ten times a second: ${good} of ${all} requests answered so far, `
-    + `${(latency / 1000).toFixed(1)} ms on average at the slowest.`);
+  say(
+    `The client '${client}' asks every address ten times a second: ${good} of ${all} requests answered so far, ` +
+      `${(latency / 1000).toFixed(1)} ms on average at the slowest.`,
+  );
   say();
 }
 
@@ -126,7 +184,8 @@ function chosenFailure({ cluster, watched }: Stage, flags: DemoFlags): Failure {
     const [failure] = failuresOf({ ...flags, filename: [] }, names, failures);
     if (failure !== undefined) return failure;
   }
-  const owned = (node: string): number => watched.filter((one) => cluster.ownersOf(one.ip).includes(node)).length;
+  const owned = (node: string): number =>
+    watched.filter((one) => cluster.ownersOf(one.ip).includes(node)).length;
   const [node = names[0] ?? ''] = names.toSorted((left, right) => owned(right) - owned(left));
   return failures.nodeDown(node);
 }
@@ -148,18 +207,26 @@ function saySeconds({ stage, struckAt }: Strike, say: Say): void {
   for (let passed = 1; passed <= secondsShown; passed += 1) {
     // A request may take a second to fail: what began in this one is known at the end of the next.
     cluster.world.run(struckAt + (passed + 1) * second);
-    const notes = cluster.world.notes.slice(noted).filter((note) => note.time < struckAt + passed * second);
+    const notes = cluster.world.notes
+      .slice(noted)
+      .filter((note) => note.time < struckAt + passed * second);
     noted += notes.length;
     for (const note of notes) {
-      if (note.code === 'l2.announced' || note.code.startsWith('kube.node')) say(`  ${at(note.time - struckAt)}  ${note.text}`);
+      if (note.code === 'l2.announced' || note.code.startsWith('kube.node'))
+        say(`  ${at(note.time - struckAt)}  ${note.text}`);
     }
     const those = (test: (tally: { good: number; bad: number }) => boolean): string => {
-      const keys = tallies.filter(({ seconds }) => test(seconds[passed - 1] ?? { good: 0, bad: 0 })).map(({ key }) => key);
+      const keys = tallies
+        .filter(({ seconds }) => test(seconds[passed - 1] ?? { good: 0, bad: 0 }))
+        .map(({ key }) => key);
       return [...new Set(keys)].join(', ');
     };
     const silent = those(({ good, bad }) => bad > 0 && good === 0);
     const partly = those(({ good, bad }) => bad > 0 && good > 0);
-    const parts = [silent === '' ? '' : `silent: ${silent}`, partly === '' ? '' : `in part: ${partly}`].filter((part) => part !== '');
+    const parts = [
+      silent === '' ? '' : `silent: ${silent}`,
+      partly === '' ? '' : `in part: ${partly}`,
+    ].filter((part) => part !== '');
     say(`t=${passed}s   ${parts.length === 0 ? 'every address answers' : parts.join('   ')}`);
   }
   say();
@@ -180,7 +247,9 @@ function sayNext({ flags }: DemoInput, failure: Failure, say: Say): void {
   say('  npm run -s fairlead -- sim run test/scenario/01-node-power-loss.yaml --verbose');
   say('      a failure as a file with expectations, for CI');
   if (flags.filename === undefined) {
-    say('  npm run -s fairlead -- service explain -f kind/examples/homelab -f kind/examples/pending.yaml home/printer');
+    say(
+      '  npm run -s fairlead -- service explain -f kind/examples/homelab -f kind/examples/pending.yaml home/printer',
+    );
     say('      why a Service waits, and what would help');
   }
 }

@@ -20,7 +20,8 @@ interface RunFlags {
 
 /** `fairlead sim run FILE…`: scenarios with their assertions (simulator.md 7.2). */
 export function registerSimRun(sim: Command, session: Session): void {
-  const command = sim.command('run')
+  const command = sim
+    .command('run')
     .description('run scenario files and judge them')
     .argument('<file...>', 'scenario files')
     .option('--seed <n>', 'first seed', '0')
@@ -28,8 +29,16 @@ export function registerSimRun(sim: Command, session: Session): void {
     .option('--twice', 'run each twice and compare the hashes of all events')
     .option('--verbose', 'print every change of state with its virtual time')
     .option('--junit <file>', 'write verdicts as JUnit XML')
-    .addOption(new Option('--order <mode>', 'order of events of one instant').choices(['fifo', 'uniform']).default('fifo'))
-    .addOption(new Option('-o, --output <format>', 'shape of the answer').choices(['table', 'json', 'yaml']).default('table'));
+    .addOption(
+      new Option('--order <mode>', 'order of events of one instant')
+        .choices(['fifo', 'uniform'])
+        .default('fifo'),
+    )
+    .addOption(
+      new Option('-o, --output <format>', 'shape of the answer')
+        .choices(['table', 'json', 'yaml'])
+        .default('table'),
+    );
   command.action(async (files: string[], flags: RunFlags) => {
     const { console } = session;
     const { readScenario } = await import('./scenariofile.ts');
@@ -44,10 +53,12 @@ export function registerSimRun(sim: Command, session: Session): void {
       for (let seed = first; seed < first + count; seed += 1) {
         const input = inputOf(read, { seed, order: flags.order });
         const run = runScenario(input);
-        const difference = flags.twice === true ? differenceOfRuns(runScenario, input, run) : undefined;
+        const difference =
+          flags.twice === true ? differenceOfRuns(runScenario, input, run) : undefined;
         const judged = { file, verdict: run.verdict, difference };
         results.push(judged);
-        if (flags.output === 'table') console.out(linesOf(judged, run, { paint, verbose: flags.verbose === true }));
+        if (flags.output === 'table')
+          console.out(linesOf(judged, run, { paint, verbose: flags.verbose === true }));
       }
     }
     if (flags.junit !== undefined) {
@@ -56,12 +67,20 @@ export function registerSimRun(sim: Command, session: Session): void {
     }
     if (flags.output === 'json' || flags.output === 'yaml') {
       await printDocument(console, flags.output, {
-        kind: 'RunList', source: 'manifests', warnings: [], items: results.map(documentOf),
+        kind: 'RunList',
+        source: 'manifests',
+        warnings: [],
+        items: results.map(documentOf),
       });
     }
-    session.exitCode = exitCodes[gravest(results.map(({ verdict, difference }) => (
-      difference === undefined ? exitClass(verdict) : 'non-determinism'
-    )))];
+    session.exitCode =
+      exitCodes[
+        gravest(
+          results.map(({ verdict, difference }) =>
+            difference === undefined ? exitClass(verdict) : 'non-determinism',
+          ),
+        )
+      ];
   });
 }
 
@@ -85,15 +104,23 @@ function inputOf(read: ScenarioFile, run: { seed: number; order: 'fifo' | 'unifo
 
 type Runner = (input: RunInput) => Run;
 
-/** Runs the same input again and finds the first event in which the two differ (simulator.md 3.3, V2). */
+/**
+ * Runs the same input again and finds the first event in which the two differ (simulator.md 3.3,
+ * V2).
+ */
 function differenceOfRuns(runScenario: Runner, input: RunInput, run: Run): string | undefined {
   const again = runScenario(input);
-  if (run.verdict.hash === again.verdict.hash && run.verdict.unseed === again.verdict.unseed) return undefined;
+  if (run.verdict.hash === again.verdict.hash && run.verdict.unseed === again.verdict.unseed)
+    return undefined;
   const block = run.verdict.blocks.findIndex((hash, index) => hash !== again.verdict.blocks[index]);
   const captureBlock = block < 0 ? run.verdict.blocks.length : block;
-  const [left, right] = [runScenario({ ...input, captureBlock }), runScenario({ ...input, captureBlock })]
-    .map((one) => one.cluster.world.trace.captured);
-  const index = (left ?? []).findIndex((record, place) => JSON.stringify(record) !== JSON.stringify(right?.[place]));
+  const [left, right] = [
+    runScenario({ ...input, captureBlock }),
+    runScenario({ ...input, captureBlock }),
+  ].map((one) => one.cluster.world.trace.captured);
+  const index = (left ?? []).findIndex(
+    (record, place) => JSON.stringify(record) !== JSON.stringify(right?.[place]),
+  );
   return `first difference in block ${captureBlock}: ${JSON.stringify(left?.[index])} and ${JSON.stringify(right?.[index])}`;
 }
 
@@ -105,20 +132,36 @@ interface LineStyle {
 function linesOf(judged: Judged, run: Run, { paint, verbose }: LineStyle): string {
   const { verdict, difference } = judged;
   const failed = [
-    ...verdict.checks.filter((check) => !check.passed).map((check) => `check ${check.what} (${check.path}): ${check.message}`),
-    ...verdict.expectations.filter((one) => !one.passed).map((one) => `expect ${one.name}: ${one.message}`),
-    ...verdict.findings.map((finding) => `${finding.oracle} ${finding.object} at ${seconds(finding.time)}: ${finding.text}`),
+    ...verdict.checks
+      .filter((check) => !check.passed)
+      .map((check) => `check ${check.what} (${check.path}): ${check.message}`),
+    ...verdict.expectations
+      .filter((one) => !one.passed)
+      .map((one) => `expect ${one.name}: ${one.message}`),
+    ...verdict.findings.map(
+      (finding) =>
+        `${finding.oracle} ${finding.object} at ${seconds(finding.time)}: ${finding.text}`,
+    ),
     ...(difference === undefined ? [] : [`not deterministic: ${difference}`]),
   ];
   const word = failed.length === 0 ? paint('green', 'ok  ') : paint('red', 'FAIL');
   const sum = verdict.checks.length + verdict.expectations.length;
-  const head = `${word}   ${verdict.scenario}   seed ${verdict.seed}   ${sum} expectations   `
-    + `${seconds(verdict.duration)} virtual   ${verdict.events} events   hash ${verdict.hash}   unseed ${verdict.unseed}\n`;
-  const story = verbose ? run.cluster.world.notes.map((note) => (
-    `  ${seconds(note.time).padStart(11)}   ${note.entity.padEnd(18)}   ${note.code.padEnd(20)}   ${note.text}\n`
-  )) : [];
-  const warnings = verdict.warnings.map((finding) => `  warn   ${finding.oracle} ${finding.object}: ${finding.text}\n`);
-  const replay = failed.length === 0 ? [] : [`  repeat: fairlead sim run ${judged.file} --seed ${verdict.seed} --verbose\n`];
+  const head =
+    `${word}   ${verdict.scenario}   seed ${verdict.seed}   ${sum} expectations   ` +
+    `${seconds(verdict.duration)} virtual   ${verdict.events} events   hash ${verdict.hash}   unseed ${verdict.unseed}\n`;
+  const story = verbose
+    ? run.cluster.world.notes.map(
+        (note) =>
+          `  ${seconds(note.time).padStart(11)}   ${note.entity.padEnd(18)}   ${note.code.padEnd(20)}   ${note.text}\n`,
+      )
+    : [];
+  const warnings = verdict.warnings.map(
+    (finding) => `  warn   ${finding.oracle} ${finding.object}: ${finding.text}\n`,
+  );
+  const replay =
+    failed.length === 0
+      ? []
+      : [`  repeat: fairlead sim run ${judged.file} --seed ${verdict.seed} --verbose\n`];
   return [...story, head, ...warnings, ...failed.map((line) => `  ${line}\n`), ...replay].join('');
 }
 
@@ -129,15 +172,27 @@ function seconds(micros: number): string {
 /** The verdict of each check and expectation, for scripts (simulator.md 7.2). */
 function documentOf({ file, verdict, difference }: Judged): unknown {
   const finding = (one: RunVerdict['findings'][number]): unknown => ({
-    oracle: one.oracle, type: one.type, object: one.object, timeMs: one.time / 1000, text: one.text,
+    oracle: one.oracle,
+    type: one.type,
+    object: one.object,
+    timeMs: one.time / 1000,
+    text: one.text,
   });
   return {
     file,
     scenario: verdict.scenario,
     seed: Number(verdict.seed),
-    passed: difference === undefined && verdict.findings.length === 0
-      && [...verdict.checks, ...verdict.expectations].every((one) => one.passed),
-    checks: verdict.checks.map(({ path, what, at, passed, message }) => ({ path, what, timeMs: at / 1000, passed, message })),
+    passed:
+      difference === undefined &&
+      verdict.findings.length === 0 &&
+      [...verdict.checks, ...verdict.expectations].every((one) => one.passed),
+    checks: verdict.checks.map(({ path, what, at, passed, message }) => ({
+      path,
+      what,
+      timeMs: at / 1000,
+      passed,
+      message,
+    })),
     expectations: verdict.expectations,
     findings: verdict.findings.map(finding),
     warnings: verdict.warnings.map(finding),

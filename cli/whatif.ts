@@ -36,9 +36,18 @@ export function withFailures(command: Command): Command {
 
 /** `fairlead sim what-if -f DIR …`: what a failure would do to every Service (simulator.md 7.3). */
 export function registerWhatIf(sim: Command, session: Session): void {
-  const command = withOutput(withFailures(sim.command('what-if')
-    .description('what a failure would do to every Service of a folder, how long, and why')
-    .requiredOption('-f, --filename <path>', 'file, folder, or - for stdin; repeatable', repeated)))
+  const command = withOutput(
+    withFailures(
+      sim
+        .command('what-if')
+        .description('what a failure would do to every Service of a folder, how long, and why')
+        .requiredOption(
+          '-f, --filename <path>',
+          'file, folder, or - for stdin; repeatable',
+          repeated,
+        ),
+    ),
+  )
     .option('--seed <n>', 'first placement', '0')
     .option('--seeds <n>', 'placements to try (200, or 25 for each of several failures)')
     .addOption(new Option('--no-hints', 'skip the re-runs that measure a remedy'));

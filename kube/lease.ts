@@ -18,11 +18,21 @@ function unreadable(object: KubeObject, faults: Lease['faults']): Lease {
   return {
     kind: 'Lease',
     meta: {
-      namespace: text(object.metadata?.namespace), name: text(object.metadata?.name), uid: text(object.metadata?.uid),
-      resourceVersion: text(object.metadata?.resourceVersion), generation: 0, createdAtMs: undefined, deleting: false,
-      labels: {}, annotations: {},
+      namespace: text(object.metadata?.namespace),
+      name: text(object.metadata?.name),
+      uid: text(object.metadata?.uid),
+      resourceVersion: text(object.metadata?.resourceVersion),
+      generation: 0,
+      createdAtMs: undefined,
+      deleting: false,
+      labels: {},
+      annotations: {},
     },
-    holderIdentity: '', leaseDurationSeconds: undefined, leaseTransitions: 0, acquireTime: undefined,
-    renewTime: undefined, faults,
+    holderIdentity: '',
+    leaseDurationSeconds: undefined,
+    leaseTransitions: 0,
+    acquireTime: undefined,
+    renewTime: undefined,
+    faults,
   };
 }

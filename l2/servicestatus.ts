@@ -11,7 +11,8 @@ export type Announcement =
   | { readonly kind: 'announced'; readonly node: string }
   | { readonly kind: 'silent'; readonly code: SilenceCode; readonly text: string };
 
-export type SilenceCode = 'NoPolicy' | 'L2AddressRefused' | 'L2NoCandidate' | 'NoHolder' | 'SessionStale';
+export type SilenceCode =
+  'NoPolicy' | 'L2AddressRefused' | 'L2NoCandidate' | 'NoHolder' | 'SessionStale';
 
 export const announcedType = 'fairlead.dev/Announced';
 
@@ -22,12 +23,17 @@ const patience: Micros = 2_000_000;
  * The condition that a Service's addresses ask for: True when each is announced, else False with the
  * code of the first that is not; undefined for a Service without addresses. Pure.
  */
-export function announcedCondition(service: Service, state: (ip: Ip) => Announcement): WantedCondition | undefined {
+export function announcedCondition(
+  service: Service,
+  state: (ip: Ip) => Announcement,
+): WantedCondition | undefined {
   const addresses = [...new Set(publishedAddresses(service).map((one) => one.ip))];
   if (addresses.length === 0) return undefined;
   const states = addresses.map((ip) => ({ ip, now: state(ip) }));
   const silent = states.flatMap(({ now }) => (now.kind === 'silent' ? [now] : []))[0];
-  const parts = states.map(({ ip, now }) => (now.kind === 'announced' ? `${ip} by ${now.node}` : `${ip}: ${now.text}`));
+  const parts = states.map(({ ip, now }) =>
+    now.kind === 'announced' ? `${ip} by ${now.node}` : `${ip}: ${now.text}`,
+  );
   return {
     type: announcedType,
     status: silent === undefined ? 'True' : 'False',
@@ -55,7 +61,11 @@ export class ServiceStatus {
   #silentSince = new Map<ServiceKey, Micros>();
   #inFlight = new Set<ServiceKey>();
 
-  constructor(ports: ServiceStatusPorts, services: Table<Service>, state: (ip: Ip) => Announcement) {
+  constructor(
+    ports: ServiceStatusPorts,
+    services: Table<Service>,
+    state: (ip: Ip) => Announcement,
+  ) {
     this.#ports = ports;
     this.#services = services;
     this.#state = state;
@@ -99,7 +109,9 @@ export class ServiceStatus {
     const stored = conditionOf(service.conditions, announcedType);
     if (!ours && stored === undefined) return;
     const wanted = ours ? announcedCondition(service, this.#state) : undefined;
-    if (wanted?.status === 'False' && stored?.reason !== wanted.reason && !this.#patient(key)) return;
+    if (wanted?.status === 'False' && stored?.reason !== wanted.reason && !this.#patient(key)) {
+      return;
+    }
     if (wanted?.status !== 'False') this.#silentSince.delete(key);
     this.#write(service, wanted === undefined ? [] : [wanted]);
   }
@@ -121,11 +133,21 @@ export class ServiceStatus {
     const { key } = service;
     const { uid, resourceVersion } = service.meta;
     this.#inFlight.add(key);
-    this.#ports.status.writeService({ key, uid, resourceVersion, conditions: merged.conditions }, (result) => {
-      this.#inFlight.delete(key);
-      // The newer object arrives by the table; other failures are tried again at the next look.
-      if (!result.ok && result.error.kind !== 'invalid' && result.error.kind !== 'gone') this.#due.add(key);
-    });
+    this.#ports.status.writeService(
+      {
+        key,
+        uid,
+        resourceVersion,
+        conditions: merged.conditions,
+      },
+      (result) => {
+        this.#inFlight.delete(key);
+        // The newer object arrives by the table; other failures are tried again at the next look.
+        if (!result.ok && result.error.kind !== 'invalid' && result.error.kind !== 'gone') {
+          this.#due.add(key);
+        }
+      },
+    );
   }
 }
 

@@ -142,7 +142,14 @@ export function parsePrefix(text: string): Result<PrefixParts, AddressError> {
   const size = 1n << BigInt(bitsOf(family) - prefixBits);
   const first = number - (number % size);
   const prefix = `${ipFromNumber(first, family)}/${prefixBits}` as Prefix;
-  return ok({ prefix, family, first, last: first + size - 1n, prefixBits, hostBits: first !== number });
+  return ok({
+    prefix,
+    family,
+    first,
+    last: first + size - 1n,
+    prefixBits,
+    hostBits: first !== number,
+  });
 }
 
 /** True when `address` lies in `prefix`; never across families. */

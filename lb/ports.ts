@@ -49,7 +49,9 @@ export interface JournalEntry {
 }
 
 /** Negative errno as the kernel returns it, by name. */
-export type KernelError = { readonly kind: 'ENOSPC' | 'E2BIG' | 'EEXIST' | 'ENOENT' | 'EINVAL' | 'EPERM' | 'EIO' };
+export type KernelError = {
+  readonly kind: 'ENOSPC' | 'E2BIG' | 'EEXIST' | 'ENOENT' | 'EINVAL' | 'EPERM' | 'EIO';
+};
 
 export type MapFlag = 'any' | 'noexist' | 'exist';
 

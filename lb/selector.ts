@@ -40,7 +40,9 @@ export function validLabelValue(value: string): boolean {
 }
 
 /** Compiles a selector; undefined selects everything. Unknown operators and wrong values are errors. */
-export function compileSelector(selector: LabelSelector | undefined): Result<Matcher, SelectorError> {
+export function compileSelector(
+  selector: LabelSelector | undefined,
+): Result<Matcher, SelectorError> {
   if (selector === undefined) return ok(matchEverything);
   const tests: Matcher[] = [];
   for (const [key, value] of Object.entries(selector.matchLabels)) {
@@ -57,21 +59,32 @@ export function compileSelector(selector: LabelSelector | undefined): Result<Mat
   return ok((labels) => tests.every((test) => test(labels)));
 }
 
-function compileExpression(expression: SelectorExpression, path: string): Result<Matcher, SelectorError> {
+function compileExpression(
+  expression: SelectorExpression,
+  path: string,
+): Result<Matcher, SelectorError> {
   const { key, operator, values } = expression;
-  if (!validLabelKey(key)) return err({ path: `${path}.key`, message: `'${key}' is not a label key` });
+  if (!validLabelKey(key))
+    return err({ path: `${path}.key`, message: `'${key}' is not a label key` });
   const listed = operator === 'In' || operator === 'NotIn';
   if (!listed && operator !== 'Exists' && operator !== 'DoesNotExist') {
     return err({ path: `${path}.operator`, message: `unknown operator '${operator}'` });
   }
   if (listed && values.length === 0) {
-    return err({ path: `${path}.values`, message: `values must not be empty for operator ${operator}` });
+    return err({
+      path: `${path}.values`,
+      message: `values must not be empty for operator ${operator}`,
+    });
   }
   if (!listed && values.length > 0) {
-    return err({ path: `${path}.values`, message: `values must be empty for operator ${operator}` });
+    return err({
+      path: `${path}.values`,
+      message: `values must be empty for operator ${operator}`,
+    });
   }
   const bad = values.find((value) => !validLabelValue(value));
-  if (bad !== undefined) return err({ path: `${path}.values`, message: `'${bad}' is not a label value` });
+  if (bad !== undefined)
+    return err({ path: `${path}.values`, message: `'${bad}' is not a label value` });
   const wanted = new Set(values);
   // Own keys only: label sets are plain objects, and `constructor` is a label key like any other.
   const wants = (labels: Labels): boolean =>

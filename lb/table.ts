@@ -150,7 +150,9 @@ export class Table<V> {
     for (const [key, revision] of this.#gone) {
       if (revision <= seenByAll) this.#gone.delete(key);
     }
-    this.#log = this.#log.filter((entry) => entry.revision === this.#revision || this.#isLatest(entry));
+    this.#log = this.#log.filter(
+      (entry) => entry.revision === this.#revision || this.#isLatest(entry),
+    );
   }
 
   #notify(): void {

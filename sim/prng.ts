@@ -142,7 +142,8 @@ export function murmur128(bytes: Uint8Array): number[] {
   };
   for (let block = 0; block < blocks; block += 1) {
     for (let lane = 0; lane < 4; lane += 1) {
-      const mixed = (state[lane] ?? 0) ^ scramble(view.getUint32(block * 16 + lane * 4, true), lane);
+      const mixed =
+        (state[lane] ?? 0) ^ scramble(view.getUint32(block * 16 + lane * 4, true), lane);
       const turned = (rotate(mixed, turns[lane] ?? 0) + (state[(lane + 1) % 4] ?? 0)) | 0;
       state[lane] = (Math.imul(turned, 5) + (adds[lane] ?? 0)) | 0;
     }

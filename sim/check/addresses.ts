@@ -1,8 +1,16 @@
 import { createDecoder } from '../../kube/decode.ts';
 import { resources } from '../../kube/resource.ts';
-import { familyOf, ipNumber, parseIpUnmapped, parsePrefix, prefixContains, type Ip } from '../../lb/ip.ts';
+import {
+  familyOf,
+  ipNumber,
+  parseIpUnmapped,
+  parsePrefix,
+  prefixContains,
+  type Ip,
+} from '../../lb/ip.ts';
 import type { Pool, Service, ServiceKey } from '../../lb/model.ts';
 import { compileSelector } from '../../lb/selector.ts';
+import { compareText } from '../../lb/table.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Report } from './oracles.ts';
 
@@ -14,13 +22,21 @@ type AddressRecord = ReadonlyMap<Ip, string>;
  * They read stored objects with plain rules of their own, so that they cannot share the
  * allocator's mistakes.
  */
-export function watchAddresses(cluster: Cluster, wanted: ReadonlySet<string>, report: Report): void {
+export function watchAddresses(
+  cluster: Cluster,
+  wanted: ReadonlySet<string>,
+  report: Report,
+): void {
   const decoder = createDecoder();
-  const before = new Map<ServiceKey, { readonly service: Service; readonly record: AddressRecord }>();
-  const pools = (): Pool[] => cluster.store.list(resources.pools).flatMap((object) => {
-    const pool = decoder.pool(object);
-    return pool.ok ? [pool.value] : [];
-  });
+  const before = new Map<
+    ServiceKey,
+    { readonly service: Service; readonly record: AddressRecord }
+  >();
+  const pools = (): Pool[] =>
+    cluster.store.list(resources.pools).flatMap((object) => {
+      const pool = decoder.pool(object);
+      return pool.ok ? [pool.value] : [];
+    });
   cluster.store.onCommit(resources.services, (object, deleted) => {
     const decoded = decoder.service(object);
     if (!decoded.ok) return;
@@ -33,15 +49,26 @@ export function watchAddresses(cluster: Cluster, wanted: ReadonlySet<string>, re
     }
     const record = readRecord(service);
     before.set(service.key, { service, record });
-    if (wanted.has('no-double-assignment')) judgeSharing({ service, record, before, previous }, report);
+    if (wanted.has('no-double-assignment'))
+      judgeSharing({ service, record, before, previous }, report);
     for (const [ip, source] of record) {
       if (previous?.record.has(ip) === true || !source.startsWith('pool/')) continue;
-      if (wanted.has('in-pool') && !pools().some((pool) => selects(pool, service) && holds(pool, ip))) {
-        report({ oracle: 'in-pool', object: `service ${service.key}`, text: `${ip} lies in no pool that selects the Service` });
+      if (
+        wanted.has('in-pool') &&
+        !pools().some((pool) => selects(pool, service) && holds(pool, ip))
+      ) {
+        report({
+          oracle: 'in-pool',
+          object: `service ${service.key}`,
+          text: `${ip} lies in no pool that selects the Service`,
+        });
       }
     }
     if (wanted.has('sticky-address') && previous !== undefined) {
-      judgeSticky({ service, record, previous: previous.record, before: previous.service, pools: pools() }, report);
+      judgeSticky(
+        { service, record, previous: previous.record, before: previous.service, pools: pools() },
+        report,
+      );
     }
   });
 }
@@ -50,7 +77,10 @@ interface Sharing {
   readonly service: Service;
   readonly record: AddressRecord;
   readonly previous: { readonly record: AddressRecord } | undefined;
-  readonly before: ReadonlyMap<ServiceKey, { readonly service: Service; readonly record: AddressRecord }>;
+  readonly before: ReadonlyMap<
+    ServiceKey,
+    { readonly service: Service; readonly record: AddressRecord }
+  >;
 }
 
 function judgeSharing({ service, record, before, previous }: Sharing, report: Report): void {
@@ -60,7 +90,8 @@ function judgeSharing({ service, record, before, previous }: Sharing, report: Re
       if (key === service.key || !other.record.has(ip) || other.record.get(ip) === 'node') continue;
       if (mayShare(service, other.service)) continue;
       report({
-        oracle: 'no-double-assignment', object: ip,
+        oracle: 'no-double-assignment',
+        object: ip,
         text: `${service.key} and ${key} both have ${ip} and may not share it`,
       });
     }
@@ -69,7 +100,11 @@ function judgeSharing({ service, record, before, previous }: Sharing, report: Re
 
 function sharingKey(service: Service): string {
   const { annotations } = service.meta;
-  return annotations['lbipam.cilium.io/sharing-key'] ?? annotations['io.cilium/lb-ipam-sharing-key'] ?? '';
+  return (
+    annotations['lbipam.cilium.io/sharing-key'] ??
+    annotations['io.cilium/lb-ipam-sharing-key'] ??
+    ''
+  );
 }
 
 function mayShare(left: Service, right: Service): boolean {
@@ -94,23 +129,37 @@ function judgeSticky({ service, record, previous, before, pools }: Sticky, repor
     if (record.has(ip) || !source.startsWith('pool/')) continue;
     const backed = pools.some((pool) => selects(pool, service) && holds(pool, ip));
     if (backed && sharingKey(service) === '') {
-      report({ oracle: 'sticky-address', object: `service ${service.key}`, text: `lost ${ip} although a pool that selects it contains it` });
+      report({
+        oracle: 'sticky-address',
+        object: `service ${service.key}`,
+        text: `lost ${ip} although a pool that selects it contains it`,
+      });
     }
   }
 }
 
 function wishes(service: Service): string {
   const { annotations } = service.meta;
-  const asked = Object.keys(annotations).sort().filter((key) => key.includes('lb-ipam') || key.includes('lbipam'));
+  const asked = Object.keys(annotations)
+    .sort(compareText)
+    .filter((key) => key.includes('lb-ipam') || key.includes('lbipam'));
   return JSON.stringify([
-    service.loadBalancerIp, service.loadBalancerClass, service.ipFamilies, service.ipFamilyPolicy, service.ports,
-    service.externalTrafficPolicy, asked.map((key) => [key, annotations[key]]), service.meta.labels,
+    service.loadBalancerIp,
+    service.loadBalancerClass,
+    service.ipFamilies,
+    service.ipFamilyPolicy,
+    service.ports,
+    service.externalTrafficPolicy,
+    asked.map((key) => [key, annotations[key]]),
+    service.meta.labels,
   ]);
 }
 
 /** The allocation record of lb-ipam.md 4.2, read leniently. */
 function readRecord(service: Service): AddressRecord {
-  const condition = service.conditions.find((candidate) => candidate.type === 'fairlead.dev/IPAMAllocation');
+  const condition = service.conditions.find(
+    (candidate) => candidate.type === 'fairlead.dev/IPAMAllocation',
+  );
   const record = new Map<Ip, string>();
   if (condition?.status !== 'True') return record;
   for (const item of condition.message.split(',')) {
@@ -123,11 +172,14 @@ function readRecord(service: Service): AddressRecord {
 
 function selects(pool: Pool, service: Service): boolean {
   const matcher = compileSelector(pool.serviceSelector);
-  return matcher.ok && matcher.value({
-    ...service.meta.labels,
-    'io.kubernetes.service.name': service.meta.name,
-    'io.kubernetes.service.namespace': service.meta.namespace,
-  });
+  return (
+    matcher.ok &&
+    matcher.value({
+      ...service.meta.labels,
+      'io.kubernetes.service.name': service.meta.name,
+      'io.kubernetes.service.namespace': service.meta.namespace,
+    })
+  );
 }
 
 function holds(pool: Pool, ip: Ip): boolean {

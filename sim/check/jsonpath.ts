@@ -10,7 +10,9 @@ export type PathQuery = (value: unknown) => unknown[];
  */
 export function compilePath(path: string): PathQuery | undefined {
   const bare = path.trim().replace(/^\{(.*)\}$/u, '$1');
-  const rooted = bare.startsWith('$') ? bare : `$${bare.startsWith('.') || bare.startsWith('[') ? '' : '.'}${bare}`;
+  const rooted = bare.startsWith('$')
+    ? bare
+    : `$${bare.startsWith('.') || bare.startsWith('[') ? '' : '.'}${bare}`;
   try {
     const query = new JSONPathEnvironment().compile(rooted);
     // Every value that reaches a check came from JSON.

@@ -1,4 +1,5 @@
 import { parseIpUnmapped, type Ip } from '../../lb/ip.ts';
+import { compareText } from '../../lb/table.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 
 const settle = 2_000_000;
@@ -22,7 +23,7 @@ function lookAt(cluster: Cluster, ip: Ip): void {
   if (owner === undefined) return;
   const macs = new Set(cluster.machines.get(owner).node.nics.map((nic) => nic.mac));
   const { hosts, routers } = cluster.network;
-  for (const name of [...hosts.keys(), ...routers.keys()].sort()) {
+  for (const name of [...hosts.keys(), ...routers.keys()].sort(compareText)) {
     const entry = cluster.network.neighbour(name, ip);
     if (entry?.mac === undefined || entry.state === 'failed' || macs.has(entry.mac)) continue;
     cluster.world.note(name, {

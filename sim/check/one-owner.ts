@@ -1,5 +1,6 @@
 import type { Ip } from '../../lb/ip.ts';
 import type { Micros } from '../../lb/ports.ts';
+import { compareText } from '../../lb/table.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Report } from './oracles.ts';
 
@@ -17,13 +18,20 @@ export function watchOneOwner(cluster: Cluster, grace: Micros, report: Report): 
   const judge = (ip: Ip): void => {
     const owners = cluster.ownersOf(ip);
     if (owners.length < 2) return;
-    report({ oracle: 'one-owner', object: ip, text: `${owners.join(' and ')} would both answer for ${ip}` });
+    report({
+      oracle: 'one-owner',
+      object: ip,
+      text: `${owners.join(' and ')} would both answer for ${ip}`,
+    });
   };
   cluster.world.afterTouched(() => {
-    for (const ip of [...touched].sort()) {
+    for (const ip of [...touched].sort(compareText)) {
       if (cluster.ownersOf(ip).length < 2) continue;
       if (grace === 0) judge(ip);
-      else cluster.world.schedule(grace, { kind: 'oracle', entity: 'one-owner' }, () => judge(ip), { band: 2 });
+      else
+        cluster.world.schedule(grace, { kind: 'oracle', entity: 'one-owner' }, () => judge(ip), {
+          band: 2,
+        });
     }
     touched.clear();
   });

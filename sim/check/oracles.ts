@@ -11,7 +11,10 @@ export type Report = (breach: Pick<Finding, 'oracle' | 'object' | 'text'>) => vo
 
 export interface OracleWatch {
   /** Ends the run: adds what is judged at the end and returns all breaches by severity. */
-  close(unconverged: readonly string[]): { findings: readonly Finding[]; warnings: readonly Finding[] };
+  close(unconverged: readonly string[]): {
+    findings: readonly Finding[];
+    warnings: readonly Finding[];
+  };
 }
 
 /** How many breaches of one oracle are kept: the first ones tell the story. */
@@ -25,15 +28,23 @@ const defaults = ['one-owner', 'no-double-assignment', 'in-pool', 'sticky-addres
  * Attaches the oracles of a scenario to a cluster. They only look: nothing in the product knows
  * that it is judged (simulator.md 9).
  */
-export function watchOracles(cluster: Cluster, expect: Pick<Expect, 'always' | 'oracles' | 'grace'>): OracleWatch {
+export function watchOracles(
+  cluster: Cluster,
+  expect: Pick<Expect, 'always' | 'oracles' | 'grace'>,
+): OracleWatch {
   const findings: Finding[] = [];
   const wanted = new Set(expect.always.length > 0 ? expect.always : defaults);
   const severityOf = (oracle: string): Severity => expect.oracles[oracle] ?? 'fail';
   const report: Report = (breach) => {
-    if (findings.filter((finding) => finding.oracle === breach.oracle).length >= findingsMax) return;
-    const type = breach.oracle === 'truthful-status' || breach.oracle === 'converged' ? 'liveness' : 'safety';
+    if (findings.filter((finding) => finding.oracle === breach.oracle).length >= findingsMax)
+      return;
+    const type =
+      breach.oracle === 'truthful-status' || breach.oracle === 'converged' ? 'liveness' : 'safety';
     findings.push({
-      ...breach, type, time: cluster.world.now, related: cluster.world.notes.slice(-relatedMax),
+      ...breach,
+      type,
+      time: cluster.world.now,
+      related: cluster.world.notes.slice(-relatedMax),
     });
   };
   if (wanted.has('one-owner')) watchOneOwner(cluster, expect.grace, report);
@@ -41,7 +52,8 @@ export function watchOracles(cluster: Cluster, expect: Pick<Expect, 'always' | '
   if (wanted.has('truthful-status')) watchTruthfulStatus(cluster, report);
   return {
     close(unconverged) {
-      for (const difference of unconverged) report({ oracle: 'converged', object: 'cluster', text: difference });
+      for (const difference of unconverged)
+        report({ oracle: 'converged', object: 'cluster', text: difference });
       reportCrashes(cluster, report);
       return {
         findings: findings.filter((finding) => severityOf(finding.oracle) === 'fail'),
@@ -55,9 +67,10 @@ function reportCrashes(cluster: Cluster, report: Report): void {
   for (const process of cluster.machines.processes()) {
     if (process.fault === undefined) continue;
     const { fault } = process;
-    const text = fault instanceof AssertionError
-      ? `assertion failed: ${fault.message}`
-      : `unhandled error: ${fault instanceof Error ? `${fault.name}: ${fault.message}` : String(fault)}`;
+    const text =
+      fault instanceof AssertionError
+        ? `assertion failed: ${fault.message}`
+        : `unhandled error: ${fault instanceof Error ? `${fault.name}: ${fault.message}` : String(fault)}`;
     report({ oracle: 'no-crash', object: process.name, text });
   }
 }

@@ -17,7 +17,9 @@ const patience: Micros = 30_000_000;
 export function watchTruthfulStatus(cluster: Cluster, report: Report): void {
   const since = new Map<string, Micros>();
   const look = (): void => {
-    const lies = cluster.path.faults.some((fault) => fault.kind === 'outage' || fault.kind === 'block')
+    const lies = cluster.path.faults.some(
+      (fault) => fault.kind === 'outage' || fault.kind === 'block',
+    )
       ? new Map<string, string>()
       : untruths(cluster);
     for (const key of [...since.keys()]) if (!lies.has(key)) since.delete(key);
@@ -28,9 +30,13 @@ export function watchTruthfulStatus(cluster: Cluster, report: Report): void {
       report({ oracle: 'truthful-status', object: `service ${key}`, text });
       since.delete(key);
     }
-    cluster.world.schedule(lookEvery, { kind: 'oracle', entity: 'truthful-status' }, look, { band: 2 });
+    cluster.world.schedule(lookEvery, { kind: 'oracle', entity: 'truthful-status' }, look, {
+      band: 2,
+    });
   };
-  cluster.world.schedule(lookEvery, { kind: 'oracle', entity: 'truthful-status' }, look, { band: 2 });
+  cluster.world.schedule(lookEvery, { kind: 'oracle', entity: 'truthful-status' }, look, {
+    band: 2,
+  });
 }
 
 function untruths(cluster: Cluster): Map<string, string> {
@@ -45,22 +51,29 @@ function untruths(cluster: Cluster): Map<string, string> {
 }
 
 function allocationLie(service: Service): string | undefined {
-  const satisfied = service.conditions.find((condition) => condition.type === 'cilium.io/IPAMRequestSatisfied');
+  const satisfied = service.conditions.find(
+    (condition) => condition.type === 'cilium.io/IPAMRequestSatisfied',
+  );
   if (satisfied === undefined) return undefined;
   const shown = service.ingress.some((entry) => entry.ip !== undefined && entry.ip !== '');
   if (satisfied.status === 'True' && !shown) return 'is said to be satisfied and shows no address';
-  if (satisfied.status === 'False' && (satisfied.reason === '' || satisfied.message === '')) return 'is unsatisfied without a reason';
+  if (satisfied.status === 'False' && (satisfied.reason === '' || satisfied.message === ''))
+    return 'is unsatisfied without a reason';
   return undefined;
 }
 
 function announcementLie(cluster: Cluster, service: Service): string | undefined {
-  const announced = service.conditions.find((condition) => condition.type === 'fairlead.dev/Announced');
+  const announced = service.conditions.find(
+    (condition) => condition.type === 'fairlead.dev/Announced',
+  );
   if (announced === undefined) return undefined;
   const answered = service.ingress.some((entry) => {
     const parsed = parseIpUnmapped(entry.ip ?? '');
     return parsed.ok && cluster.ownersOf(parsed.value).length === 1;
   });
-  if (announced.status === 'True' && !answered) return `is said to be announced (${announced.message}) and nobody answers`;
-  if (announced.status === 'False' && answered) return `is said not to be announced (${announced.reason}) and a node answers`;
+  if (announced.status === 'True' && !answered)
+    return `is said to be announced (${announced.message}) and nobody answers`;
+  if (announced.status === 'False' && answered)
+    return `is said not to be announced (${announced.reason}) and a node answers`;
   return undefined;
 }

@@ -67,7 +67,10 @@ export class Cluster {
   readonly settings: ClusterSettings;
   readonly prepared: Prepared;
   /** Manifests that the API server refused, and settings that were not taken. */
-  readonly faults: readonly { readonly object: KubeObject | undefined; readonly faults: readonly Fault[] }[];
+  readonly faults: readonly {
+    readonly object: KubeObject | undefined;
+    readonly faults: readonly Fault[];
+  }[];
   #decoder = createDecoder();
 
   constructor(input: ClusterInput) {
@@ -78,14 +81,21 @@ export class Cluster {
     this.api = new ApiServer(this.world, { freeze: input.freeze ?? false, serviceCidrs });
     this.path = new ApiPath(this.world);
     this.store = new ObjectStore(this.api);
-    this.settings = parseClusterSettings({ ...this.prepared.settings, ...input.cluster.settings }, serviceCidrs);
+    this.settings = parseClusterSettings(
+      { ...this.prepared.settings, ...input.cluster.settings },
+      serviceCidrs,
+    );
     const refused = this.api.load(this.prepared.objects);
     this.faults = [
       ...refused,
-      ...[this.prepared.faults, this.settings.faults].filter((faults) => faults.length > 0)
+      ...[this.prepared.faults, this.settings.faults]
+        .filter((faults) => faults.length > 0)
         .map((faults) => ({ object: undefined, faults })),
     ];
-    this.network = new Network(this.tap, planTopology({ nodes: this.nodes(), pools: this.pools(), network: input.network }));
+    this.network = new Network(
+      this.tap,
+      planTopology({ nodes: this.nodes(), pools: this.pools(), network: input.network }),
+    );
     this.network.configureLinks(input.network?.links ?? []);
     this.machines = new Machines(this.world, this.#buildMachines());
     this.actors = createActors(this.world, this.api, {
@@ -139,14 +149,19 @@ export class Cluster {
 
   /** What is under way anywhere; empty when the cluster waits for nothing. */
   pending(): string[] {
-    const agents = this.machines.all().flatMap(({ agent }) => (
-      (agent.agent?.pending() ?? []).map((text) => `${agent.name}: ${text}`)
-    ));
-    const leader = this.machines.all().find(({ controller }) => controller?.leads === true)?.controller;
+    const agents = this.machines
+      .all()
+      .flatMap(({ agent }) =>
+        (agent.agent?.pending() ?? []).map((text) => `${agent.name}: ${text}`),
+      );
+    const leader = this.machines
+      .all()
+      .find(({ controller }) => controller?.leads === true)?.controller;
     // A standby waits for ever; a cluster in which nobody leads is waiting for one.
-    const controller = leader === undefined
-      ? ['no controller leads']
-      : (leader.controller?.pending() ?? []).map((text) => `${leader.name}: ${text}`);
+    const controller =
+      leader === undefined
+        ? ['no controller leads']
+        : (leader.controller?.pending() ?? []).map((text) => `${leader.name}: ${text}`);
     return [...this.actors.pending(), ...agents, ...controller];
   }
 
@@ -162,7 +177,10 @@ export class Cluster {
   }
 
   /** Cuts one node off on a plane; the returned function heals it. */
-  isolate(node: string, cut: { readonly plane: Plane; readonly direction: IsolateDirection }): () => void {
+  isolate(
+    node: string,
+    cut: { readonly plane: Plane; readonly direction: IsolateDirection },
+  ): () => void {
     const heals: (() => void)[] = [];
     if (cut.plane !== 'lan') {
       heals.push(this.path.inject({ kind: 'block', clients: [node], direction: cut.direction }));
@@ -174,7 +192,11 @@ export class Cluster {
   }
 
   #reaches(client: ApiClient): boolean {
-    return this.path.failure === undefined && !this.path.blocks(client, 'in') && !this.path.blocks(client, 'out');
+    return (
+      this.path.failure === undefined &&
+      !this.path.blocks(client, 'in') &&
+      !this.path.blocks(client, 'out')
+    );
   }
 
   #isolateNics(node: string, direction: IsolateDirection): () => void {
@@ -186,28 +208,51 @@ export class Cluster {
   }
 
   #buildMachines(): Machine[] {
-    const caches: AgentCaches = { decoder: this.#decoder, rank: createRank(), servicePorts: new ServicePortMemo() };
+    const caches: AgentCaches = {
+      decoder: this.#decoder,
+      rank: createRank(),
+      servicePorts: new ServicePortMemo(),
+    };
     const nodes = buildNodes({ tap: this.tap, network: this.network, nodes: this.nodes() });
     const controllerNodes = new Set(nodes.slice(0, controllersMax).map((node) => node.name));
     return nodes.map((node) => {
-      const kube = (process: Process): KubePort => (
-        createSimKube(process, { server: this.api, path: this.path }, { user: process.name, node: node.name })
-      );
+      const kube = (process: Process): KubePort =>
+        createSimKube(
+          process,
+          { server: this.api, path: this.path },
+          { user: process.name, node: node.name },
+        );
       const { l2, datapath, ipam } = this.settings;
       return {
         node,
-        agent: new NodeAgent({ node, caches, kube, config: { nodeName: node.name, namespace: ownNamespace, l2, datapath } }),
+        agent: new NodeAgent({
+          node,
+          caches,
+          kube,
+          config: { nodeName: node.name, namespace: ownNamespace, l2, datapath },
+        }),
         controller: controllerNodes.has(node.name)
           ? new ControllerReplica({
-            node, kube, decoder: this.#decoder,
-            config: { namespace: ownNamespace, leader: leaderTimingDefault, ipam, l2Enabled: l2.enabled, ignoreExcludeLabel: l2.ignoreExcludeLabel },
-          })
+              node,
+              kube,
+              decoder: this.#decoder,
+              config: {
+                namespace: ownNamespace,
+                leader: leaderTimingDefault,
+                ipam,
+                l2Enabled: l2.enabled,
+                ignoreExcludeLabel: l2.ignoreExcludeLabel,
+              },
+            })
           : undefined,
       };
     });
   }
 
-  #decoded<T>(resource: Resource, decode: (object: KubeObject) => { ok: true; value: T } | { ok: false }): T[] {
+  #decoded<T>(
+    resource: Resource,
+    decode: (object: KubeObject) => { ok: true; value: T } | { ok: false },
+  ): T[] {
     return this.api.list(resource).flatMap((object) => {
       const decoded = decode(object);
       return decoded.ok ? [decoded.value] : [];

@@ -1,12 +1,26 @@
 import type { Decode } from '../../kube/decode.ts';
 import type { KubeObject } from '../../kube/port.ts';
 import { resources } from '../../kube/resource.ts';
-import { elect, localityOf, nodeFacts, nowhere, type Election, type NodeFacts, type SessionFacts } from '../../l2/candidacy.ts';
+import {
+  elect,
+  localityOf,
+  nodeFacts,
+  nowhere,
+  type Election,
+  type NodeFacts,
+  type SessionFacts,
+} from '../../l2/candidacy.ts';
 import { compilePolicy, type CompiledPolicy } from '../../l2/policy.ts';
-import { contributionsOf, publishedAddresses, refusalOf, type Contribution } from '../../l2/selection.ts';
+import {
+  contributionsOf,
+  publishedAddresses,
+  refusalOf,
+  type Contribution,
+} from '../../l2/selection.ts';
 import { compareIp, familyOf, type Ip } from '../../lb/ip.ts';
 import { objectKey, type EndpointSlice, type Service } from '../../lb/model.ts';
 import { planOnce, type PlannedService } from '../../lb/ipam/once.ts';
+import { compareText } from '../../lb/table.ts';
 import type { Cluster } from './cluster.ts';
 
 /**
@@ -22,7 +36,10 @@ function allocationDifferences(cluster: Cluster): string[] {
   const { decoder, settings, store } = cluster;
   const services = decodeAll(store.list(resources.services), decoder.service);
   const slices = decodeAll(store.list(resources.endpointSlices), decoder.slice);
-  const plan = planOnce({ pools: cluster.pools(), services, nodes: cluster.nodes(), slices }, settings.ipam);
+  const plan = planOnce(
+    { pools: cluster.pools(), services, nodes: cluster.nodes(), slices },
+    settings.ipam,
+  );
   const byKey = new Map(services.map((service) => [service.key, service]));
   return plan.services.flatMap((planned) => {
     const service = byKey.get(planned.key);
@@ -32,16 +49,22 @@ function allocationDifferences(cluster: Cluster): string[] {
 
 function statusDifferences(service: Service, planned: PlannedService): string[] {
   const foreign = new Set(planned.foreign.map((entry) => entry.ip));
-  const shown = service.ingress.flatMap((entry) => (entry.ip === undefined || foreign.has(entry.ip) ? [] : [entry.ip]));
+  const shown = service.ingress.flatMap((entry) =>
+    entry.ip === undefined || foreign.has(entry.ip) ? [] : [entry.ip],
+  );
   const wanted = planned.addresses.map((address) => address.ip);
   const differences: string[] = [];
-  if ([...shown].sort().join() !== [...wanted].sort().join()) {
-    differences.push(`service ${service.key} shows ${shown.join() || 'no address'} instead of ${wanted.join() || 'none'}`);
+  if ([...shown].sort(compareText).join() !== [...wanted].sort(compareText).join()) {
+    differences.push(
+      `service ${service.key} shows ${shown.join() || 'no address'} instead of ${wanted.join() || 'none'}`,
+    );
   }
   for (const condition of planned.conditions) {
     const stored = service.conditions.find((candidate) => candidate.type === condition.type);
     if (stored?.status === condition.status && stored.reason === condition.reason) continue;
-    differences.push(`service ${service.key} has no condition ${condition.type}=${condition.status} (${condition.reason})`);
+    differences.push(
+      `service ${service.key} has no condition ${condition.type}=${condition.status} (${condition.reason})`,
+    );
   }
   return differences;
 }
@@ -82,9 +105,18 @@ export function wantedAddresses(cluster: Cluster): WantedAddress[] {
   const sessions = presentSessions(cluster);
   const slices = slicesByService(cluster);
   const owned = new Set(nodes.flatMap((node) => node.addresses));
-  return [...contributions.keys()].sort(compareIp)
+  return [...contributions.keys()]
+    .sort(compareIp)
     .filter((ip) => refusalOf(ip, (address) => owned.has(address)) === undefined)
-    .map((ip) => electionFor(ip, { contributions: contributions.get(ip) ?? [], nodes, sessions, slices, cluster }));
+    .map((ip) =>
+      electionFor(ip, {
+        contributions: contributions.get(ip) ?? [],
+        nodes,
+        sessions,
+        slices,
+        cluster,
+      }),
+    );
 }
 
 interface ElectionParts {
@@ -98,7 +130,10 @@ interface ElectionParts {
 function electionFor(ip: Ip, parts: ElectionParts): WantedAddress {
   const { contributions, nodes, sessions, slices, cluster } = parts;
   const election = elect({
-    ip, contributions, nodes, sessions,
+    ip,
+    contributions,
+    nodes,
+    sessions,
     locality: ({ service }) => {
       const own = slices.get(service.key);
       return own === undefined ? nowhere : localityOf(own, familyOf(ip));
@@ -114,9 +149,15 @@ function presentSessions(cluster: Cluster): Map<string, SessionFacts[]> {
   for (const { node, agent } of cluster.machines.all()) {
     if (agent.agent === undefined) continue;
     const links = node.nics.map((nic) => ({
-      name: nic.name, mac: nic.mac, up: nic.carrier, lost: false, families: ['IPv4', 'IPv6'] as const,
+      name: nic.name,
+      mac: nic.mac,
+      up: nic.carrier,
+      lost: false,
+      families: ['IPv4', 'IPv6'] as const,
     }));
-    sessions.set(node.name, [{ node: node.name, identity: node.name, live: true, since: 0, links, declined: [] }]);
+    sessions.set(node.name, [
+      { node: node.name, identity: node.name, live: true, since: 0, links, declined: [] },
+    ]);
   }
   return sessions;
 }
@@ -140,8 +181,10 @@ function ownerDifferences(cluster: Cluster): string[] {
   for (const { ip, election } of wanted.values()) {
     const owners = cluster.ownersOf(ip);
     const names = election.candidates.map((candidate) => candidate.node);
-    if (names.length === 0 && owners.length > 0) differences.push(`${owners.join()} answers for ${ip}, which has no candidate`);
-    if (names.length > 0 && owners.length !== 1) differences.push(`${ip} has ${owners.length} owners and candidates ${names.join()}`);
+    if (names.length === 0 && owners.length > 0)
+      differences.push(`${owners.join()} answers for ${ip}, which has no candidate`);
+    if (names.length > 0 && owners.length !== 1)
+      differences.push(`${ip} has ${owners.length} owners and candidates ${names.join()}`);
     if (owners.length === 1 && names.length > 0 && !names.includes(owners[0] ?? '')) {
       differences.push(`${owners.join()} answers for ${ip} and is no candidate`);
     }
@@ -152,7 +195,10 @@ function ownerDifferences(cluster: Cluster): string[] {
     for (const { ip } of publishedAddresses(decoded.value)) {
       if (wanted.has(ip)) continue;
       const owners = cluster.ownersOf(ip);
-      if (owners.length > 0) differences.push(`${owners.join()} answers for ${ip} of ${objectKey(decoded.value.meta)}, which no policy wants`);
+      if (owners.length > 0)
+        differences.push(
+          `${owners.join()} answers for ${ip} of ${objectKey(decoded.value.meta)}, which no policy wants`,
+        );
     }
   }
   return differences;

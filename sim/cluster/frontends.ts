@@ -11,11 +11,15 @@ export function frontTexts(view: ViewIndex): string[] {
       const shown = record.family === 'IPv6' ? `[${ip}]` : ip;
       fronts.push({ ip, text: `${shown}:${record.port}/${record.protocol}` });
     }
-    if (record.nodePort > 0) fronts.push({ ip: undefined, text: `*:${record.nodePort}/${record.protocol}` });
+    if (record.nodePort > 0)
+      fronts.push({ ip: undefined, text: `*:${record.nodePort}/${record.protocol}` });
   }
   fronts.sort((left, right) => {
     if (left.ip === undefined || right.ip === undefined) {
-      return Number(left.ip === undefined) - Number(right.ip === undefined) || compareText(left.text, right.text);
+      return (
+        Number(left.ip === undefined) - Number(right.ip === undefined) ||
+        compareText(left.text, right.text)
+      );
     }
     return compareIp(left.ip, right.ip) || compareText(left.text, right.text);
   });

@@ -1,6 +1,7 @@
 import type { Ip } from '../../lb/ip.ts';
 import type { Micros } from '../../lb/ports.ts';
 import { assert } from '../../lb/result.ts';
+import { compareText } from '../../lb/table.ts';
 import type { SimKernel } from '../node/kernel.ts';
 import type { SimNode } from '../node/node.ts';
 import type { MachineClock, Process } from '../process.ts';
@@ -34,7 +35,7 @@ export class Machines {
 
   /** Node names, sorted. */
   names(): string[] {
-    return [...this.#machines.keys()].sort();
+    return [...this.#machines.keys()].sort(compareText);
   }
 
   all(): Machine[] {
@@ -125,7 +126,10 @@ export class Machines {
 
   /** Every process that runs, and every one that a bug ended. */
   processes(): Process[] {
-    const present = this.all().flatMap(({ agent, controller }) => [agent.process, controller?.process]);
+    const present = this.all().flatMap(({ agent, controller }) => [
+      agent.process,
+      controller?.process,
+    ]);
     return [...this.#fallen, ...present.filter((process) => process !== undefined)];
   }
 
@@ -139,12 +143,17 @@ export class Machines {
   }
 
   /** Ends it in the middle of a handler, at that port operation from now, and starts it again. */
-  crashProcessAt(name: string, when: { readonly operation: number; readonly restartAfter: Micros }): void {
+  crashProcessAt(
+    name: string,
+    when: { readonly operation: number; readonly restartAfter: Micros },
+  ): void {
     const site = this.#site(name);
     const { process } = site;
     if (process?.alive !== true) return;
     process.onEnd(() => {
-      this.#world.schedule(when.restartAfter, { kind: 'restart', entity: name }, () => this.startProcess(site.name));
+      this.#world.schedule(when.restartAfter, { kind: 'restart', entity: name }, () =>
+        this.startProcess(site.name),
+      );
     });
     process.crashAt(when.operation);
   }
@@ -156,17 +165,23 @@ export class Machines {
   restartProcess(name: string, after: Micros): void {
     const site = this.#site(name);
     site.stop(() => {
-      this.#world.schedule(after, { kind: 'restart', entity: name }, () => this.startProcess(site.name));
+      this.#world.schedule(after, { kind: 'restart', entity: name }, () =>
+        this.startProcess(site.name),
+      );
     });
   }
 
   /** Names of nodes whose responder would answer for `ip` now, sorted. */
   ownersOf(ip: Ip): string[] {
-    return this.all().filter(({ node }) => node.wouldAnswer(ip)).map(({ node }) => node.name);
+    return this.all()
+      .filter(({ node }) => node.wouldAnswer(ip))
+      .map(({ node }) => node.name);
   }
 
   #site(name: string): NodeAgent | ControllerReplica {
-    const replicas = this.all().flatMap(({ controller }) => (controller === undefined ? [] : [controller]));
+    const replicas = this.all().flatMap(({ controller }) =>
+      controller === undefined ? [] : [controller],
+    );
     if (name === 'controller') {
       const site = replicas.find((replica) => replica.leads) ?? replicas[0];
       assert(site !== undefined, 'a cluster has a controller');
@@ -175,7 +190,10 @@ export class Machines {
     const [kind, node] = name.split('/');
     if (kind === 'agent') return this.get(node ?? '').agent;
     const site = replicas.find((replica) => replica.name === name);
-    assert(site !== undefined, `process ${name} exists; controllers are ${replicas.map((replica) => replica.name).join(', ')}`);
+    assert(
+      site !== undefined,
+      `process ${name} exists; controllers are ${replicas.map((replica) => replica.name).join(', ')}`,
+    );
     return site;
   }
 
@@ -183,7 +201,8 @@ export class Machines {
   #bury(): void {
     for (const { agent, controller } of this.all()) {
       for (const process of [agent.process, controller?.process]) {
-        if (process?.fault !== undefined && !this.#fallen.includes(process)) this.#fallen.push(process);
+        if (process?.fault !== undefined && !this.#fallen.includes(process))
+          this.#fallen.push(process);
       }
     }
   }

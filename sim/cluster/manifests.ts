@@ -2,6 +2,7 @@ import { parse } from 'yaml';
 import type { KubeObject } from '../../kube/port.ts';
 import { resourceOf } from '../../kube/resource.ts';
 import type { Fault } from '../../lb/model.ts';
+import { compareText } from '../../lb/table.ts';
 import type { NodeSpec } from '../scenario/spec.ts';
 
 export interface Prepared {
@@ -21,18 +22,32 @@ const standardNamespaces = new Set(['default', 'kube-system', 'kube-public', 'ku
  * Manifests as a cluster needs them: namespaces that were only mentioned exist, Nodes that nobody
  * wrote are assumed, and every Node has a pod range.
  */
-export function prepareManifests(manifests: readonly KubeObject[], nodes: readonly NodeSpec[], namespace: string): Prepared {
+export function prepareManifests(
+  manifests: readonly KubeObject[],
+  nodes: readonly NodeSpec[],
+  namespace: string,
+): Prepared {
   const faults: Fault[] = [];
   const placed = manifests.map(inNamespace);
   const named = placed.filter((object) => object.kind === 'Node');
   const assumedNodes = named.length === 0;
   const machines = (assumedNodes ? nodes.map(assumeNode) : named).map(withPodRange);
   const present = new Set([
-    ...standardNamespaces, ...placed.filter((object) => object.kind === 'Namespace').map((object) => object.metadata?.name),
+    ...standardNamespaces,
+    ...placed
+      .filter((object) => object.kind === 'Namespace')
+      .map((object) => object.metadata?.name),
   ]);
-  const mentioned = new Set([namespace, ...placed.flatMap((object) => object.metadata?.namespace ?? [])]);
-  const missing = [...mentioned].filter((name) => !present.has(name)).sort();
-  const created = missing.map((name): KubeObject => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
+  const mentioned = new Set([
+    namespace,
+    ...placed.flatMap((object) => object.metadata?.namespace ?? []),
+  ]);
+  const missing = [...mentioned].filter((name) => !present.has(name)).sort(compareText);
+  const created = missing.map((name): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name },
+  }));
   const given = placed.filter((object) => object.kind === 'Namespace');
   const rest = placed.filter((object) => object.kind !== 'Namespace' && object.kind !== 'Node');
   return {
@@ -62,7 +77,12 @@ function assumeNode(spec: NodeSpec, index: number): KubeObject {
     apiVersion: 'v1',
     kind: 'Node',
     metadata: { name: spec.name, labels },
-    status: { addresses: [{ type: 'InternalIP', address }, { type: 'Hostname', address: spec.name }] },
+    status: {
+      addresses: [
+        { type: 'InternalIP', address },
+        { type: 'Hostname', address: spec.name },
+      ],
+    },
   };
 }
 
@@ -73,8 +93,13 @@ function withPodRange(node: KubeObject, index: number): KubeObject {
   return { ...node, spec: { ...spec, podCIDR: podCIDRs[0], podCIDRs } };
 }
 
-function readSettings(objects: readonly KubeObject[], faults: Fault[]): Readonly<Record<string, unknown>> {
-  const config = objects.find((object) => object.kind === 'ConfigMap' && object.metadata?.name === 'fairlead-config');
+function readSettings(
+  objects: readonly KubeObject[],
+  faults: Fault[],
+): Readonly<Record<string, unknown>> {
+  const config = objects.find(
+    (object) => object.kind === 'ConfigMap' && object.metadata?.name === 'fairlead-config',
+  );
   const values = config?.['data'];
   if (typeof values !== 'object' || values === null) return {};
   const text = (values as Readonly<Record<string, unknown>>)['config.yaml'];
@@ -82,7 +107,8 @@ function readSettings(objects: readonly KubeObject[], faults: Fault[]): Readonly
   const path = 'ConfigMap fairlead-config: data["config.yaml"]';
   try {
     const read: unknown = parse(text);
-    if (typeof read === 'object' && read !== null && !Array.isArray(read)) return read as Readonly<Record<string, unknown>>;
+    if (typeof read === 'object' && read !== null && !Array.isArray(read))
+      return read as Readonly<Record<string, unknown>>;
     if (read !== null) faults.push({ path, message: 'expected a mapping' });
   } catch (thrown) {
     faults.push({ path, message: thrown instanceof Error ? thrown.message : String(thrown) });

@@ -1,5 +1,6 @@
 import { familyOf, type Family, type Ip } from '../../lb/ip.ts';
 import { assert } from '../../lb/result.ts';
+import { compareText } from '../../lb/table.ts';
 import { Host } from '../net/host.ts';
 import type { Link } from '../net/link.ts';
 import type { NeighbourFacts } from '../net/neighbour.ts';
@@ -32,18 +33,23 @@ export class Network {
   /** A MAC of the locally administered range, a new one at each call. */
   newMac(): string {
     this.#macs += 1;
-    const tail = [16, 8, 0].map((shift) => ((this.#macs >> shift) & 0xff).toString(16).padStart(2, '0'));
+    const tail = [16, 8, 0].map((shift) =>
+      ((this.#macs >> shift) & 0xff).toString(16).padStart(2, '0'),
+    );
     return `02:00:00:${tail.join(':')}`;
   }
 
   segment(name: string): Segment {
     const segment = this.#segments.get(name);
-    assert(segment !== undefined, `segment ${name} exists; there are ${[...this.#segments.keys()].sort().join(', ')}`);
+    assert(
+      segment !== undefined,
+      `segment ${name} exists; there are ${[...this.#segments.keys()].sort(compareText).join(', ')}`,
+    );
     return segment;
   }
 
   segments(): Segment[] {
-    return [...this.#segments.keys()].sort().map((name) => this.segment(name));
+    return [...this.#segments.keys()].sort(compareText).map((name) => this.segment(name));
   }
 
   /** Links of a machine: all of them, or by `MACHINE@SEGMENT` one. */
@@ -100,22 +106,34 @@ export class Network {
   #addHost(tap: PacketTap, plan: MachinePlan): void {
     const [nic] = plan.nics;
     assert(nic !== undefined, `host ${plan.name} is attached to a segment`);
-    const gateways = (['IPv4', 'IPv6'] as const).flatMap((family) => this.gatewayOf(plan, family) ?? []);
-    this.hosts.set(plan.name, new Host(tap, {
-      name: plan.name,
-      mac: this.newMac(),
-      segment: this.segment(nic.segment),
-      addresses: nic.addresses,
-      gateways,
-      neighbour: neighbourOf(plan),
-    }));
+    const gateways = (['IPv4', 'IPv6'] as const).flatMap(
+      (family) => this.gatewayOf(plan, family) ?? [],
+    );
+    this.hosts.set(
+      plan.name,
+      new Host(tap, {
+        name: plan.name,
+        mac: this.newMac(),
+        segment: this.segment(nic.segment),
+        addresses: nic.addresses,
+        gateways,
+        neighbour: neighbourOf(plan),
+      }),
+    );
   }
 }
 
 function buildSegment(tap: PacketTap, plan: SegmentPlan): Segment {
-  return new Segment(tap, plan.name, plan.macAgeing === undefined ? {} : { macAgeing: plan.macAgeing });
+  return new Segment(
+    tap,
+    plan.name,
+    plan.macAgeing === undefined ? {} : { macAgeing: plan.macAgeing },
+  );
 }
 
 function neighbourOf(plan: MachinePlan): Partial<NeighbourSettings> {
-  return { profile: plan.profile, ...(plan.timeout === undefined ? {} : { timeout: plan.timeout }) };
+  return {
+    profile: plan.profile,
+    ...(plan.timeout === undefined ? {} : { timeout: plan.timeout }),
+  };
 }

@@ -24,9 +24,13 @@ export function buildNodes({ tap, network, nodes }: NodesInput): SimNode[] {
     return new SimNode(tap, {
       name: node.meta.name,
       links: plan.nics.map((nic) => ({
-        segment: network.segment(nic.segment), mac: network.newMac(), addresses: nic.addresses,
+        segment: network.segment(nic.segment),
+        mac: network.newMac(),
+        addresses: nic.addresses,
       })),
-      gateways: (['IPv4', 'IPv6'] as const).flatMap((family) => network.gatewayOf(plan, family) ?? []),
+      gateways: (['IPv4', 'IPv6'] as const).flatMap(
+        (family) => network.gatewayOf(plan, family) ?? [],
+      ),
       podRanges: podRanges(node),
       caches,
     });
@@ -42,7 +46,9 @@ export function buildNodes({ tap, network, nodes }: NodesInput): SimNode[] {
 function addRoutes(machine: SimNode, other: Node): void {
   for (const range of podRanges(other)) {
     const parts = parsePrefix(range);
-    const via = internalIps(other).find((address) => parts.ok && familyOf(address) === parts.value.family);
+    const via = internalIps(other).find(
+      (address) => parts.ok && familyOf(address) === parts.value.family,
+    );
     if (via !== undefined) machine.addPodRoute(range, via);
   }
 }

@@ -17,9 +17,12 @@ export class ObjectStore {
   apply(object: KubeObject): Result<unknown, KubeError> {
     const resource = resourceOf(object.apiVersion ?? '', object.kind ?? '');
     if (resource === undefined) {
-      return { ok: false, error: { kind: 'gone', message: `kind ${object.kind} of ${object.apiVersion} is unknown` } };
+      return {
+        ok: false,
+        error: { kind: 'gone', message: `kind ${object.kind} of ${object.apiVersion} is unknown` },
+      };
     }
-    const namespace = resource.namespaced ? object.metadata?.namespace ?? 'default' : '';
+    const namespace = resource.namespaced ? (object.metadata?.namespace ?? 'default') : '';
     const name = object.metadata?.name ?? '';
     const ref = { resource, namespace, name };
     if (this.#api.get(resource, namespace, name) === undefined) {
@@ -48,9 +51,13 @@ export class ObjectStore {
       if (tails.length === 0) return head === text;
       return text.startsWith(head) && text.endsWith(tails.at(-1) ?? '');
     };
-    return this.#api.list(ref.resource).filter((object) => (
-      matches(ref.namespace, object.metadata?.namespace ?? '') && matches(ref.name, object.metadata?.name ?? '')
-    ));
+    return this.#api
+      .list(ref.resource)
+      .filter(
+        (object) =>
+          matches(ref.namespace, object.metadata?.namespace ?? '') &&
+          matches(ref.name, object.metadata?.name ?? ''),
+      );
   }
 
   list(resource: Resource): readonly KubeObject[] {
@@ -69,7 +76,11 @@ export class ObjectStore {
     for (const resource of Object.values(resources)) {
       this.onCommit(resource, (object, deleted) => {
         const { namespace, name } = object.metadata ?? {};
-        const parts = [resource.plural, ...(resource.namespaced ? [namespace ?? ''] : []), name ?? ''];
+        const parts = [
+          resource.plural,
+          ...(resource.namespaced ? [namespace ?? ''] : []),
+          name ?? '',
+        ];
         listener(parts.join('/'), deleted ? undefined : object);
       });
     }

@@ -1,7 +1,13 @@
 import { datapathDefaults, type DatapathOptions } from '../../lb/datapathoptions.ts';
-import { defaultIpamSettings, ipamSettingNames, parseIpamSettings, type IpamSettings } from '../../lb/ipam/settings.ts';
+import {
+  defaultIpamSettings,
+  ipamSettingNames,
+  parseIpamSettings,
+  type IpamSettings,
+} from '../../lb/ipam/settings.ts';
 import { parsePrefix, type Prefix } from '../../lb/ip.ts';
 import type { Fault } from '../../lb/model.ts';
+import { compareText } from '../../lb/table.ts';
 import { parseL2Settings, type L2Settings } from '../../l2/settings.ts';
 
 /** What `createAgent` and `createController` are configured with, from one flat record. */
@@ -14,12 +20,23 @@ export interface ClusterSettings {
 }
 
 const l2Names: readonly string[] = [
-  'l2.enabled', 'l2.session.duration', 'l2.session.renew', 'l2.devices', 'l2.onApiOutage', 'l2.preempt',
-  'l2.reannounceInterval', 'l2.ignoreExcludeLabel', 'l2.responder',
+  'l2.enabled',
+  'l2.session.duration',
+  'l2.session.renew',
+  'l2.devices',
+  'l2.onApiOutage',
+  'l2.preempt',
+  'l2.reannounceInterval',
+  'l2.ignoreExcludeLabel',
+  'l2.responder',
 ];
 
 const datapathNames: readonly string[] = [
-  'datapath.algorithm', 'datapath.externalClusterIP', 'datapath.externalIPs', 'datapath.vipGuard', 'datapath.noEndpoints',
+  'datapath.algorithm',
+  'datapath.externalClusterIP',
+  'datapath.externalIPs',
+  'datapath.vipGuard',
+  'datapath.noEndpoints',
 ];
 
 /**
@@ -27,12 +44,13 @@ const datapathNames: readonly string[] = [
  * may also be nested mappings, as people write them in YAML.
  */
 export function parseClusterSettings(
-  record: Readonly<Record<string, unknown>>, serviceCidrs: readonly string[],
+  record: Readonly<Record<string, unknown>>,
+  serviceCidrs: readonly string[],
 ): ClusterSettings {
   const flat = flatten(record);
   const faults: Fault[] = [];
   const known = new Set([...ipamSettingNames, ...l2Names, ...datapathNames]);
-  for (const key of Object.keys(flat).sort()) {
+  for (const key of Object.keys(flat).sort(compareText)) {
     if (!known.has(key)) faults.push({ path: key, message: 'unknown setting' });
   }
   const ipam = parseIpamSettings(flat);
@@ -73,7 +91,8 @@ function readDatapath(flat: Readonly<Record<string, unknown>>, faults: Fault[]):
     const value = flat[key];
     if (value === undefined) return usual;
     const found = allowed.find((candidate) => candidate === value);
-    if (found === undefined) faults.push({ path: key, message: `permitted: ${allowed.join(', ')}` });
+    if (found === undefined)
+      faults.push({ path: key, message: `permitted: ${allowed.join(', ')}` });
     return found ?? usual;
   };
   const fact = (key: string, usual: boolean): boolean => {
@@ -86,7 +105,11 @@ function readDatapath(flat: Readonly<Record<string, unknown>>, faults: Fault[]):
     ...datapathDefaults,
     algorithm: choose('datapath.algorithm', ['random', 'maglev'], datapathDefaults.algorithm),
     externalClusterIp: fact('datapath.externalClusterIP', datapathDefaults.externalClusterIp),
-    externalIps: choose('datapath.externalIPs', ['honour', 'nodeOwned', 'off'], datapathDefaults.externalIps),
+    externalIps: choose(
+      'datapath.externalIPs',
+      ['honour', 'nodeOwned', 'off'],
+      datapathDefaults.externalIps,
+    ),
     vipGuard: fact('datapath.vipGuard', datapathDefaults.vipGuard),
     noEndpoints: choose('datapath.noEndpoints', ['reject', 'drop'], datapathDefaults.noEndpoints),
   };

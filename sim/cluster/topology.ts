@@ -1,4 +1,12 @@
-import { bitsOf, familyOf, ipFromNumber, ipNumber, parseIpUnmapped, parsePrefix, prefixContains } from '../../lb/ip.ts';
+import {
+  bitsOf,
+  familyOf,
+  ipFromNumber,
+  ipNumber,
+  parseIpUnmapped,
+  parsePrefix,
+  prefixContains,
+} from '../../lb/ip.ts';
 import type { Ip, PrefixParts } from '../../lb/ip.ts';
 import type { Node, Pool } from '../../lb/model.ts';
 import type { Micros } from '../../lb/ports.ts';
@@ -64,14 +72,16 @@ export function planTopology(inputs: TopologyInputs): Topology {
   const allocator = new AddressChoice(segments, pools, inputs.nodes);
   const nodes = inputs.nodes.map((node) => planNode({ node, network, allocator }));
   // Routers choose before clients, so that a router has the first address of its subnet.
-  const hosts = [...network.hosts].sort((left, right) => Number(right.kind === 'router') - Number(left.kind === 'router'));
+  const hosts = [...network.hosts].sort(
+    (left, right) => Number(right.kind === 'router') - Number(left.kind === 'router'),
+  );
   const planned = hosts.map((host) => planHost({ host, network, allocator, pools }));
   const router = planned.find((machine) => machine.kind === 'router')?.name;
-  const machines = [...nodes, ...planned].map((machine) => (
+  const machines = [...nodes, ...planned].map((machine) =>
     machine.kind === 'router' || machine.gateway !== undefined || router === undefined
       ? machine
-      : { ...machine, gateway: router }
-  ));
+      : { ...machine, gateway: router },
+  );
   return { segments, machines };
 }
 
@@ -86,17 +96,21 @@ function defaultNetwork(nodes: readonly Node[]): NetworkSpec {
   const free = (pattern: (index: number) => string): string => {
     for (let index = 20; index < 250; index += 1) {
       const [candidate] = readPrefix(pattern(index));
-      if (candidate !== undefined && !used.some((subnet) => overlaps(subnet, candidate))) return candidate.prefix;
+      if (candidate !== undefined && !used.some((subnet) => overlaps(subnet, candidate)))
+        return candidate.prefix;
     }
     return pattern(250);
   };
   const wifi = [free((index) => `192.168.${index}.0/24`)];
-  if (used.some((subnet) => subnet.family === 'IPv6')) wifi.push(free((index) => `fd00:${index}::/64`));
+  if (used.some((subnet) => subnet.family === 'IPv6'))
+    wifi.push(free((index) => `fd00:${index}::/64`));
   const host = { profile: 'linux', timeout: undefined, gateway: 'router', onLink: [] } as const;
   return {
     segments: [
       {
-        name: 'lan', subnets: [...subnets], macAgeing: undefined,
+        name: 'lan',
+        subnets: [...subnets],
+        macAgeing: undefined,
         attach: [...nodes.map((node) => node.meta.name), 'router', 'laptop'],
       },
       { name: 'wifi', subnets: wifi, macAgeing: undefined, attach: ['router', 'phone'] },
@@ -110,14 +124,20 @@ function defaultNetwork(nodes: readonly Node[]): NetworkSpec {
   };
 }
 
-function planNode(parts: { node: Node; network: NetworkSpec; allocator: AddressChoice }): MachinePlan {
+function planNode(parts: {
+  node: Node;
+  network: NetworkSpec;
+  allocator: AddressChoice;
+}): MachinePlan {
   const { node, network, allocator } = parts;
   const name = node.meta.name;
-  const nics = network.segments.filter((segment) => segment.attach.includes(name)).map((segment) => ({
-    segment: segment.name,
-    addresses: allocator.of(segment.name, internalIps(node)),
-    onLink: [],
-  }));
+  const nics = network.segments
+    .filter((segment) => segment.attach.includes(name))
+    .map((segment) => ({
+      segment: segment.name,
+      addresses: allocator.of(segment.name, internalIps(node)),
+      onLink: [],
+    }));
   return { name, kind: 'node', nics, profile: 'linux', timeout: undefined, gateway: undefined };
 }
 
@@ -134,15 +154,25 @@ function planHost({ host, network, allocator, pools }: HostParts): MachinePlan {
   const nics = attached.map((segment) => ({
     segment: segment.name,
     addresses: allocator.of(segment.name, [], host.kind === 'router'),
-    onLink: host.kind === 'router' && nodeSegments.has(segment.name)
-      ? [...pools.flatMap(rangePrefixes), ...explicit(host, segment.name)]
-      : explicit(host, segment.name),
+    onLink:
+      host.kind === 'router' && nodeSegments.has(segment.name)
+        ? [...pools.flatMap(rangePrefixes), ...explicit(host, segment.name)]
+        : explicit(host, segment.name),
   }));
-  return { name: host.name, kind: host.kind, nics, profile: host.profile, timeout: host.timeout, gateway: host.gateway };
+  return {
+    name: host.name,
+    kind: host.kind,
+    nics,
+    profile: host.profile,
+    timeout: host.timeout,
+    gateway: host.gateway,
+  };
 }
 
 function explicit(host: HostSpec, segment: string): PrefixParts[] {
-  return host.onLink.filter((entry) => entry.segment === segment).flatMap((entry) => readPrefix(entry.prefix));
+  return host.onLink
+    .filter((entry) => entry.segment === segment)
+    .flatMap((entry) => readPrefix(entry.prefix));
 }
 
 /** Gives addresses inside a segment's subnets, away from pools and from each other. */
@@ -162,7 +192,8 @@ class AddressChoice {
     const subnets = this.#segments.find((plan) => plan.name === segment)?.subnets ?? [];
     return subnets.flatMap((subnet) => {
       const mine = own.filter((address) => prefixContains(subnet, address));
-      const chosen = mine.length > 0 || (own.length > 0 && !lowest) ? mine : [this.#free(subnet, lowest)];
+      const chosen =
+        mine.length > 0 || (own.length > 0 && !lowest) ? mine : [this.#free(subnet, lowest)];
       return chosen.map((address) => ({ ip: address, prefixBits: subnet.prefixBits }));
     });
   }
@@ -176,7 +207,8 @@ class AddressChoice {
         const number = subnet.first + (lowest ? step : span + 1n - step);
         const address = ipFromNumber(number, subnet.family);
         if (this.#taken.has(address)) continue;
-        if (strict && this.#pools.some((range) => range.bits === bits && within(range, number))) continue;
+        if (strict && this.#pools.some((range) => range.bits === bits && within(range, number)))
+          continue;
         this.#taken.add(address);
         return address;
       }
@@ -190,21 +222,33 @@ function within(range: Range, number: bigint): boolean {
 }
 
 export function internalIps(node: Node): Ip[] {
-  return node.addresses.filter((address) => address.type === 'InternalIP').flatMap((address) => {
-    const parsed = parseIpUnmapped(address.address);
-    return parsed.ok ? [parsed.value] : [];
-  });
+  return node.addresses
+    .filter((address) => address.type === 'InternalIP')
+    .flatMap((address) => {
+      const parsed = parseIpUnmapped(address.address);
+      return parsed.ok ? [parsed.value] : [];
+    });
 }
 
 function poolRanges(pool: Pool): Range[] {
   return pool.blocks.flatMap((block): Range[] => {
     if (block.cidr !== undefined) {
-      return readPrefix(block.cidr).map(({ first, last, family }) => ({ first, last, bits: bitsOf(family) }));
+      return readPrefix(block.cidr).map(({ first, last, family }) => ({
+        first,
+        last,
+        bits: bitsOf(family),
+      }));
     }
     const start = parseIpUnmapped(block.start ?? '');
     const stop = parseIpUnmapped(block.stop ?? block.start ?? '');
     if (!start.ok || !stop.ok || familyOf(start.value) !== familyOf(stop.value)) return [];
-    return [{ first: ipNumber(start.value), last: ipNumber(stop.value), bits: bitsOf(familyOf(start.value)) }];
+    return [
+      {
+        first: ipNumber(start.value),
+        last: ipNumber(stop.value),
+        bits: bitsOf(familyOf(start.value)),
+      },
+    ];
   });
 }
 

@@ -2,6 +2,7 @@ import { resources } from '../../kube/resource.ts';
 import { familyOf, parseIpUnmapped, type Ip } from '../../lb/ip.ts';
 import { serviceKey, type Service } from '../../lb/model.ts';
 import { assert } from '../../lb/result.ts';
+import { compareText } from '../../lb/table.ts';
 import { TrafficLine } from '../net/client.ts';
 import { podName } from '../node/pod.ts';
 import type { TrafficSpec } from '../scenario/spec.ts';
@@ -23,7 +24,8 @@ export class Traffic {
     this.#cluster = cluster;
     for (const spec of specs) this.add(spec);
     cluster.machines.onStrike((node) => {
-      for (const name of this.lines.keys()) this.#struck.set(`${name} ${node}`, this.flowsThrough(name, node));
+      for (const name of this.lines.keys())
+        this.#struck.set(`${name} ${node}`, this.flowsThrough(name, node));
     });
   }
 
@@ -35,7 +37,9 @@ export class Traffic {
     const line = this.line(name);
     const flows = line.flows.filter((flow) => flow.up);
     if (this.#cluster.ownersOf(line.target).includes(node)) return flows.length;
-    const pods = new Set([...this.#cluster.machines.get(node).node.pods.values()].map((pod) => podName(pod.spec)));
+    const pods = new Set(
+      [...this.#cluster.machines.get(node).node.pods.values()].map((pod) => podName(pod.spec)),
+    );
     return flows.filter((flow) => pods.has(flow.backend ?? '')).length;
   }
 
@@ -50,15 +54,24 @@ export class Traffic {
 
   line(name: string): TrafficLine {
     const line = this.lines.get(name);
-    assert(line !== undefined, `traffic ${name} exists; there are ${[...this.lines.keys()].sort().join(', ')}`);
+    assert(
+      line !== undefined,
+      `traffic ${name} exists; there are ${[...this.lines.keys()].sort(compareText).join(', ')}`,
+    );
     return line;
   }
 
   add(spec: TrafficSpec): TrafficLine {
     const host = this.#cluster.network.hosts.get(spec.from);
-    assert(host !== undefined, `traffic ${spec.name} comes from a host; there are ${[...this.#cluster.network.hosts.keys()].sort().join(', ')}`);
+    assert(
+      host !== undefined,
+      `traffic ${spec.name} comes from a host; there are ${[...this.#cluster.network.hosts.keys()].sort(compareText).join(', ')}`,
+    );
     const target = parseTarget(spec.to);
-    assert(target !== undefined, `traffic ${spec.name} goes to svc/NAMESPACE/NAME:PORT or ADDRESS:PORT`);
+    assert(
+      target !== undefined,
+      `traffic ${spec.name} goes to svc/NAMESPACE/NAME:PORT or ADDRESS:PORT`,
+    );
     const line = new TrafficLine(this.#cluster.tap, {
       name: spec.name,
       from: host,
@@ -120,10 +133,14 @@ export function validTarget(text: string): boolean {
 }
 
 /** The first address that a Service shows, of one family where that is asked for. */
-export function shownAddress(service: Service, family: 'IPv4' | 'IPv6' | undefined): Ip | undefined {
+export function shownAddress(
+  service: Service,
+  family: 'IPv4' | 'IPv6' | undefined,
+): Ip | undefined {
   for (const entry of service.ingress) {
     const parsed = parseIpUnmapped(entry.ip ?? '');
-    if (parsed.ok && (family === undefined || familyOf(parsed.value) === family)) return parsed.value;
+    if (parsed.ok && (family === undefined || familyOf(parsed.value) === family))
+      return parsed.value;
   }
   return undefined;
 }

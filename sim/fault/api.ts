@@ -27,18 +27,26 @@ function injected(read: (parameters: Reader) => ApiFault): FaultKind {
 /** Faults of the API server and the way to it (simulator.md 8). */
 export const apiFaults: Readonly<Record<string, FaultKind>> = {
   'api.outage': injected((parameters) => ({
-    kind: 'outage', form: parameters.oneOf('form', ['refuse', 'blackhole', 'reset']) ?? 'refuse',
+    kind: 'outage',
+    form: parameters.oneOf('form', ['refuse', 'blackhole', 'reset']) ?? 'refuse',
   })),
   'api.slow': injected((parameters) => ({
-    kind: 'slow', min: parameters.duration('min') ?? 0, mean: parameters.duration('mean') ?? 0, ...readScope(parameters),
+    kind: 'slow',
+    min: parameters.duration('min') ?? 0,
+    mean: parameters.duration('mean') ?? 0,
+    ...readScope(parameters),
   })),
   'api.error': injected((parameters) => ({
-    kind: 'error', status: parameters.count('status') ?? 500, ppm: parameters.ratio('ratio') ?? 1_000_000,
+    kind: 'error',
+    status: parameters.count('status') ?? 500,
+    ppm: parameters.ratio('ratio') ?? 1_000_000,
     ...readScope(parameters),
   })),
   'api.lostReply': injected((parameters) => ({
-    kind: 'lostReply', ppm: parameters.ratio('ratio') ?? 1_000_000,
-    form: parameters.oneOf('form', ['silence', 'reset']) ?? 'silence', ...readScope(parameters),
+    kind: 'lostReply',
+    ppm: parameters.ratio('ratio') ?? 1_000_000,
+    form: parameters.oneOf('form', ['silence', 'reset']) ?? 'silence',
+    ...readScope(parameters),
   })),
   'api.stale': injected((parameters) => {
     const { clients } = readScope(parameters);
@@ -47,7 +55,9 @@ export const apiFaults: Readonly<Record<string, FaultKind>> = {
   }),
   'api.watchStall': injected((parameters) => ({ kind: 'watchStall', ...readScope(parameters) })),
   'api.conflict': injected((parameters) => ({
-    kind: 'conflict', ppm: parameters.ratio('ratio') ?? 100_000, ...readScope(parameters),
+    kind: 'conflict',
+    ppm: parameters.ratio('ratio') ?? 100_000,
+    ...readScope(parameters),
   })),
   /** Every watch in the scope ends now. */
   'api.watchDrop': {

@@ -1,5 +1,6 @@
 import type { Fault } from '../../lb/model.ts';
 import { assert } from '../../lb/result.ts';
+import { compareText } from '../../lb/table.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { canonicalJson } from '../check/canonical.ts';
 import { Reader } from '../scenario/reader.ts';
@@ -21,19 +22,26 @@ export interface FaultKind {
 }
 
 const kinds: ReadonlyMap<string, FaultKind> = new Map(
-  [nodeFaults, processFaults, apiFaults, netFaults, kernelFaults, workloadFaults].flatMap((layer) => Object.entries(layer)),
+  [nodeFaults, processFaults, apiFaults, netFaults, kernelFaults, workloadFaults].flatMap((layer) =>
+    Object.entries(layer),
+  ),
 );
 
 /** Names of all faults, sorted. */
 export function faultNames(): string[] {
-  return [...kinds.keys()].sort();
+  return [...kinds.keys()].sort(compareText);
 }
 
 /** What is wrong with a fault as written, with paths; nothing when it can strike. */
 export function faultsOf(use: FaultUse): Fault[] {
   const kind = kinds.get(use.name);
   if (kind === undefined) {
-    return [{ path: `${use.path}.fault`, message: `unknown fault ${use.name}; known are ${faultNames().join(', ')}` }];
+    return [
+      {
+        path: `${use.path}.fault`,
+        message: `unknown fault ${use.name}; known are ${faultNames().join(', ')}`,
+      },
+    ];
   }
   const faults: Fault[] = [];
   const reader = new Reader(use.with, `${use.path}.with`, faults);
@@ -52,10 +60,13 @@ export function applyFault(cluster: Cluster, use: FaultUse): Heal {
 }
 
 function describe(parameters: Readonly<Record<string, unknown>>): string {
-  return Object.keys(parameters).sort().map((name) => {
-    const value = parameters[name];
-    return `${name}=${typeof value === 'string' ? value : canonicalJson(value)}`;
-  }).join(' ');
+  return Object.keys(parameters)
+    .sort(compareText)
+    .map((name) => {
+      const value = parameters[name];
+      return `${name}=${typeof value === 'string' ? value : canonicalJson(value)}`;
+    })
+    .join(' ');
 }
 
 /** The faults in force, by name, so that a step can heal them. */
@@ -71,7 +82,12 @@ export class FaultSet {
     const entry = { use, heal: heal as Heal | undefined };
     this.#active.push(entry);
     if (use.for === undefined) return;
-    this.#cluster.world.schedule(use.for, { kind: 'heal', entity: use.name }, () => this.#end(entry), { band: 0 });
+    this.#cluster.world.schedule(
+      use.for,
+      { kind: 'heal', entity: use.name },
+      () => this.#end(entry),
+      { band: 0 },
+    );
   }
 
   /** Heals the faults of that name, narrowed to those with equal parameters where some are given. */

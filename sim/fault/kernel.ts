@@ -12,7 +12,8 @@ export const kernelFaults: Readonly<Record<string, FaultKind>> = {
       const errno = parameters.oneOf('errno', ['ENOSPC', 'EIO', 'EINVAL']) ?? 'EIO';
       return (cluster) => {
         const kernels = target(cluster).map((node) => cluster.machines.kernel(node));
-        for (const kernel of kernels) kernel.setFault(map, { errno, ratio: { numerator: ratioPpm, denominator: 1_000_000 } });
+        for (const kernel of kernels)
+          kernel.setFault(map, { errno, ratio: { numerator: ratioPpm, denominator: 1_000_000 } });
         return () => {
           for (const kernel of kernels) kernel.setFault(map, undefined);
         };

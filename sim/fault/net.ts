@@ -62,7 +62,10 @@ export const netFaults: Readonly<Record<string, FaultKind>> = {
     prepare(parameters) {
       const target = readLinkTarget(parameters);
       const direction = readDirection(parameters);
-      const delay = { min: parameters.duration('min') ?? 50, mean: parameters.duration('mean') ?? 0 };
+      const delay = {
+        min: parameters.duration('min') ?? 50,
+        mean: parameters.duration('mean') ?? 0,
+      };
       return (cluster) => {
         const links = target(cluster);
         for (const link of links) link.setDelay(delay, direction);
@@ -142,7 +145,8 @@ function readForm(parameters: Reader): CutForm {
 }
 
 function cutSegments(cluster: Cluster, name: string | undefined, cuts: readonly Cut[]): Heal {
-  const segments = name === undefined ? cluster.network.segments() : [cluster.network.segment(name)];
+  const segments =
+    name === undefined ? cluster.network.segments() : [cluster.network.segment(name)];
   const heals = segments.flatMap((segment) => cuts.map((cut) => segment.cut(cut)));
   return () => {
     for (const heal of heals) heal();

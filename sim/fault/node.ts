@@ -24,7 +24,12 @@ export const nodeFaults: Readonly<Record<string, FaultKind>> = {
       return (cluster) => {
         for (const node of target(cluster)) {
           cluster.machines.powerOff(node);
-          cluster.world.schedule(duration, { kind: 'boot', entity: node }, () => cluster.machines.powerOn(node), { band: 0 });
+          cluster.world.schedule(
+            duration,
+            { kind: 'boot', entity: node },
+            () => cluster.machines.powerOn(node),
+            { band: 0 },
+          );
         }
         return () => undefined;
       };
@@ -65,7 +70,8 @@ export const nodeFaults: Readonly<Record<string, FaultKind>> = {
     prepare(parameters) {
       const target = readNodeTarget(parameters);
       const ppm = parameters.integer('ppm') ?? 0;
-      if (ppm > 10_000 || ppm < -10_000) parameters.fault('ppm', 'expected at most 10000 either way');
+      if (ppm > 10_000 || ppm < -10_000)
+        parameters.fault('ppm', 'expected at most 10000 either way');
       return (cluster) => {
         const nodes = target(cluster);
         for (const node of nodes) cluster.machines.clockOf(node).setRate(ppm);

@@ -15,7 +15,9 @@ export const processFaults: Readonly<Record<string, FaultKind>> = {
           for (const name of names) cluster.machines.startProcess(name);
         };
         if (restartAfter === undefined) return restart;
-        cluster.world.schedule(restartAfter, { kind: 'restart', entity: 'process' }, restart, { band: 0 });
+        cluster.world.schedule(restartAfter, { kind: 'restart', entity: 'process' }, restart, {
+          band: 0,
+        });
         return () => undefined;
       };
     },
@@ -27,7 +29,8 @@ export const processFaults: Readonly<Record<string, FaultKind>> = {
       const operation = parameters.count('operation') ?? 0;
       const restartAfter = parameters.duration('restartAfter') ?? 1_000_000;
       return (cluster) => {
-        for (const name of target(cluster)) cluster.machines.crashProcessAt(name, { operation, restartAfter });
+        for (const name of target(cluster))
+          cluster.machines.crashProcessAt(name, { operation, restartAfter });
         return () => undefined;
       };
     },

@@ -18,12 +18,16 @@ export function readNodeTarget(parameters: Reader): NodeTarget {
     if (!address.ok) parameters.fault('owner-of', `${owned} is not an address`);
     return (cluster) => (address.ok ? cluster.ownersOf(address.value).slice(0, 1) : []);
   }
-  if (node === undefined) parameters.fault('node', 'is required: a name, any, all, or owner-of: ADDRESS');
+  if (node === undefined)
+    parameters.fault('node', 'is required: a name, any, all, or owner-of: ADDRESS');
   return (cluster) => {
     const names = cluster.machines.names();
     if (node === 'all') return names;
     if (node === 'any') return [cluster.world.stream('faults').pick(names)];
-    assert(node !== undefined && names.includes(node), `node ${node} of the scenario exists; there are ${names.join(', ')}`);
+    assert(
+      node !== undefined && names.includes(node),
+      `node ${node} of the scenario exists; there are ${names.join(', ')}`,
+    );
     return [node];
   };
 }

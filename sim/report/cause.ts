@@ -9,8 +9,18 @@ import type { Recovery } from './timeline.ts';
 /** The reason of an outage: a stable code, and a sentence with the times it is made of. */
 export interface Why {
   readonly code:
-    | 'none' | 'handover' | 'session-expiry' | 'only-endpoints-lost' | 'stateful-set' | 'pod-without-owner'
-    | 'stale-router' | 'api-outage' | 'dead-endpoints' | 'no-announcer' | 'no-answer' | 'other';
+    | 'none'
+    | 'handover'
+    | 'session-expiry'
+    | 'only-endpoints-lost'
+    | 'stateful-set'
+    | 'pod-without-owner'
+    | 'stale-router'
+    | 'api-outage'
+    | 'dead-endpoints'
+    | 'no-announcer'
+    | 'no-answer'
+    | 'other';
   readonly text: string;
 }
 
@@ -42,21 +52,31 @@ const second: Micros = 1_000_000;
 export function explainOutage(seen: Seen): Why {
   const { outage, outages, from } = seen;
   if (outages.length === 0) {
-    if (from === undefined && seen.to === undefined) return { code: 'no-announcer', text: 'nobody announces it' };
+    if (from === undefined && seen.to === undefined)
+      return { code: 'no-announcer', text: 'nobody announces it' };
     return seen.from === seen.to
       ? { code: 'none', text: 'not touched' }
       : { code: 'handover', text: 'handed over without a lost request' };
   }
-  if (from === undefined) return { code: 'no-announcer', text: `nobody announced it before either${dropText(seen)}` };
+  if (from === undefined)
+    return { code: 'no-announcer', text: `nobody announced it before either${dropText(seen)}` };
   const endpoints = lostEndpoints(seen);
   if (endpoints !== undefined) return endpoints;
-  if (seen.stale !== undefined && (outage ?? Infinity) > (seen.takenAt ?? 0) + 2 * second) return staleText(seen, seen.stale);
-  if (outage === undefined) return { code: 'no-answer', text: `not back after seven minutes${dropText(seen)}` };
+  if (seen.stale !== undefined && (outage ?? Infinity) > (seen.takenAt ?? 0) + 2 * second)
+    return staleText(seen, seen.stale);
+  if (outage === undefined)
+    return { code: 'no-answer', text: `not back after seven minutes${dropText(seen)}` };
   if (seen.failure.fault.name === 'api.outage') {
-    return { code: 'api-outage', text: `holders fall silent ${formatDuration(seen.session)} after the API server is gone, and return with it` };
+    return {
+      code: 'api-outage',
+      text: `holders fall silent ${formatDuration(seen.session)} after the API server is gone, and return with it`,
+    };
   }
   if (seen.takenAt !== undefined && seen.from !== seen.to && outage <= seen.takenAt + 2 * second) {
-    return { code: 'session-expiry', text: `session expiry ${formatDuration(seen.session)} + announcement${partText(seen)}` };
+    return {
+      code: 'session-expiry',
+      text: `session expiry ${formatDuration(seen.session)} + announcement${partText(seen)}`,
+    };
   }
   if (seen.pods.struck > 0) return { code: 'dead-endpoints', text: deadText(seen) };
   return { code: 'other', text: `requests failed for ${formatDuration(outage)}${dropText(seen)}` };
@@ -68,11 +88,17 @@ function lostEndpoints(seen: Seen): Why | undefined {
   if (pods.total === 0 || pods.struck < pods.total || failure.node === undefined) return undefined;
   const policy = seen.local ? 'Local policy, ' : '';
   const kind = seen.local ? 'announcing pod' : 'pod';
-  const which = pods.total === 1 ? `only ${kind} on ${failure.node}` : `all ${pods.total} ${kind}s on ${failure.node}`;
+  const which =
+    pods.total === 1
+      ? `only ${kind} on ${failure.node}`
+      : `all ${pods.total} ${kind}s on ${failure.node}`;
   if (outage === undefined) {
     if (pods.owner?.kind === 'StatefulSet') {
       const replicas = `${pods.total} replica${pods.total === 1 ? '' : 's'}`;
-      return { code: 'stateful-set', text: `StatefulSet, ${replicas} on ${failure.node}: needs manual delete` };
+      return {
+        code: 'stateful-set',
+        text: `StatefulSet, ${replicas} on ${failure.node}: needs manual delete`,
+      };
     }
     if (pods.owner === undefined) {
       return { code: 'pod-without-owner', text: `${policy}${which}, which nothing replaces` };
@@ -111,8 +137,10 @@ function partText(seen: Seen): string {
 function deadText(seen: Seen): string {
   const { pods, failure } = seen;
   const until = seen.recovery.nodeUnknownAt ?? lastEnd(seen);
-  return `${pods.struck} of ${pods.total} pods on ${failure.node ?? 'the node'}: their share of new connections fails until `
-    + `${inSeconds(until)}`;
+  return (
+    `${pods.struck} of ${pods.total} pods on ${failure.node ?? 'the node'}: their share of new connections fails until ` +
+    `${inSeconds(until)}`
+  );
 }
 
 function lastEnd(seen: Seen): Micros {

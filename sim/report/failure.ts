@@ -12,7 +12,11 @@ export interface Failure {
   readonly node: string | undefined;
 }
 
-function use(name: string, parameters: Readonly<Record<string, unknown>>, duration?: Micros): FaultUse {
+function use(
+  name: string,
+  parameters: Readonly<Record<string, unknown>>,
+  duration?: Micros,
+): FaultUse {
   return { name, with: parameters, for: duration, path: name };
 }
 
@@ -25,12 +29,20 @@ export function drain(node: string): Failure {
 }
 
 export function apiDown(duration: Micros, shown: string): Failure {
-  return { title: `API server down for ${shown}`, fault: use('api.outage', {}, duration), node: undefined };
+  return {
+    title: `API server down for ${shown}`,
+    fault: use('api.outage', {}, duration),
+    node: undefined,
+  };
 }
 
 export function isolate(node: string, direction: 'in' | 'out' | 'both'): Failure {
   const how = { in: 'hears nothing', out: 'cannot send', both: 'is cut off' }[direction];
-  return { title: `${node} ${how} on every plane`, fault: use('net.isolate', { node, direction, plane: 'all' }), node };
+  return {
+    title: `${node} ${how} on every plane`,
+    fault: use('net.isolate', { node, direction, plane: 'all' }),
+    node,
+  };
 }
 
 export function agentCrash(node: string): Failure {

@@ -41,23 +41,34 @@ export function servedPods(cluster: Cluster, about: PodsOf): Pods {
     if (!decoded.ok || decoded.value.service !== service.key) continue;
     for (const uid of targetUids(object)) uids.add(uid);
   }
-  const pods = cluster.store.list(resources.pods).filter((pod) => (
-    uids.has(pod.metadata?.uid ?? '') && (among === undefined || among.has(nodeOf(pod) ?? ''))
-  ));
+  const pods = cluster.store
+    .list(resources.pods)
+    .filter(
+      (pod) =>
+        uids.has(pod.metadata?.uid ?? '') && (among === undefined || among.has(nodeOf(pod) ?? '')),
+    );
   const struck = pods.filter((pod) => nodeOf(pod) === node);
   const [first] = struck.length > 0 ? struck : pods;
-  return { total: pods.length, struck: struck.length, owner: first === undefined ? undefined : workloadOf(first) };
+  return {
+    total: pods.length,
+    struck: struck.length,
+    owner: first === undefined ? undefined : workloadOf(first),
+  };
 }
 
 function targetUids(slice: KubeObject): string[] {
   const endpoints = slice['endpoints'];
   if (!Array.isArray(endpoints)) return [];
-  return endpoints.flatMap((endpoint: { targetRef?: { uid?: string } }) => endpoint.targetRef?.uid ?? []);
+  return endpoints.flatMap(
+    (endpoint: { targetRef?: { uid?: string } }) => endpoint.targetRef?.uid ?? [],
+  );
 }
 
 function nodeOf(pod: KubeObject): string | undefined {
   const spec = pod['spec'];
-  return typeof spec === 'object' && spec !== null && 'nodeName' in spec ? String(spec.nodeName) : undefined;
+  return typeof spec === 'object' && spec !== null && 'nodeName' in spec
+    ? String(spec.nodeName)
+    : undefined;
 }
 
 // A ReplicaSet stands for the Deployment that people wrote.
@@ -71,7 +82,9 @@ function workloadOf(pod: KubeObject): Pods['owner'] {
 }
 
 /** LoadBalancer Services of the cluster with every address that they show, in key order. */
-export function shownAddresses(cluster: Cluster): { readonly service: Service; readonly ips: readonly Ip[] }[] {
+export function shownAddresses(
+  cluster: Cluster,
+): { readonly service: Service; readonly ips: readonly Ip[] }[] {
   return cluster.store.list(resources.services).flatMap((object) => {
     const decoded = cluster.decoder.service(object);
     if (!decoded.ok || decoded.value.type !== 'LoadBalancer') return [];
@@ -85,15 +98,24 @@ export function shownAddresses(cluster: Cluster): { readonly service: Service; r
 
 /** Adds a line from `client` to every address of every LoadBalancer Service. */
 export function watchServices(cluster: Cluster, client: string, every: Micros): Watched[] {
-  return shownAddresses(cluster).flatMap(({ service, ips }) => ips.flatMap((ip): Watched[] => {
-    const [port] = service.ports.filter((candidate) => candidate.protocol !== 'SCTP');
-    if (port === undefined) return [];
-    const line = `${service.key} ${ip}`;
-    const target = familyOf(ip) === 'IPv6' ? `[${ip}]` : ip;
-    cluster.traffic.add({
-      name: line, from: client, to: `${target}:${port.port}`, every, flows: 0, family: familyOf(ip),
-      protocol: port.protocol === 'UDP' ? 'UDP' : 'TCP',
-    }).start();
-    return [{ key: service.key, ip, line, local: service.externalTrafficPolicy === 'Local' }];
-  }));
+  return shownAddresses(cluster).flatMap(({ service, ips }) =>
+    ips.flatMap((ip): Watched[] => {
+      const [port] = service.ports.filter((candidate) => candidate.protocol !== 'SCTP');
+      if (port === undefined) return [];
+      const line = `${service.key} ${ip}`;
+      const target = familyOf(ip) === 'IPv6' ? `[${ip}]` : ip;
+      cluster.traffic
+        .add({
+          name: line,
+          from: client,
+          to: `${target}:${port.port}`,
+          every,
+          flows: 0,
+          family: familyOf(ip),
+          protocol: port.protocol === 'UDP' ? 'UDP' : 'TCP',
+        })
+        .start();
+      return [{ key: service.key, ip, line, local: service.externalTrafficPolicy === 'Local' }];
+    }),
+  );
 }

@@ -19,10 +19,11 @@ const worthMs = 60_000;
  * change applied, so the figure is measured and not promised (simulator.md 7.3).
  */
 export function hintsFor(input: Omit<WhatIfInput, 'seed'>, rows: readonly WhatIfRow[]): string[] {
-  const waiting = rows.filter((row) => (
-    (row.worstMs === undefined || row.worstMs >= worthMs)
-      && (row.reason === 'only-endpoints-lost' || row.reason === 'stateful-set')
-  ));
+  const waiting = rows.filter(
+    (row) =>
+      (row.worstMs === undefined || row.worstMs >= worthMs) &&
+      (row.reason === 'only-endpoints-lost' || row.reason === 'stateful-set'),
+  );
   const seen = new Set<KubeObject>();
   const hints: string[] = [];
   for (const row of waiting) {
@@ -50,10 +51,17 @@ interface Trial {
   readonly remedy: Remedy;
 }
 
-function measured(input: Omit<WhatIfInput, 'seed'>, { row, workload, remedy }: Trial): string | undefined {
-  const objects = input.objects.map((object) => (object === workload ? remedy.change(workload) : object));
+function measured(
+  input: Omit<WhatIfInput, 'seed'>,
+  { row, workload, remedy }: Trial,
+): string | undefined {
+  const objects = input.objects.map((object) =>
+    object === workload ? remedy.change(workload) : object,
+  );
   const placement = runPlacement({ ...input, objects, seed: row.worstSeed });
-  const found = placement.observations.find((one) => one.service === row.service && one.ip === row.ip);
+  const found = placement.observations.find(
+    (one) => one.service === row.service && one.ip === row.ip,
+  );
   if (found?.outage === undefined) return undefined;
   if (row.worstMs !== undefined && found.outage / 1000 >= row.worstMs) return undefined;
   return found.outage === 0 ? 'none' : formatDuration(found.outage);
@@ -61,13 +69,15 @@ function measured(input: Omit<WhatIfInput, 'seed'>, { row, workload, remedy }: T
 
 /** The workload of the manifests whose pods a Service selects. */
 function workloadBehind(objects: readonly KubeObject[], service: string): KubeObject | undefined {
-  const named = (object: KubeObject): string => `${object.metadata?.namespace ?? 'default'}/${object.metadata?.name ?? ''}`;
+  const named = (object: KubeObject): string =>
+    `${object.metadata?.namespace ?? 'default'}/${object.metadata?.name ?? ''}`;
   const found = objects.find((object) => object.kind === 'Service' && named(object) === service);
   const selector = field(field(found, 'spec'), 'selector');
   if (typeof selector !== 'object' || selector === null) return undefined;
   return objects.find((object) => {
     if (object.kind !== 'Deployment' && object.kind !== 'StatefulSet') return false;
-    if ((object.metadata?.namespace ?? 'default') !== (found?.metadata?.namespace ?? 'default')) return false;
+    if ((object.metadata?.namespace ?? 'default') !== (found?.metadata?.namespace ?? 'default'))
+      return false;
     const labels = field(field(field(field(object, 'spec'), 'template'), 'metadata'), 'labels');
     return Object.entries(selector).every(([key, value]) => field(labels, key) === value);
   });
@@ -89,10 +99,14 @@ function withToleration(workload: KubeObject): KubeObject {
   const template = field(workload['spec'], 'template');
   const podSpec = field(template, 'spec');
   const tolerations = ['not-ready', 'unreachable'].map((key) => ({
-    key: `node.kubernetes.io/${key}`, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 30,
+    key: `node.kubernetes.io/${key}`,
+    operator: 'Exists',
+    effect: 'NoExecute',
+    tolerationSeconds: 30,
   }));
   const changed = {
-    ...(template as object), spec: { ...(podSpec as object), tolerations },
+    ...(template as object),
+    spec: { ...(podSpec as object), tolerations },
   };
   return { ...workload, spec: { ...spec, template: changed } };
 }

@@ -34,7 +34,9 @@ export class Timeline {
   /** For pods of `owner` (uid of the ReplicaSet, StatefulSet, …). */
   of(owner: string): Recovery {
     return {
-      nodeUnknownAt: this.#nodeUnknownAt, evictedAt: this.#evicted.get(owner), readyAt: this.#ready.get(owner),
+      nodeUnknownAt: this.#nodeUnknownAt,
+      evictedAt: this.#evicted.get(owner),
+      readyAt: this.#ready.get(owner),
     };
   }
 
@@ -52,7 +54,12 @@ export class Timeline {
     if (owner === undefined) return;
     const leaving = deleted || pod.metadata?.['deletionTimestamp'] !== undefined;
     if (leaving && !this.#evicted.has(owner)) this.#evicted.set(owner, this.#since());
-    if (!leaving && this.#evicted.has(owner) && !this.#ready.has(owner) && readyStatus(pod) === 'True') {
+    if (
+      !leaving &&
+      this.#evicted.has(owner) &&
+      !this.#ready.has(owner) &&
+      readyStatus(pod) === 'True'
+    ) {
       this.#ready.set(owner, this.#since());
     }
   }
@@ -62,7 +69,9 @@ export class Timeline {
 export function readyStatus(object: KubeObject): string | undefined {
   const conditions = field(object['status'], 'conditions');
   if (!Array.isArray(conditions)) return undefined;
-  const ready: unknown = conditions.find((condition: unknown) => field(condition, 'type') === 'Ready');
+  const ready: unknown = conditions.find(
+    (condition: unknown) => field(condition, 'type') === 'Ready',
+  );
   const status = field(ready, 'status');
   return typeof status === 'string' ? status : undefined;
 }

@@ -25,7 +25,11 @@ export interface WhatIfRow {
   readonly reason: Why['code'];
   readonly why: string;
   /** Every reason that was seen, most frequent first, with the number of placements. */
-  readonly causes: readonly { readonly reason: Why['code']; readonly placements: number; readonly example: string }[];
+  readonly causes: readonly {
+    readonly reason: Why['code'];
+    readonly placements: number;
+    readonly example: string;
+  }[];
   /** Seed of the worst placement, to look at it closely. */
   readonly worstSeed: bigint;
 }
@@ -42,14 +46,21 @@ export interface SeededObservation extends Observation {
 }
 
 /** Groups what every placement showed, by Service and address. Pure. */
-export function summarise(failure: Failure, observations: readonly SeededObservation[], placements: number): FailureSummary {
+export function summarise(
+  failure: Failure,
+  observations: readonly SeededObservation[],
+  placements: number,
+): FailureSummary {
   const groups = new Map<string, SeededObservation[]>();
   for (const observation of observations) {
     const key = `${observation.service} ${observation.ip}`;
-    groups.set(key, [...groups.get(key) ?? [], observation]);
+    groups.set(key, [...(groups.get(key) ?? []), observation]);
   }
   const rows = [...groups.values()].map(rowOf);
-  rows.sort((left, right) => compareText(left.service, right.service) || compareIp(left.ip as Ip, right.ip as Ip));
+  rows.sort(
+    (left, right) =>
+      compareText(left.service, right.service) || compareIp(left.ip as Ip, right.ip as Ip),
+  );
   return { failure, placements, rows, hints: [] };
 }
 
@@ -59,17 +70,25 @@ function lengthOf(observation: Observation): Micros {
 }
 
 function rowOf(seen: readonly SeededObservation[]): WhatIfRow {
-  const sorted = [...seen].sort((left, right) => lengthOf(left) - lengthOf(right) || Number(left.seed - right.seed));
+  const sorted = [...seen].sort(
+    (left, right) => lengthOf(left) - lengthOf(right) || Number(left.seed - right.seed),
+  );
   const middle = median(sorted)?.outage;
   // Of equally bad placements the first seed is shown.
   const worst = sorted.find((one) => lengthOf(one) === lengthOf(sorted.at(-1) ?? one)) ?? sorted[0];
   const from = worst?.from;
   const to = worst?.to;
   const touched = seen.filter((one) => one.why.code === worst?.why.code).length;
-  const share = touched < seen.length && worst?.why.code !== 'none' ? ` (${touched} of ${seen.length} placements)` : '';
+  const share =
+    touched < seen.length && worst?.why.code !== 'none'
+      ? ` (${touched} of ${seen.length} placements)`
+      : '';
   return {
-    service: worst?.service ?? '', ip: worst?.ip ?? '', from, to,
-    move: from === to ? from ?? '-' : `${from ?? '-'} → ${to ?? '-'}`,
+    service: worst?.service ?? '',
+    ip: worst?.ip ?? '',
+    from,
+    to,
+    move: from === to ? (from ?? '-') : `${from ?? '-'} → ${to ?? '-'}`,
     medianMs: middle === undefined ? undefined : middle / 1000,
     worstMs: worst?.outage === undefined ? undefined : worst.outage / 1000,
     outage: seen.length === 1 ? oneText(middle) : outageText(middle, worst?.outage),
@@ -96,7 +115,13 @@ function causesOf(seen: readonly SeededObservation[]): WhatIfRow['causes'] {
   const codes = [...new Set(seen.map((one) => one.why.code))];
   const causes = codes.map((reason) => {
     const those = seen.filter((one) => one.why.code === reason);
-    return { reason, placements: those.length, example: mode(those.map((one) => one.why.text)) ?? '' };
+    return {
+      reason,
+      placements: those.length,
+      example: mode(those.map((one) => one.why.text)) ?? '',
+    };
   });
-  return causes.sort((left, right) => right.placements - left.placements || compareText(left.reason, right.reason));
+  return causes.sort(
+    (left, right) => right.placements - left.placements || compareText(left.reason, right.reason),
+  );
 }

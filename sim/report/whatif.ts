@@ -39,7 +39,11 @@ export interface Observation {
 export interface Placement {
   readonly observations: readonly Observation[];
   /** Services that had no address or no answer before anything happened, with the reason. */
-  readonly unserved: readonly { readonly service: string; readonly reason: string; readonly message: string }[];
+  readonly unserved: readonly {
+    readonly service: string;
+    readonly reason: string;
+    readonly message: string;
+  }[];
   readonly nodes: number;
   readonly services: number;
   readonly pools: number;
@@ -126,14 +130,25 @@ export function watchStrike(struck: Strike): Observation[] {
   const wellAt = watchRecovery(cluster, watched, struckAt);
   return watched.map((one) => {
     const then = before.get(one.line) ?? nobody;
-    return observe(cluster, { watched: one, ...then, struckAt, timeline, failure, wellAt: wellAt.get(one.line) });
+    return observe(cluster, {
+      watched: one,
+      ...then,
+      struckAt,
+      timeline,
+      failure,
+      wellAt: wellAt.get(one.line),
+    });
   });
 }
 
 /** Boots a folder to convergence, without clients. */
 export function bootCluster(input: Omit<WhatIfInput, 'failure'>): Cluster {
   const cluster = new Cluster({
-    seed: input.seed, cluster: input.cluster, network: input.network, objects: input.objects, traffic: [],
+    seed: input.seed,
+    cluster: input.cluster,
+    network: input.network,
+    objects: input.objects,
+    traffic: [],
     ...(input.timings === undefined ? {} : { timings: input.timings }),
   });
   cluster.start();
@@ -147,9 +162,14 @@ export function bootCluster(input: Omit<WhatIfInput, 'failure'>): Cluster {
 /** The client whose traffic is judged: one behind the router where there is one. */
 export function clientOf(cluster: Cluster): string {
   const clients = cluster.network.topology.machines.filter((machine) => machine.kind === 'client');
-  const nodeSegments = new Set(cluster.network.topology.machines
-    .filter((machine) => machine.kind === 'node').flatMap((machine) => machine.nics.map((nic) => nic.segment)));
-  const behind = clients.find((machine) => machine.nics.every((nic) => !nodeSegments.has(nic.segment)));
+  const nodeSegments = new Set(
+    cluster.network.topology.machines
+      .filter((machine) => machine.kind === 'node')
+      .flatMap((machine) => machine.nics.map((nic) => nic.segment)),
+  );
+  const behind = clients.find((machine) =>
+    machine.nics.every((nic) => !nodeSegments.has(nic.segment)),
+  );
   return (behind ?? clients[0])?.name ?? '';
 }
 
@@ -157,9 +177,14 @@ function situation(cluster: Cluster, one: Watched, failure: Failure): Situation 
   const service = serviceOf(cluster, one);
   return {
     from: cluster.ownersOf(one.ip)[0],
-    pods: service === undefined
-      ? nobody.pods
-      : servedPods(cluster, { service, node: failure.node, among: one.local ? announcers(cluster, one.ip) : undefined }),
+    pods:
+      service === undefined
+        ? nobody.pods
+        : servedPods(cluster, {
+            service,
+            node: failure.node,
+            among: one.local ? announcers(cluster, one.ip) : undefined,
+          }),
   };
 }
 
@@ -173,14 +198,20 @@ function serviceOf(cluster: Cluster, one: Watched): Service | undefined {
   const [namespace = '', name = ''] = one.key.split('/');
   const object = cluster.api.get(resources.services, namespace, name);
   const decoded = object === undefined ? undefined : cluster.decoder.service(object);
-  return decoded?.ok === true && decoded.value.key === serviceKey(namespace, name) ? decoded.value : undefined;
+  return decoded?.ok === true && decoded.value.key === serviceKey(namespace, name)
+    ? decoded.value
+    : undefined;
 }
 
 /**
  * Watches until every line is well again, or patience ends. A line that is well falls silent, so
  * that a long outage of another costs little; what it saw after it was judged well does not count.
  */
-function watchRecovery(cluster: Cluster, watched: readonly Watched[], struckAt: Micros): Map<string, Micros> {
+function watchRecovery(
+  cluster: Cluster,
+  watched: readonly Watched[],
+  struckAt: Micros,
+): Map<string, Micros> {
   const { world, traffic } = cluster;
   const wellAt = new Map<string, Micros>();
   world.run(struckAt + soon);
@@ -189,7 +220,12 @@ function watchRecovery(cluster: Cluster, watched: readonly Watched[], struckAt: 
     for (const { line: name } of watched) {
       const line = traffic.line(name);
       const recovered = line.outages.recoveredAt ?? struckAt;
-      if (wellAt.has(name) || line.outages.openSince !== undefined || world.now - recovered < steady) continue;
+      if (
+        wellAt.has(name) ||
+        line.outages.openSince !== undefined ||
+        world.now - recovered < steady
+      )
+        continue;
       line.stop();
       wellAt.set(name, world.now);
     }
@@ -212,52 +248,92 @@ interface Observing {
 function observe(cluster: Cluster, seen: Observing): Observation {
   const { watched, from, pods, struckAt, timeline, failure, wellAt } = seen;
   const line = cluster.traffic.line(watched.line);
-  const outages = line.outages.outages.filter((outage) => (
-    (outage.until ?? Infinity) > struckAt && outage.from < (wellAt ?? Infinity)
-  ));
+  const outages = line.outages.outages.filter(
+    (outage) => (outage.until ?? Infinity) > struckAt && outage.from < (wellAt ?? Infinity),
+  );
   const lasts = wellAt === undefined && outages.some((outage) => outage.until === undefined);
-  const lengths = outages.map((outage) => (outage.until ?? cluster.world.now) - Math.max(outage.from, struckAt));
+  const lengths = outages.map(
+    (outage) => (outage.until ?? cluster.world.now) - Math.max(outage.from, struckAt),
+  );
   const longest = Math.max(0, ...lengths);
   const to = cluster.ownersOf(watched.ip)[0];
   const after = line.failures.filter((record) => record.startedAt >= struckAt);
-  const partialPercent = longest > 0 && outages.length > 2 && pods.total > 0
-    ? Math.round((100 * pods.struck) / pods.total)
-    : 0;
+  const partialPercent =
+    longest > 0 && outages.length > 2 && pods.total > 0
+      ? Math.round((100 * pods.struck) / pods.total)
+      : 0;
   const recovery = timeline.of(pods.owner?.uid ?? '');
   const why = explainOutage({
-    outage: lasts ? undefined : longest, outages, struckAt, from, to, pods, local: watched.local, failure, recovery,
-    takenAt: takenAt(cluster, watched.ip, struckAt), session: cluster.settings.l2.duration,
-    stale: staleRouter(cluster, watched.ip, struckAt), lastDrop: after.at(-1)?.drop, partialPercent,
+    outage: lasts ? undefined : longest,
+    outages,
+    struckAt,
+    from,
+    to,
+    pods,
+    local: watched.local,
+    failure,
+    recovery,
+    takenAt: takenAt(cluster, watched.ip, struckAt),
+    session: cluster.settings.l2.duration,
+    stale: staleRouter(cluster, watched.ip, struckAt),
+    lastDrop: after.at(-1)?.drop,
+    partialPercent,
   });
-  return { service: watched.key, ip: watched.ip, from, to, outage: lasts ? undefined : longest, partialPercent, why };
+  return {
+    service: watched.key,
+    ip: watched.ip,
+    from,
+    to,
+    outage: lasts ? undefined : longest,
+    partialPercent,
+    why,
+  };
 }
 
 /** When the address was first announced after the failure, since then. */
 function takenAt(cluster: Cluster, ip: string, struckAt: Micros): Micros | undefined {
-  const note = cluster.world.notes.find((one) => one.code === 'l2.announced' && one.object === ip && one.time >= struckAt);
+  const note = cluster.world.notes.find(
+    (one) => one.code === 'l2.announced' && one.object === ip && one.time >= struckAt,
+  );
   return note === undefined ? undefined : note.time - struckAt;
 }
 
 /** A router that went on sending to the old owner. */
 function staleRouter(cluster: Cluster, ip: string, struckAt: Micros): string | undefined {
-  return cluster.world.notes.find((one) => (
-    one.code === 'router.staleNeighbour' && one.object === ip && one.time >= struckAt && cluster.network.routers.has(one.entity)
-  ))?.entity;
+  return cluster.world.notes.find(
+    (one) =>
+      one.code === 'router.staleNeighbour' &&
+      one.object === ip &&
+      one.time >= struckAt &&
+      cluster.network.routers.has(one.entity),
+  )?.entity;
 }
 
 /** What the cluster is, and which of its Services have no address, with the reason they give. */
-export function summary(cluster: Cluster): Pick<Placement, 'unserved' | 'nodes' | 'services' | 'pools'> {
+export function summary(
+  cluster: Cluster,
+): Pick<Placement, 'unserved' | 'nodes' | 'services' | 'pools'> {
   const services = cluster.store.list(resources.services).flatMap((object) => {
     const decoded = cluster.decoder.service(object);
     return decoded.ok && decoded.value.type === 'LoadBalancer' ? [decoded.value] : [];
   });
   const unserved = services.flatMap((service) => {
-    const condition = service.conditions.find((one) => one.type === 'cilium.io/IPAMRequestSatisfied');
+    const condition = service.conditions.find(
+      (one) => one.type === 'cilium.io/IPAMRequestSatisfied',
+    );
     if (condition?.status === 'True') return [];
-    return [{
-      service: service.key, reason: condition?.reason ?? 'NotSelected',
-      message: condition?.message ?? 'no pool selects the Service, and it has no class of ours',
-    }];
+    return [
+      {
+        service: service.key,
+        reason: condition?.reason ?? 'NotSelected',
+        message: condition?.message ?? 'no pool selects the Service, and it has no class of ours',
+      },
+    ];
   });
-  return { unserved, nodes: cluster.nodes().length, services: services.length, pools: cluster.pools().length };
+  return {
+    unserved,
+    nodes: cluster.nodes().length,
+    services: services.length,
+    pools: cluster.pools().length,
+  };
 }

@@ -19,7 +19,9 @@ export function evaluateChecks(cluster: Cluster, checks: readonly CheckSpec[]): 
   });
 }
 
-type Found = { readonly ok: true; readonly found: readonly unknown[] } | { readonly ok: false; readonly message: string };
+type Found =
+  | { readonly ok: true; readonly found: readonly unknown[] }
+  | { readonly ok: false; readonly message: string };
 
 function lookUp(cluster: Cluster, lookup: Lookup): Found {
   switch (lookup.kind) {

@@ -7,11 +7,13 @@ import type { ExpectationVerdict } from './verdict.ts';
 
 /** Judges what the clients saw since `from`, and what the API server was asked per minute. */
 export function measure(
-  cluster: Cluster, measures: readonly (ProbeMeasure | WritesMeasure)[], from: Micros,
+  cluster: Cluster,
+  measures: readonly (ProbeMeasure | WritesMeasure)[],
+  from: Micros,
 ): ExpectationVerdict[] {
-  return measures.flatMap((wanted) => (
-    wanted.kind === 'probe' ? probe(cluster, wanted, from) : [writes(cluster, wanted, from)]
-  ));
+  return measures.flatMap((wanted) =>
+    wanted.kind === 'probe' ? probe(cluster, wanted, from) : [writes(cluster, wanted, from)],
+  );
 }
 
 export interface OutageFigures {
@@ -35,7 +37,8 @@ function probe(cluster: Cluster, wanted: ProbeMeasure, from: Micros): Expectatio
   const verdicts: ExpectationVerdict[] = [];
   const atMost = (name: string, found: Micros, bound: Micros | undefined): void => {
     if (bound === undefined) return;
-    const message = found <= bound ? '' : `${formatDuration(found)} instead of at most ${formatDuration(bound)}`;
+    const message =
+      found <= bound ? '' : `${formatDuration(found)} instead of at most ${formatDuration(bound)}`;
     verdicts.push({ name: `${wanted.probe} ${name}`, passed: found <= bound, message });
   };
   atMost('outage max', figures.longest, wanted.outageMax);
@@ -43,10 +46,13 @@ function probe(cluster: Cluster, wanted: ProbeMeasure, from: Micros): Expectatio
   atMost('recovery max', figures.recovery, wanted.recoveryMax);
   if (wanted.outageMin !== undefined) {
     const passed = figures.longest >= wanted.outageMin;
-    const message = passed ? '' : `${formatDuration(figures.longest)} instead of at least ${formatDuration(wanted.outageMin)}`;
+    const message = passed
+      ? ''
+      : `${formatDuration(figures.longest)} instead of at least ${formatDuration(wanted.outageMin)}`;
     verdicts.push({ name: `${wanted.probe} outage min`, passed, message });
   }
-  if (wanted.brokenFlowsMax !== undefined) verdicts.push(brokenFlows(cluster, { line, bound: wanted.brokenFlowsMax, from }));
+  if (wanted.brokenFlowsMax !== undefined)
+    verdicts.push(brokenFlows(cluster, { line, bound: wanted.brokenFlowsMax, from }));
   return verdicts;
 }
 
@@ -57,11 +63,16 @@ interface Broken {
 }
 
 function brokenFlows(cluster: Cluster, { line, bound, from }: Broken): ExpectationVerdict {
-  const broken = line.failures.filter((record) => record.flow !== undefined && record.startedAt >= from).length;
-  const allowed = bound.kind === 'count' ? bound.count : cluster.traffic.flowsLostWith(line.name, bound.node);
+  const broken = line.failures.filter(
+    (record) => record.flow !== undefined && record.startedAt >= from,
+  ).length;
+  const allowed =
+    bound.kind === 'count' ? bound.count : cluster.traffic.flowsLostWith(line.name, bound.node);
   const passed = broken <= allowed;
   return {
-    name: `${line.name} broken flows`, passed, message: passed ? '' : `${broken} instead of at most ${allowed}`,
+    name: `${line.name} broken flows`,
+    passed,
+    message: passed ? '' : `${broken} instead of at most ${allowed}`,
   };
 }
 
@@ -77,6 +88,8 @@ function writes(cluster: Cluster, wanted: WritesMeasure, from: Micros): Expectat
   const worst = Math.max(0, ...perMinute.values());
   const passed = worst <= wanted.perMinuteMax;
   return {
-    name: 'api writes per minute', passed, message: passed ? '' : `${worst} instead of at most ${wanted.perMinuteMax}`,
+    name: 'api writes per minute',
+    passed,
+    message: passed ? '' : `${worst} instead of at most ${wanted.perMinuteMax}`,
   };
 }

@@ -26,7 +26,8 @@ function readTrigger(step: Reader): Trigger {
   const text = String(at);
   const relative = text.startsWith('+');
   const time = parseDuration(relative ? text.slice(1) : text) ?? (text === '0' ? 0 : undefined);
-  if (time === undefined) step.fault('at', 'expected a time such as 10s, or +10s after the step before');
+  if (time === undefined)
+    step.fault('at', 'expected a time such as 10s, or +10s after the step before');
   return relative ? { kind: 'after', delay: time ?? 0 } : { kind: 'at', time: time ?? 0 };
 }
 
@@ -43,7 +44,11 @@ function readWhen(when: Reader): When {
     when.finish();
     return { kind: 'mark', mark, count };
   }
-  const pattern = { object: when.text('object') ?? '', change: when.text('change') ?? '', value: when.raw('value') };
+  const pattern = {
+    object: when.text('object') ?? '',
+    change: when.text('change') ?? '',
+    value: when.raw('value'),
+  };
   if (pattern.object === '') when.fault('', 'expected one of object, mark, sequence, all, any');
   when.finish();
   return { kind: 'object', pattern, count };
@@ -59,7 +64,10 @@ function readAction(step: Reader): Action | undefined {
   switch (kind) {
     case 'fault': {
       const use = {
-        name: step.text('fault') ?? '', with: mapping(step, 'with'), for: step.duration('for'), path: step.path,
+        name: step.text('fault') ?? '',
+        with: mapping(step, 'with'),
+        for: step.duration('for'),
+        path: step.path,
       };
       step.faults.push(...faultsOf(use));
       return { kind, fault: use };
@@ -110,7 +118,9 @@ function readCheck(check: Reader): CheckSpec[] {
   const lookup = readLookup(check);
   const expectation = readExpectation(check);
   check.finish();
-  return lookup === undefined || expectation === undefined ? [] : [{ lookup, expectation, path: check.path }];
+  return lookup === undefined || expectation === undefined
+    ? []
+    : [{ lookup, expectation, path: check.path }];
 }
 
 function readLookup(check: Reader): Lookup | undefined {
@@ -126,7 +136,11 @@ function readLookup(check: Reader): Lookup | undefined {
   if (place.has('owner-of')) lookup = { kind: 'owner-of', address: place.text('owner-of') ?? '' };
   else if (place.has('neighbour')) {
     const entry = place.child('neighbour');
-    lookup = { kind: 'neighbour', host: entry.text('host') ?? '', address: entry.text('address') ?? '' };
+    lookup = {
+      kind: 'neighbour',
+      host: entry.text('host') ?? '',
+      address: entry.text('address') ?? '',
+    };
     entry.finish();
   } else if (place.has('frontends')) {
     const entry = place.child('frontends');

@@ -4,8 +4,19 @@ import { err, ok, type Result } from '../../lb/result.ts';
 import { Reader } from './reader.ts';
 import { readSteps } from './parse-steps.ts';
 import type {
-  Bound, ClusterSpec, Expect, HostSpec, LinkSpec, NetworkSpec, NodeSpec, ProbeMeasure, Scenario, SegmentSpec,
-  Severity, TrafficSpec, WritesMeasure,
+  Bound,
+  ClusterSpec,
+  Expect,
+  HostSpec,
+  LinkSpec,
+  NetworkSpec,
+  NodeSpec,
+  ProbeMeasure,
+  Scenario,
+  SegmentSpec,
+  Severity,
+  TrafficSpec,
+  WritesMeasure,
 } from './spec.ts';
 
 const second = 1_000_000;
@@ -18,7 +29,8 @@ export function parseScenario(document: unknown): Result<Scenario, readonly Faul
   const faults: Fault[] = [];
   const top = new Reader(document, '', faults);
   const version = top.text('apiVersion');
-  if (version !== 'sim.fairlead.dev/v1alpha1') top.fault('apiVersion', 'expected sim.fairlead.dev/v1alpha1');
+  if (version !== 'sim.fairlead.dev/v1alpha1')
+    top.fault('apiVersion', 'expected sim.fairlead.dev/v1alpha1');
   if (top.text('kind') !== 'Scenario') top.fault('kind', 'expected Scenario');
   const metadata = top.child('metadata');
   const name = metadata.text('name') ?? 'scenario';
@@ -50,7 +62,8 @@ export function defaultCluster(): ClusterSpec {
 
 function readCluster(cluster: Reader): ClusterSpec {
   const kubernetes = cluster.text('kubernetes') ?? '1.32';
-  if (!/^1\.\d{2}$/u.test(kubernetes)) cluster.fault('kubernetes', 'expected a minor version such as "1.32"');
+  if (!/^1\.\d{2}$/u.test(kubernetes))
+    cluster.fault('kubernetes', 'expected a minor version such as "1.32"');
   const settings = cluster.child('settings');
   const read = Object.fromEntries(settings.names().map((key) => [key, settings.raw(key)]));
   const nodes = Array.isArray(cluster.raw('nodes'))
@@ -161,21 +174,32 @@ function readTraffic(traffic: Reader): TrafficSpec {
 
 /** The oracles that can be named, with the milestone's set (simulator.md 9). */
 export const oracleNames = [
-  'one-owner', 'no-double-assignment', 'in-pool', 'sticky-address', 'truthful-status', 'converged', 'no-crash',
+  'one-owner',
+  'no-double-assignment',
+  'in-pool',
+  'sticky-address',
+  'truthful-status',
+  'converged',
+  'no-crash',
 ] as const;
 
 function readExpect(expect: Reader): Expect {
   const always = expect.texts('always');
   for (const [index, name] of always.entries()) {
     if (!oracleNames.some((known) => known === name)) {
-      expect.fault(`always[${index}]`, `unknown oracle ${name}; known are ${oracleNames.join(', ')}`);
+      expect.fault(
+        `always[${index}]`,
+        `unknown oracle ${name}; known are ${oracleNames.join(', ')}`,
+      );
     }
   }
   const oracles = expect.child('oracles');
-  const severities = Object.fromEntries(oracles.names().map((name): [string, Severity] => {
-    if (!oracleNames.some((known) => known === name)) oracles.fault(name, 'unknown oracle');
-    return [name, oracles.oneOf(name, ['off', 'warn', 'fail']) ?? 'fail'];
-  }));
+  const severities = Object.fromEntries(
+    oracles.names().map((name): [string, Severity] => {
+      if (!oracleNames.some((known) => known === name)) oracles.fault(name, 'unknown oracle');
+      return [name, oracles.oneOf(name, ['off', 'warn', 'fail']) ?? 'fail'];
+    }),
+  );
   const read: Expect = {
     always,
     convergedWithin: readEventually(expect),

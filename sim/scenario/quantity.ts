@@ -1,7 +1,12 @@
 import type { Micros } from '../../lb/ports.ts';
 
 const unitMicros: Readonly<Record<string, number>> = {
-  us: 1, ms: 1_000, s: 1_000_000, m: 60_000_000, h: 3_600_000_000, d: 86_400_000_000,
+  us: 1,
+  ms: 1_000,
+  s: 1_000_000,
+  m: 60_000_000,
+  h: 3_600_000_000,
+  d: 86_400_000_000,
 };
 
 /** `200ms`, `10s`, `1h30m`: whole microseconds; undefined when the text is no duration with units. */

@@ -1,5 +1,6 @@
 import type { Fault } from '../../lb/model.ts';
 import type { Micros } from '../../lb/ports.ts';
+import { compareText } from '../../lb/table.ts';
 import { parseDuration, parseRatio } from './quantity.ts';
 
 /**
@@ -137,7 +138,7 @@ export class Reader {
 
   /** Names of all present fields, sorted. */
   names(): string[] {
-    return Object.keys(this.#fields).sort();
+    return Object.keys(this.#fields).sort(compareText);
   }
 
   /** Reports every field that was never asked for. */

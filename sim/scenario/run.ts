@@ -85,15 +85,27 @@ function judge({ input, cluster, steps, oracles, unconverged }: Judged): RunVerd
     }),
     ...scenario.expect.never.map((mark) => {
       const hits = cluster.world.marks.get(mark) ?? 0;
-      return { name: `never ${mark}`, passed: hits === 0, message: hits === 0 ? '' : `happened ${hits} times` };
+      return {
+        name: `never ${mark}`,
+        passed: hits === 0,
+        message: hits === 0 ? '' : `happened ${hits} times`,
+      };
     }),
     ...steps.failures,
   ];
   const { findings, warnings } = oracles.close(unconverged);
   const { world } = cluster;
   return {
-    scenario: scenario.name, seed: input.seed, checks: steps.checks, expectations, findings, warnings,
-    duration: world.now, events: world.trace.count, hash: world.trace.hash, blocks: world.trace.blocks,
+    scenario: scenario.name,
+    seed: input.seed,
+    checks: steps.checks,
+    expectations,
+    findings,
+    warnings,
+    duration: world.now,
+    events: world.trace.count,
+    hash: world.trace.hash,
+    blocks: world.trace.blocks,
     unseed: world.unseed(),
   };
 }
@@ -156,10 +168,15 @@ class StepRunner {
     }
     if (action.kind === 'check') {
       // Looks at the finished instant, so that a step at the same time is seen.
-      this.#cluster.world.schedule(0, { kind: 'check', entity: 'scenario' }, () => {
-        this.checks.push(...evaluateChecks(this.#cluster, action.checks));
-        done();
-      }, { band: 2 });
+      this.#cluster.world.schedule(
+        0,
+        { kind: 'check', entity: 'scenario' },
+        () => {
+          this.checks.push(...evaluateChecks(this.#cluster, action.checks));
+          done();
+        },
+        { band: 2 },
+      );
       return;
     }
     this.#perform(action);
@@ -182,33 +199,48 @@ class StepRunner {
         }
         return undefined;
       case 'delete':
-        for (const name of action.objects) this.#asked(`delete ${name}`, cluster.store.remove(name));
+        for (const name of action.objects)
+          this.#asked(`delete ${name}`, cluster.store.remove(name));
         return undefined;
       case 'patch':
-        return this.#asked(`patch ${action.object}`, cluster.store.patch(action.object, action.patch));
+        return this.#asked(
+          `patch ${action.object}`,
+          cluster.store.patch(action.object, action.patch),
+        );
       case 'mark':
         return cluster.world.note('scenario', {
-          level: 'info', component: 'scenario', code: action.mark, text: `mark ${action.mark}`,
+          level: 'info',
+          component: 'scenario',
+          code: action.mark,
+          text: `mark ${action.mark}`,
         });
     }
   }
 
   // What the API server refuses is what the scenario's author must hear of.
   #asked(what: string, result: Result<unknown, KubeError>): void {
-    if (!result.ok) this.failures.push({ name: what, passed: false, message: result.error.message });
+    if (!result.ok)
+      this.failures.push({ name: what, passed: false, message: result.error.message });
   }
 
   #wait(step: Step, action: Extract<Action, { kind: 'waitFor' }>, done: () => void): void {
     const deadline = this.#cluster.world.now + action.timeout;
     const look = (): void => {
-      const open = action.state === 'quiescent' ? this.#cluster.pending() : this.#cluster.unconverged();
+      const open =
+        action.state === 'quiescent' ? this.#cluster.pending() : this.#cluster.unconverged();
       if (open.length === 0) return done();
       if (this.#cluster.world.now >= deadline) {
         const message = `not ${action.state} in time: ${open.slice(0, 5).join('; ')}`;
-        this.failures.push({ name: `${step.path} waitFor ${action.state}`, passed: false, message });
+        this.failures.push({
+          name: `${step.path} waitFor ${action.state}`,
+          passed: false,
+          message,
+        });
         return done();
       }
-      this.#cluster.world.schedule(pollEvery, { kind: 'wait', entity: 'scenario' }, look, { band: 2 });
+      this.#cluster.world.schedule(pollEvery, { kind: 'wait', entity: 'scenario' }, look, {
+        band: 2,
+      });
     };
     this.#cluster.world.schedule(0, { kind: 'wait', entity: 'scenario' }, look, { band: 2 });
   }

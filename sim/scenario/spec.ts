@@ -103,7 +103,12 @@ export type Expectation =
 
 export type Lookup =
   /** Without a query: the object itself. */
-  | { readonly kind: 'object'; readonly object: string; readonly path: string; readonly query: PathQuery | undefined }
+  | {
+      readonly kind: 'object';
+      readonly object: string;
+      readonly path: string;
+      readonly query: PathQuery | undefined;
+    }
   | { readonly kind: 'owner-of'; readonly address: string }
   | { readonly kind: 'neighbour'; readonly host: string; readonly address: string }
   | { readonly kind: 'frontends'; readonly node: string };
@@ -117,11 +122,27 @@ export interface CheckSpec {
 
 export type Action =
   | { readonly kind: 'fault'; readonly fault: FaultUse }
-  | { readonly kind: 'heal'; readonly name: string; readonly with: Readonly<Record<string, unknown>> | undefined }
-  | { readonly kind: 'apply'; readonly objects: readonly KubeObject[]; readonly files: readonly string[] }
+  | {
+      readonly kind: 'heal';
+      readonly name: string;
+      readonly with: Readonly<Record<string, unknown>> | undefined;
+    }
+  | {
+      readonly kind: 'apply';
+      readonly objects: readonly KubeObject[];
+      readonly files: readonly string[];
+    }
   | { readonly kind: 'delete'; readonly objects: readonly string[] }
-  | { readonly kind: 'patch'; readonly object: string; readonly patch: Readonly<Record<string, unknown>> }
-  | { readonly kind: 'waitFor'; readonly state: 'quiescent' | 'converged'; readonly timeout: Micros }
+  | {
+      readonly kind: 'patch';
+      readonly object: string;
+      readonly patch: Readonly<Record<string, unknown>>;
+    }
+  | {
+      readonly kind: 'waitFor';
+      readonly state: 'quiescent' | 'converged';
+      readonly timeout: Micros;
+    }
   | { readonly kind: 'mark'; readonly mark: string }
   | { readonly kind: 'check'; readonly checks: readonly CheckSpec[] };
 
@@ -132,7 +153,9 @@ export interface Step {
 }
 
 /** A count, or a count that the run knows: the flows that passed a node when the fault struck. */
-export type Bound = { readonly kind: 'count'; readonly count: number } | { readonly kind: 'flowsOn'; readonly node: string };
+export type Bound =
+  | { readonly kind: 'count'; readonly count: number }
+  | { readonly kind: 'flowsOn'; readonly node: string };
 
 export interface ProbeMeasure {
   readonly kind: 'probe';

@@ -38,7 +38,11 @@ function watchWhen(cluster: Cluster, when: When, met: () => void): void {
     case 'sequence': {
       const [first, ...rest] = when.of;
       if (first === undefined) return met();
-      return watchWhen(cluster, first, once(() => watchWhen(cluster, { kind: 'sequence', of: rest }, met)));
+      return watchWhen(
+        cluster,
+        first,
+        once(() => watchWhen(cluster, { kind: 'sequence', of: rest }, met)),
+      );
     }
   }
 }
@@ -78,7 +82,10 @@ function watchObject(cluster: Cluster, pattern: ObjectPattern, met: () => void):
 
 /** Matches `plural/namespace/name`, or `plural/name`, with `*` inside a part. */
 export function globPath(pattern: string): (name: string) => boolean {
-  const source = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/gu, '\\$&')).join('[^/]*');
+  const source = pattern
+    .split('*')
+    .map((part) => part.replace(/[.+?^${}()|[\]\\]/gu, '\\$&'))
+    .join('[^/]*');
   const expression = new RegExp(`^${source}$`, 'u');
   return (name) => expression.test(name);
 }
@@ -96,12 +103,21 @@ function fieldAt(object: KubeObject, path: string): unknown {
 export function armEvery(cluster: Cluster, period: number, action: () => void): Timer {
   let cancelled = false;
   const arm = (): void => {
-    cluster.world.schedule(period, { kind: 'every', entity: 'scenario' }, () => {
-      if (cancelled) return;
-      action();
-      arm();
-    }, { band: 0 });
+    cluster.world.schedule(
+      period,
+      { kind: 'every', entity: 'scenario' },
+      () => {
+        if (cancelled) return;
+        action();
+        arm();
+      },
+      { band: 0 },
+    );
   };
   arm();
-  return { cancel: () => { cancelled = true; } };
+  return {
+    cancel: () => {
+      cancelled = true;
+    },
+  };
 }

@@ -37,7 +37,12 @@ export interface RunVerdict {
 export type ExitClass = 'non-determinism' | 'safety' | 'liveness' | 'assertion' | 'vacuous' | 'ok';
 
 export const exitCodes: Readonly<Record<ExitClass, number>> = {
-  'non-determinism': 4, safety: 2, liveness: 3, assertion: 1, vacuous: 5, ok: 0,
+  'non-determinism': 4,
+  safety: 2,
+  liveness: 3,
+  assertion: 1,
+  vacuous: 5,
+  ok: 0,
 };
 
 /** The gravest class of a run; non-determinism is told by comparing two of them. */
@@ -52,6 +57,12 @@ export function exitClass(verdict: RunVerdict): ExitClass {
 
 /** The class that decides the exit of several runs. */
 export function gravest(classes: readonly ExitClass[]): ExitClass {
-  const order: readonly ExitClass[] = ['non-determinism', 'safety', 'liveness', 'assertion', 'vacuous'];
+  const order: readonly ExitClass[] = [
+    'non-determinism',
+    'safety',
+    'liveness',
+    'assertion',
+    'vacuous',
+  ];
   return order.find((candidate) => classes.includes(candidate)) ?? 'ok';
 }

@@ -9,35 +9,70 @@ function manifests(size: { nodes: number; services: number }): KubeObject[] {
   const objects: KubeObject[] = [];
   for (let index = 0; index < size.nodes; index += 1) {
     objects.push({
-      apiVersion: 'v1', kind: 'Node', metadata: { name: `node-${index + 1}` },
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: `node-${index + 1}` },
       spec: { podCIDRs: [`10.${64 + Math.floor(index / 128)}.${(index % 128) * 2}.0/23`] },
       status: { addresses: [{ type: 'InternalIP', address: `192.168.0.${index + 11}` }] },
     });
   }
   objects.push(
-    { apiVersion: 'cilium.io/v2', kind: 'CiliumLoadBalancerIPPool', metadata: { name: 'lan' }, spec: { blocks: [{ cidr: '192.168.32.0/19' }] } },
-    { apiVersion: 'cilium.io/v2alpha1', kind: 'CiliumL2AnnouncementPolicy', metadata: { name: 'lan' }, spec: { loadBalancerIPs: true } },
+    {
+      apiVersion: 'cilium.io/v2',
+      kind: 'CiliumLoadBalancerIPPool',
+      metadata: { name: 'lan' },
+      spec: { blocks: [{ cidr: '192.168.32.0/19' }] },
+    },
+    {
+      apiVersion: 'cilium.io/v2alpha1',
+      kind: 'CiliumL2AnnouncementPolicy',
+      metadata: { name: 'lan' },
+      spec: { loadBalancerIPs: true },
+    },
   );
   for (let index = 0; index < size.services; index += 1) {
     const name = `s${String(index).padStart(5, '0')}`;
     const labels = { app: name };
-    objects.push({
-      apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace: 'default' },
-      spec: {
-        replicas: 2, selector: { matchLabels: labels },
-        template: { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'i', ports: [{ name: 'http', containerPort: 8080 }] }] } },
+    objects.push(
+      {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name, namespace: 'default' },
+        spec: {
+          replicas: 2,
+          selector: { matchLabels: labels },
+          template: {
+            metadata: { labels },
+            spec: {
+              containers: [
+                { name: 'c', image: 'i', ports: [{ name: 'http', containerPort: 8080 }] },
+              ],
+            },
+          },
+        },
       },
-    }, {
-      apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'default' },
-      spec: { type: 'LoadBalancer', selector: labels, ports: [{ name: 'http', port: 80, targetPort: 'http' }] },
-    });
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name, namespace: 'default' },
+        spec: {
+          type: 'LoadBalancer',
+          selector: labels,
+          ports: [{ name: 'http', port: 80, targetPort: 'http' }],
+        },
+      },
+    );
   }
   return objects;
 }
 
 function boot(size: { nodes: number; services: number }, oracles: boolean): Cluster {
   const cluster = new Cluster({
-    seed: 1n, cluster: defaultCluster(), network: undefined, objects: manifests(size), traffic: [],
+    seed: 1n,
+    cluster: defaultCluster(),
+    network: undefined,
+    objects: manifests(size),
+    traffic: [],
   });
   if (oracles) watchOracles(cluster, { always: [], oracles: {}, grace: 0 });
   cluster.start();
@@ -79,8 +114,28 @@ function large(): { boot: number; speed: number } {
 }
 
 export const benches = [
-  { name: 'sim: 3 nodes, 50 Services, 50 probes/s, all oracles', unit: '× real time', floor: 500, run: referenceWorld },
-  { name: 'sim: 3 nodes, 50 Services, control plane only', unit: '× real time', floor: 5000, run: () => speed(boot({ nodes: 3, services: 50 }, true), 600) },
-  { name: 'sim: boot of 100 nodes, 5,000 Services', unit: 's', ceiling: 20, run: () => large().boot },
-  { name: 'sim: 100 nodes, 5,000 Services, 500 probes/s', unit: '× real time', floor: 20, run: () => large().speed },
+  {
+    name: 'sim: 3 nodes, 50 Services, 50 probes/s, all oracles',
+    unit: '× real time',
+    floor: 500,
+    run: referenceWorld,
+  },
+  {
+    name: 'sim: 3 nodes, 50 Services, control plane only',
+    unit: '× real time',
+    floor: 5000,
+    run: () => speed(boot({ nodes: 3, services: 50 }, true), 600),
+  },
+  {
+    name: 'sim: boot of 100 nodes, 5,000 Services',
+    unit: 's',
+    ceiling: 20,
+    run: () => large().boot,
+  },
+  {
+    name: 'sim: 100 nodes, 5,000 Services, 500 probes/s',
+    unit: '× real time',
+    floor: 20,
+    run: () => large().speed,
+  },
 ];

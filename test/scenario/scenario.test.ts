@@ -23,22 +23,37 @@ const holds = test.macro({
       const { verdict } = runScenario({ ...input, seed: BigInt(seed) });
       const failed = [...verdict.checks, ...verdict.expectations].filter((one) => !one.passed);
       t.deepEqual(failed, [], `seed ${seed}`);
-      t.deepEqual(verdict.findings.map(({ oracle, object, text }) => `${oracle} ${object}: ${text}`), [], `seed ${seed}`);
+      t.deepEqual(
+        verdict.findings.map(({ oracle, object, text }) => `${oracle} ${object}: ${text}`),
+        [],
+        `seed ${seed}`,
+      );
       t.is(exitClass(verdict), 'ok', `seed ${seed}`);
       if (seed === 0) hash = `${verdict.hash} ${verdict.unseed} ${verdict.blocks.join()}`;
     }
     const again = runScenario({ ...input, seed: 0n }).verdict;
-    t.is(`${again.hash} ${again.unseed} ${again.blocks.join()}`, hash, 'a second run of seed 0 is the same run');
+    t.is(
+      `${again.hash} ${again.unseed} ${again.blocks.join()}`,
+      hash,
+      'a second run of seed 0 is the same run',
+    );
     return undefined;
   },
   title: (_, file) => `${file} holds for ${seeds} seeds and repeats event by event`,
 });
 
-for (const file of readdirSync(here).filter((name) => name.endsWith('.yaml')).toSorted()) test(holds, file);
+for (const file of readdirSync(here)
+  .filter((name) => name.endsWith('.yaml'))
+  .toSorted())
+  test(holds, file);
 
 function readManifests(path: string): KubeObject[] {
   if (statSync(path).isDirectory()) {
-    return readdirSync(path).toSorted().flatMap((name) => readManifests(join(path, name)));
+    return readdirSync(path)
+      .toSorted()
+      .flatMap((name) => readManifests(join(path, name)));
   }
-  return parseAllDocuments(readFileSync(path, 'utf8')).map((document): KubeObject => document.toJS());
+  return parseAllDocuments(readFileSync(path, 'utf8')).map((document): KubeObject =>
+    document.toJS(),
+  );
 }
