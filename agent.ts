@@ -18,7 +18,9 @@ import type { EndpointSlice, L2Policy, Node, Service } from './lb/model.ts';
 import type { Clock, Journal, KernelPort, LinkPort, Random } from './lb/ports.ts';
 import { Table } from './lb/table.ts';
 
-/** Everything outside the agent that it may touch: the same list for real and simulated adapters. */
+/**
+ * Everything outside the agent that it may touch: the same list for real and simulated adapters.
+ */
 export interface AgentPorts {
   readonly clock: Clock;
   readonly random: Random;
@@ -26,7 +28,9 @@ export interface AgentPorts {
   readonly kube: KubePort;
   readonly kernel: KernelPort;
   readonly link: LinkPort;
-  /** Pure caches. Sharing them between the processes of one world changes speed and nothing else. */
+  /**
+   * Pure caches. Sharing them between the processes of one world changes speed and nothing else.
+   */
   readonly caches: AgentCaches;
 }
 

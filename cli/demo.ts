@@ -11,7 +11,9 @@ const examples = join(import.meta.dirname, '..', 'kind', 'examples');
 /** The homelab, and one Service that has to wait for an address. */
 const ownFolder = [join(examples, 'homelab'), join(examples, 'pending.yaml')];
 
-/** `npm start`: boots a folder, shows it, breaks it, and says what happened and what to try next. */
+/**
+ * `npm start`: boots a folder, shows it, breaks it, and says what happened and what to try next.
+ */
 export function registerDemo(program: Command, session: Session): void {
   const command = withFailures(
     program

@@ -1,8 +1,7 @@
 import type { KubeObject } from '../kube/port.ts';
 import { resources } from '../kube/resource.ts';
 import type { Cluster } from '../sim/cluster/cluster.ts';
-import * as failures from '../sim/report/failure.ts';
-import type { Failure } from '../sim/report/failure.ts';
+import { nodeDown, type Failure } from '../sim/report/failure.ts';
 import {
   setStage,
   strike,
@@ -16,7 +15,8 @@ import { clusterSpecOf } from './clusterspec.ts';
 import type { Console, Paint } from './console.ts';
 import type { DemoFlags } from './demo.ts';
 import { tableText } from './table.ts';
-import { failuresOf, textOf } from './whatif.ts';
+import { failuresOf } from './failures.ts';
+import { textOf } from './whatif.ts';
 import { wholeNumber } from './simrun.ts';
 
 export interface DemoInput {
@@ -51,7 +51,8 @@ export function showDemo(console: Console, input: DemoInput): void {
   for (const { object, faults } of cluster.faults) {
     for (const fault of faults)
       say(
-        `  ${input.paint('yellow', 'refused')}  ${object?.kind ?? ''} ${object?.metadata?.name ?? ''}: ${fault.path}: ${fault.message}`,
+        `  ${input.paint('yellow', 'refused')}  ${object?.kind ?? ''} ` +
+          `${object?.metadata?.name ?? ''}: ${fault.path}: ${fault.message}`,
       );
   }
   say();
@@ -170,7 +171,8 @@ function sayTraffic({ cluster, client, watched }: Stage, say: Say): void {
   const all = lines.reduce((sum, line) => sum + line.requestCount, 0);
   const latency = Math.max(0, ...lines.map((line) => line.latencyMean));
   say(
-    `The client '${client}' asks every address ten times a second: ${good} of ${all} requests answered so far, ` +
+    `The client '${client}' asks every address ten times a second: ` +
+    `${good} of ${all} requests answered so far, ` +
       `${(latency / 1000).toFixed(1)} ms on average at the slowest.`,
   );
   say();
@@ -178,16 +180,13 @@ function sayTraffic({ cluster, client, watched }: Stage, say: Say): void {
 
 // Unless told otherwise, the node that most addresses depend on.
 function chosenFailure({ cluster, watched }: Stage, flags: DemoFlags): Failure {
-  const asked = flags.nodeDown ?? flags.drain ?? flags.isolate ?? flags.apiDown;
   const names = cluster.machines.names();
-  if (asked !== undefined) {
-    const [failure] = failuresOf({ ...flags, filename: [] }, names, failures);
-    if (failure !== undefined) return failure;
-  }
+  const [asked] = failuresOf(flags, names);
+  if (asked !== undefined) return asked;
   const owned = (node: string): number =>
     watched.filter((one) => cluster.ownersOf(one.ip).includes(node)).length;
   const [node = names[0] ?? ''] = names.toSorted((left, right) => owned(right) - owned(left));
-  return failures.nodeDown(node);
+  return nodeDown(node);
 }
 
 /** One line a second: which addresses were silent or answered in part, and what changed hands. */
@@ -248,7 +247,8 @@ function sayNext({ flags }: DemoInput, failure: Failure, say: Say): void {
   say('      a failure as a file with expectations, for CI');
   if (flags.filename === undefined) {
     say(
-      '  npm run -s fairlead -- service explain -f kind/examples/homelab -f kind/examples/pending.yaml home/printer',
+      '  npm run -s fairlead -- service explain -f kind/examples/homelab ' +
+        'kind/examples/pending.yaml -- home/printer',
     );
     say('      why a Service waits, and what would help');
   }

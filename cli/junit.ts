@@ -19,8 +19,11 @@ export function junitOf(results: readonly Judged[]): string {
     ];
     const failures = cases.filter((one) => one.includes('<failure')).length;
     const name = escapeXml(`${verdict.scenario} seed ${verdict.seed}`);
-    const replay = `<system-out>${escapeXml(`fairlead sim run ${file} --seed ${verdict.seed}`)}</system-out>`;
-    return `<testsuite name="${name}" tests="${cases.length}" failures="${failures}">${cases.join('')}${replay}</testsuite>`;
+    const replay = escapeXml(`fairlead sim run ${file} --seed ${verdict.seed}`);
+    return (
+      `<testsuite name="${name}" tests="${cases.length}" failures="${failures}">` +
+      `${cases.join('')}<system-out>${replay}</system-out></testsuite>`
+    );
   });
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>${suites.join('\n')}</testsuites>\n`;
 }

@@ -40,48 +40,50 @@ export function registerSimRun(sim: Command, session: Session): void {
         .default('table'),
     );
   command.action(async (files: string[], flags: RunFlags) => {
-    const { console } = session;
-    const { readScenario } = await import('./scenariofile.ts');
-    const { runScenario } = await import('../sim/scenario/run.ts');
-    const { exitClass, exitCodes, gravest } = await import('../sim/scenario/verdict.ts');
-    const first = wholeNumber('--seed', flags.seed);
-    const count = wholeNumber('--seeds', flags.seeds);
-    const paint = paintOf(console, command);
-    const results: Judged[] = [];
-    for (const file of files) {
-      const read = await readScenario(console, file);
-      for (let seed = first; seed < first + count; seed += 1) {
-        const input = inputOf(read, { seed, order: flags.order });
-        const run = runScenario(input);
-        const difference =
-          flags.twice === true ? differenceOfRuns(runScenario, input, run) : undefined;
-        const judged = { file, verdict: run.verdict, difference };
-        results.push(judged);
-        if (flags.output === 'table')
-          console.out(linesOf(judged, run, { paint, verbose: flags.verbose === true }));
-      }
-    }
-    if (flags.junit !== undefined) {
-      const { junitOf } = await import('./junit.ts');
-      writeFileSync(flags.junit, junitOf(results));
-    }
-    if (flags.output === 'json' || flags.output === 'yaml') {
-      await printDocument(console, flags.output, {
-        kind: 'RunList',
-        source: 'manifests',
-        warnings: [],
-        items: results.map(documentOf),
-      });
-    }
-    session.exitCode =
-      exitCodes[
-        gravest(
-          results.map(({ verdict, difference }) =>
-            difference === undefined ? exitClass(verdict) : 'non-determinism',
-          ),
-        )
-      ];
+    await runFiles(files, flags, { session, paint: paintOf(session.console, command) });
   });
+}
+
+interface RunPlace {
+  readonly session: Session;
+  readonly paint: Paint;
+}
+
+async function runFiles(files: readonly string[], flags: RunFlags, place: RunPlace): Promise<void> {
+  const { session, paint } = place;
+  const { console } = session;
+  const { readScenario } = await import('./scenariofile.ts');
+  const { runScenario } = await import('../sim/scenario/run.ts');
+  const { exitClass, exitCodes, gravest } = await import('../sim/scenario/verdict.ts');
+  const first = wholeNumber('--seed', flags.seed);
+  const count = wholeNumber('--seeds', flags.seeds);
+  const style = { paint, verbose: flags.verbose === true };
+  const results: Judged[] = [];
+  for (const file of files) {
+    const read = await readScenario(console, file);
+    for (let seed = first; seed < first + count; seed += 1) {
+      const input = inputOf(read, { seed, order: flags.order });
+      const run = runScenario(input);
+      const twice = flags.twice === true;
+      const difference = twice ? differenceOfRuns(runScenario, input, run) : undefined;
+      const judged = { file, verdict: run.verdict, difference };
+      results.push(judged);
+      if (flags.output === 'table') console.out(linesOf(judged, run, style));
+    }
+  }
+  if (flags.junit !== undefined) {
+    const { junitOf } = await import('./junit.ts');
+    writeFileSync(flags.junit, junitOf(results));
+  }
+  if (flags.output === 'json' || flags.output === 'yaml') {
+    const items = results.map(documentOf);
+    const document = { kind: 'RunList', source: 'manifests' as const, warnings: [], items };
+    await printDocument(console, flags.output, document);
+  }
+  const classes = results.map(({ verdict, difference }) => {
+    return difference === undefined ? exitClass(verdict) : 'non-determinism';
+  });
+  session.exitCode = exitCodes[gravest(classes)];
 }
 
 /** One run with what a second run of the same input showed. */
@@ -121,7 +123,8 @@ function differenceOfRuns(runScenario: Runner, input: RunInput, run: Run): strin
   const index = (left ?? []).findIndex(
     (record, place) => JSON.stringify(record) !== JSON.stringify(right?.[place]),
   );
-  return `first difference in block ${captureBlock}: ${JSON.stringify(left?.[index])} and ${JSON.stringify(right?.[index])}`;
+  const [one, other] = [left?.[index], right?.[index]].map((record) => JSON.stringify(record));
+  return `first difference in block ${captureBlock}: ${one} and ${other}`;
 }
 
 interface LineStyle {
@@ -148,11 +151,13 @@ function linesOf(judged: Judged, run: Run, { paint, verbose }: LineStyle): strin
   const sum = verdict.checks.length + verdict.expectations.length;
   const head =
     `${word}   ${verdict.scenario}   seed ${verdict.seed}   ${sum} expectations   ` +
-    `${seconds(verdict.duration)} virtual   ${verdict.events} events   hash ${verdict.hash}   unseed ${verdict.unseed}\n`;
+    `${seconds(verdict.duration)} virtual   ${verdict.events} events   ` +
+    `hash ${verdict.hash}   unseed ${verdict.unseed}\n`;
   const story = verbose
     ? run.cluster.world.notes.map(
         (note) =>
-          `  ${seconds(note.time).padStart(11)}   ${note.entity.padEnd(18)}   ${note.code.padEnd(20)}   ${note.text}\n`,
+          `  ${seconds(note.time).padStart(11)}   ${note.entity.padEnd(18)}   ` +
+          `${note.code.padEnd(20)}   ${note.text}\n`,
       )
     : [];
   const warnings = verdict.warnings.map(

@@ -1,11 +1,8 @@
 import { Option, type Command } from 'commander';
-import type { Failure } from '../sim/report/failure.ts';
 import type { FailureSummary } from '../sim/report/whatif-table.ts';
-import { usageError } from './exit.ts';
 import { repeated } from './flags.ts';
 import { printDocument, withOutput, type OutputFlags } from './output.ts';
 import { tableText, type Column } from './table.ts';
-import { wholeNumber } from './simrun.ts';
 import type { Session } from './session.ts';
 
 export interface WhatIfFlags extends OutputFlags {
@@ -125,44 +122,4 @@ function documentOf(summary: FailureSummary): unknown {
     })),
     hints,
   };
-}
-
-/** The failures that the flags ask for, in the order of the flags. */
-export function failuresOf(
-  flags: WhatIfFlags,
-  nodes: readonly string[],
-  make: typeof import('../sim/report/failure.ts'),
-): Failure[] {
-  const known = (name: string): string => {
-    if (nodes.includes(name)) return name;
-    throw usageError(`no node ${name}; there are ${nodes.join(', ')}`);
-  };
-  const failures: Failure[] = [];
-  if (flags.nodeDown !== undefined) failures.push(make.nodeDown(known(flags.nodeDown)));
-  if (flags.drain !== undefined) failures.push(make.drain(known(flags.drain)));
-  if (flags.isolate !== undefined) {
-    const [node = '', direction] = flags.isolate.split(':');
-    if (direction !== undefined && direction !== 'in' && direction !== 'out')
-      throw usageError('--isolate takes NODE, NODE:in or NODE:out');
-    failures.push(make.isolate(known(node), direction ?? 'both'));
-  }
-  if (flags.apiDown !== undefined)
-    failures.push(make.apiDownFor(flags.apiDown) ?? refuseDuration(flags.apiDown));
-  if (flags.anySingleFailure === true) failures.push(...make.everySingleFailure(nodes));
-  if (failures.length === 0)
-    throw usageError(
-      'say what fails: --node-down NODE, --drain NODE, --isolate NODE, --api-down 10m or --any-single-failure',
-    );
-  return failures;
-}
-
-function refuseDuration(text: string): never {
-  throw usageError(`--api-down takes a duration such as 10m, not '${text}'`);
-}
-
-/** Seeds to run for each failure: many for one, fewer each for several. */
-export function seedsFor(flags: WhatIfFlags, failures: number): { first: number; count: number } {
-  const count =
-    flags.seeds === undefined ? (failures === 1 ? 200 : 25) : wholeNumber('--seeds', flags.seeds);
-  return { first: wholeNumber('--seed', flags.seed), count };
 }

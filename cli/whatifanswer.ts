@@ -1,5 +1,5 @@
 import type { KubeObject } from '../kube/port.ts';
-import * as failures from '../sim/report/failure.ts';
+import type { Failure } from '../sim/report/failure.ts';
 import { hintsFor } from '../sim/report/remedy.ts';
 import { bootCluster, runPlacement, summary, type WhatIfInput } from '../sim/report/whatif.ts';
 import {
@@ -8,7 +8,9 @@ import {
   type SeededObservation,
 } from '../sim/report/whatif-table.ts';
 import { clusterSpecOf } from './clusterspec.ts';
-import { failuresOf, seedsFor, type WhatIfFlags } from './whatif.ts';
+import { usageError } from './exit.ts';
+import { failuresOf, seedsFor } from './failures.ts';
+import type { WhatIfFlags } from './whatif.ts';
 
 export interface WhatIfAnswer {
   readonly head: string;
@@ -22,7 +24,13 @@ export interface WhatIfAnswer {
 export function answerWhatIf(objects: readonly KubeObject[], flags: WhatIfFlags): WhatIfAnswer {
   const cluster = clusterSpecOf(flags);
   const booted = bootCluster({ objects, cluster, network: undefined, seed: 0n });
-  const wanted = failuresOf(flags, booted.machines.names(), failures);
+  const wanted = failuresOf(flags, booted.machines.names());
+  if (wanted.length === 0) {
+    throw usageError(
+      'say what fails: --node-down NODE, --drain NODE, --isolate NODE, --api-down 10m, ' +
+        'or --any-single-failure',
+    );
+  }
   const { first, count } = seedsFor(flags, wanted.length);
   const started = performance.now();
   const summaries = wanted.map((failure) => {
@@ -39,7 +47,8 @@ export function answerWhatIf(objects: readonly KubeObject[], flags: WhatIfFlags)
   const wall = ((performance.now() - started) / 1000).toFixed(1);
   return {
     head:
-      `${facts.nodes} nodes, ${facts.services} LoadBalancer Services, ${facts.pools} pools · Kubernetes ${cluster.kubernetes} defaults · ` +
+      `${facts.nodes} nodes, ${facts.services} LoadBalancer Services, ${facts.pools} pools · ` +
+      `Kubernetes ${cluster.kubernetes} defaults · ` +
       `${count} placements${wanted.length > 1 ? ` × ${wanted.length} failures` : ''} · ${wall} s`,
     summaries,
     warnings: warningsOf(booted),
@@ -71,10 +80,15 @@ function replayOf(summaries: readonly FailureSummary[], flags: WhatIfFlags): str
     (left, right) => (right.row.worstMs ?? Infinity) - (left.row.worstMs ?? Infinity),
   )[0];
   if (worst === undefined) return '\nno Service has an address that could fail';
-  const { fault, node } = worst.one.failure;
-  const flag =
-    node === undefined
-      ? '--any-single-failure'
-      : `${fault.name === 'node.powerOff' ? '--node-down' : fault.name === 'node.drain' ? '--drain' : '--isolate'} ${node}`;
-  return `\n  the worst placement again: fairlead sim what-if -f ${flags.filename.join(' ')} ${flag} --seed ${worst.row.worstSeed} --seeds 1`;
+  const { failure } = worst.one;
+  const folder = flags.filename.join(' ');
+  const flag = `${flagOf(failure)} --seed ${worst.row.worstSeed} --seeds 1`;
+  return `\n  the worst placement again: fairlead sim what-if -f ${folder} ${flag}`;
+}
+
+// The flag that asks for one failure again.
+function flagOf({ fault, node }: Failure): string {
+  if (node === undefined) return '--any-single-failure';
+  if (fault.name === 'node.powerOff') return `--node-down ${node}`;
+  return fault.name === 'node.drain' ? `--drain ${node}` : `--isolate ${node}`;
 }

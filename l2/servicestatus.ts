@@ -6,7 +6,10 @@ import type { StatusPort } from '../lb/status.ts';
 import { compareText, type Cursor, type Table } from '../lb/table.ts';
 import { publishedAddresses } from './selection.ts';
 
-/** How one address stands: who answers for it, or the code of the first broken link (interface.md 6). */
+/**
+ * How one address stands: who answers for it, or the code of the first broken link (interface.md
+ * 6).
+ */
 export type Announcement =
   | { readonly kind: 'announced'; readonly node: string }
   | { readonly kind: 'silent'; readonly code: SilenceCode; readonly text: string };
@@ -20,7 +23,8 @@ export const announcedType = 'fairlead.dev/Announced';
 const patience: Micros = 2_000_000;
 
 /**
- * The condition that a Service's addresses ask for: True when each is announced, else False with the
+ * The condition that a Service's addresses ask for: True when each is announced, else False with
+ * the
  * code of the first that is not; undefined for a Service without addresses. Pure.
  */
 export function announcedCondition(
@@ -151,7 +155,9 @@ export class ServiceStatus {
   }
 }
 
-/** Only Services whose addresses come from us are told about: others have controllers of their own. */
+/**
+ * Only Services whose addresses come from us are told about: others have controllers of their own.
+ */
 function isOurs(service: Service): boolean {
   const record = conditionOf(service.conditions, 'fairlead.dev/IPAMAllocation');
   return service.type === 'LoadBalancer' && record?.status === 'True';

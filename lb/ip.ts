@@ -1,7 +1,9 @@
 import ipaddr from 'ipaddr.js';
 import { assert, err, ok, type Brand, type Result } from './result.ts';
 
-/** An address in canonical text (dotted decimal, or RFC 5952): equal strings are equal addresses. */
+/**
+ * An address in canonical text (dotted decimal, or RFC 5952): equal strings are equal addresses.
+ */
 export type Ip = Brand<string, 'Ip'>;
 /** A prefix in canonical text with all host bits zero, `192.0.2.0/24` or `2001:db8::/32`. */
 export type Prefix = Brand<string, 'Prefix'>;
@@ -30,7 +32,10 @@ export function parseIp(text: string): Result<Ip, AddressError> {
   return ok(parsed.toRFC5952String() as Ip);
 }
 
-/** As `parseIp`, but `::ffff:a.b.c.d` means the IPv4 address, as L2 and the datapath read it (l2.md 1). */
+/**
+ * As `parseIp`, but `::ffff:a.b.c.d` means the IPv4 address, as L2 and the datapath read it (l2.md
+ * 1).
+ */
 export function parseIpUnmapped(text: string): Result<Ip, AddressError> {
   const parsed = parseIp(text);
   if (parsed.ok || parsed.error.kind !== 'mapped') return parsed;

@@ -7,7 +7,9 @@ export type ServiceKey = Brand<string, 'ServiceKey'>;
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** Text fields of a bad object, with the JSON path from the object's root: `spec.blocks[0].cidr`. */
+/**
+ * Text fields of a bad object, with the JSON path from the object's root: `spec.blocks[0].cidr`.
+ */
 export interface Fault {
   readonly path: string;
   readonly message: string;
@@ -50,7 +52,9 @@ export interface ServicePort {
   readonly nodePort: number;
 }
 
-/** One entry of `status.loadBalancer.ingress`, kept whole so that foreign fields survive a write. */
+/**
+ * One entry of `status.loadBalancer.ingress`, kept whole so that foreign fields survive a write.
+ */
 export interface IngressEntry {
   /** The text as stored; undefined for a hostname entry. */
   readonly ip: string | undefined;

@@ -32,7 +32,8 @@ export interface Random {
 }
 
 /**
- * What a process has to say about itself: one entry per change of state, for logs, traces and marks.
+ * What a process has to say about itself: one entry per change of state, for logs, traces and
+ * marks.
  * `code` is stable and kebab-case (`l2.failover`); `text` is for people.
  */
 export interface Journal {

@@ -26,8 +26,3 @@ export function assert(condition: boolean, fact: string): asserts condition {
 export class AssertionError extends Error {
   override readonly name = 'AssertionError';
 }
-
-/** The default branch of an exhaustive switch: unreachable unless a union grew. */
-export function unreachable(value: never): never {
-  throw new AssertionError(`unreachable case ${JSON.stringify(value)}`);
-}

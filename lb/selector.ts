@@ -27,7 +27,9 @@ export const matchEverything: Matcher = () => true;
 const name = /^[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/u;
 const domain = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/u;
 
-/** A qualified name: an optional DNS prefix of at most 253 characters, `/`, a name of at most 63. */
+/**
+ * A qualified name: an optional DNS prefix of at most 253 characters, `/`, a name of at most 63.
+ */
 export function validLabelKey(key: string): boolean {
   const slash = key.indexOf('/');
   if (slash < 0) return name.test(key);
@@ -39,7 +41,10 @@ export function validLabelValue(value: string): boolean {
   return value === '' || name.test(value);
 }
 
-/** Compiles a selector; undefined selects everything. Unknown operators and wrong values are errors. */
+/**
+ * Compiles a selector; undefined selects everything. Unknown operators and wrong values are
+ * errors.
+ */
 export function compileSelector(
   selector: LabelSelector | undefined,
 ): Result<Matcher, SelectorError> {

@@ -127,7 +127,10 @@ function seedBytes(seed: bigint, stream: string): Uint8Array {
   return bytes;
 }
 
-/** MurmurHash3 x86 128-bit with seed 0, as four 32-bit words (reference: Austin Appleby, public domain). */
+/**
+ * MurmurHash3 x86 128-bit with seed 0, as four 32-bit words (reference: Austin Appleby, public
+ * domain).
+ */
 export function murmur128(bytes: Uint8Array): number[] {
   const constants = [0x239b961b, 0xab0e9789, 0x38b34ae5, 0xa1e38b93];
   const spins = [15, 16, 17, 18];

@@ -1,7 +1,9 @@
 import { assert } from '../lb/result.ts';
 import type { Micros } from '../lb/ports.ts';
 
-/** Order inside one instant: steps and faults, then everything, then those who look at the result. */
+/**
+ * Order inside one instant: steps and faults, then everything, then those who look at the result.
+ */
 export type Band = 0 | 1 | 2;
 
 /** One entry of the event heap. `order` is band, priority and insertion count in one integer. */

@@ -5,7 +5,8 @@ export function canonicalJson(value: unknown): string {
   if (typeof value === 'object' && value !== null) {
     const fields = Object.entries(value).filter(([, field]) => field !== undefined);
     fields.sort(([left], [right]) => (left < right ? -1 : 1));
-    return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonicalJson(field)}`).join(',')}}`;
+    const texts = fields.map(([name, field]) => `${JSON.stringify(name)}:${canonicalJson(field)}`);
+    return `{${texts.join(',')}}`;
   }
   return JSON.stringify(value);
 }

@@ -66,11 +66,13 @@ export function watchOracles(
 function reportCrashes(cluster: Cluster, report: Report): void {
   for (const process of cluster.machines.processes()) {
     if (process.fault === undefined) continue;
-    const { fault } = process;
-    const text =
-      fault instanceof AssertionError
-        ? `assertion failed: ${fault.message}`
-        : `unhandled error: ${fault instanceof Error ? `${fault.name}: ${fault.message}` : String(fault)}`;
+    const text = faultText(process.fault);
     report({ oracle: 'no-crash', object: process.name, text });
   }
+}
+
+function faultText(fault: unknown): string {
+  if (fault instanceof AssertionError) return `assertion failed: ${fault.message}`;
+  if (fault instanceof Error) return `unhandled error: ${fault.name}: ${fault.message}`;
+  return 'unhandled error of an unknown kind';
 }

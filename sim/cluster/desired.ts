@@ -18,7 +18,7 @@ import {
   type Contribution,
 } from '../../l2/selection.ts';
 import { compareIp, familyOf, type Ip } from '../../lb/ip.ts';
-import { objectKey, type EndpointSlice, type Service } from '../../lb/model.ts';
+import type { EndpointSlice, Service } from '../../lb/model.ts';
 import { planOnce, type PlannedService } from '../../lb/ipam/once.ts';
 import { compareText } from '../../lb/table.ts';
 import type { Cluster } from './cluster.ts';
@@ -56,14 +56,16 @@ function statusDifferences(service: Service, planned: PlannedService): string[] 
   const differences: string[] = [];
   if ([...shown].sort(compareText).join() !== [...wanted].sort(compareText).join()) {
     differences.push(
-      `service ${service.key} shows ${shown.join() || 'no address'} instead of ${wanted.join() || 'none'}`,
+      `service ${service.key} shows ${shown.join() || 'no address'} ` +
+        `instead of ${wanted.join() || 'none'}`,
     );
   }
   for (const condition of planned.conditions) {
     const stored = service.conditions.find((candidate) => candidate.type === condition.type);
     if (stored?.status === condition.status && stored.reason === condition.reason) continue;
     differences.push(
-      `service ${service.key} has no condition ${condition.type}=${condition.status} (${condition.reason})`,
+      `service ${service.key} has no condition ` +
+        `${condition.type}=${condition.status} (${condition.reason})`,
     );
   }
   return differences;
@@ -197,7 +199,7 @@ function ownerDifferences(cluster: Cluster): string[] {
       const owners = cluster.ownersOf(ip);
       if (owners.length > 0)
         differences.push(
-          `${owners.join()} answers for ${ip} of ${objectKey(decoded.value.meta)}, which no policy wants`,
+          `${owners.join()} answers for ${ip} of ${decoded.value.key}, which no policy wants`,
         );
     }
   }

@@ -2,7 +2,10 @@ import { compareIp, type Ip } from '../../lb/ip.ts';
 import { compareText } from '../../lb/table.ts';
 import type { ViewIndex } from '../../lb/view.ts';
 
-/** What a node's kernel serves: `192.0.2.10:80/TCP`, NodePorts as `*:30080/TCP`; by address, then text. */
+/**
+ * What a node's kernel serves: `192.0.2.10:80/TCP`, NodePorts as `*:30080/TCP`; by address, then
+ * text.
+ */
 export function frontTexts(view: ViewIndex): string[] {
   const fronts: { readonly ip: Ip | undefined; readonly text: string }[] = [];
   for (const record of view.records()) {

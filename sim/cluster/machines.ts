@@ -192,7 +192,7 @@ export class Machines {
     const site = replicas.find((replica) => replica.name === name);
     assert(
       site !== undefined,
-      `process ${name} exists; controllers are ${replicas.map((replica) => replica.name).join(', ')}`,
+      `process ${name} exists; there are ${replicas.map((one) => one.name).join(', ')}`,
     );
     return site;
   }

@@ -16,7 +16,7 @@ export interface Prepared {
 }
 
 /** Namespaces that every API server has. */
-const standardNamespaces = new Set(['default', 'kube-system', 'kube-public', 'kube-node-lease']);
+const standardNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'] as const;
 
 /**
  * Manifests as a cluster needs them: namespaces that were only mentioned exist, Nodes that nobody

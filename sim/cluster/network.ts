@@ -43,7 +43,7 @@ export class Network {
     const segment = this.#segments.get(name);
     assert(
       segment !== undefined,
-      `segment ${name} exists; there are ${[...this.#segments.keys()].sort(compareText).join(', ')}`,
+      `segment ${name} exists; there are ${namesOf(this.#segments)}`,
     );
     return segment;
   }
@@ -121,6 +121,10 @@ export class Network {
       }),
     );
   }
+}
+
+function namesOf(named: ReadonlyMap<string, unknown>): string {
+  return [...named.keys()].sort(compareText).join(', ');
 }
 
 function buildSegment(tap: PacketTap, plan: SegmentPlan): Segment {

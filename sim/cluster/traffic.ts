@@ -65,7 +65,7 @@ export class Traffic {
     const host = this.#cluster.network.hosts.get(spec.from);
     assert(
       host !== undefined,
-      `traffic ${spec.name} comes from a host; there are ${[...this.#cluster.network.hosts.keys()].sort(compareText).join(', ')}`,
+      `traffic ${spec.name} comes from a host, not from '${spec.from}'`,
     );
     const target = parseTarget(spec.to);
     assert(

@@ -90,7 +90,9 @@ export class FaultSet {
     );
   }
 
-  /** Heals the faults of that name, narrowed to those with equal parameters where some are given. */
+  /**
+   * Heals the faults of that name, narrowed to those with equal parameters where some are given.
+   */
   heal(name: string, parameters: Readonly<Record<string, unknown>> | undefined): void {
     const wanted = parameters === undefined ? undefined : canonicalJson(parameters);
     for (const entry of this.#active) {

@@ -69,7 +69,9 @@ export function explainOutage(seen: Seen): Why {
   if (seen.failure.fault.name === 'api.outage') {
     return {
       code: 'api-outage',
-      text: `holders fall silent ${formatDuration(seen.session)} after the API server is gone, and return with it`,
+      text:
+        `holders fall silent ${formatDuration(seen.session)} after the API server is gone, ` +
+        'and return with it',
     };
   }
   if (seen.takenAt !== undefined && seen.from !== seen.to && outage <= seen.takenAt + 2 * second) {
@@ -123,7 +125,9 @@ function staleText(seen: Seen, router: string): Why {
   const rest = (seen.outage ?? 0) - (seen.takenAt ?? 0);
   return {
     code: 'stale-router',
-    text: `session expiry, then ${router} kept the old MAC for ${formatDuration(rest)}: use BGP, or let it take gratuitous ARP`,
+    text:
+      `session expiry, then ${router} kept the old MAC for ${formatDuration(rest)}: ` +
+      'use BGP, or let it take gratuitous ARP',
   };
 }
 
@@ -131,14 +135,16 @@ function staleText(seen: Seen, router: string): Why {
 function partText(seen: Seen): string {
   if (seen.partialPercent === 0 || seen.pods.struck === seen.pods.total) return '';
   const until = seen.recovery.nodeUnknownAt ?? lastEnd(seen);
-  return `; ${seen.partialPercent} % of new connections fail until ${inSeconds(until)} (dead endpoint)`;
+  const share = `${seen.partialPercent} % of new connections`;
+  return `; ${share} fail until ${inSeconds(until)} (dead endpoint)`;
 }
 
 function deadText(seen: Seen): string {
   const { pods, failure } = seen;
   const until = seen.recovery.nodeUnknownAt ?? lastEnd(seen);
   return (
-    `${pods.struck} of ${pods.total} pods on ${failure.node ?? 'the node'}: their share of new connections fails until ` +
+    `${pods.struck} of ${pods.total} pods on ${failure.node ?? 'the node'}: ` +
+    'their share of new connections fails until ' +
     `${inSeconds(until)}`
   );
 }

@@ -57,7 +57,8 @@ const everySoon = 100_000;
 const everyLate = second;
 const soon = 15 * second;
 /**
- * What has not come back by then does not come back by itself: the grace of a node, the toleration of
+ * What has not come back by then does not come back by itself: the grace of a node, the toleration
+ * of
  * its pods and the start of new ones take less.
  */
 const patience = 420 * second;

@@ -48,7 +48,7 @@ function probe(cluster: Cluster, wanted: ProbeMeasure, from: Micros): Expectatio
     const passed = figures.longest >= wanted.outageMin;
     const message = passed
       ? ''
-      : `${formatDuration(figures.longest)} instead of at least ${formatDuration(wanted.outageMin)}`;
+      : `${formatDuration(figures.longest)}, not at least ${formatDuration(wanted.outageMin)}`;
     verdicts.push({ name: `${wanted.probe} outage min`, passed, message });
   }
   if (wanted.brokenFlowsMax !== undefined)

@@ -23,7 +23,7 @@ function readTrigger(step: Reader): Trigger {
   if (step.has('every')) return { kind: 'every', period: step.duration('every') ?? second };
   const at = step.raw('at');
   if (at === undefined) return { kind: 'after', delay: 0 };
-  const text = String(at);
+  const text = typeof at === 'number' ? String(at) : typeof at === 'string' ? at : '';
   const relative = text.startsWith('+');
   const time = parseDuration(relative ? text.slice(1) : text) ?? (text === '0' ? 0 : undefined);
   if (time === undefined)

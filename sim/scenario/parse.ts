@@ -2,6 +2,7 @@ import type { Fault, Labels } from '../../lb/model.ts';
 import type { Micros } from '../../lb/ports.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 import { Reader } from './reader.ts';
+import { validTarget } from '../cluster/traffic.ts';
 import { readSteps } from './parse-steps.ts';
 import type {
   Bound,
@@ -167,6 +168,9 @@ function readTraffic(traffic: Reader): TrafficSpec {
   };
   for (const field of ['name', 'from', 'to']) {
     if (!traffic.has(field)) traffic.fault(field, 'is required');
+  }
+  if (read.to !== '' && !validTarget(read.to)) {
+    traffic.fault('to', 'expected svc/NAMESPACE/NAME:PORT, or an address with a port');
   }
   traffic.finish();
   return read;

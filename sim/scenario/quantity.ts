@@ -9,7 +9,9 @@ const unitMicros: Readonly<Record<string, number>> = {
   d: 86_400_000_000,
 };
 
-/** `200ms`, `10s`, `1h30m`: whole microseconds; undefined when the text is no duration with units. */
+/**
+ * `200ms`, `10s`, `1h30m`: whole microseconds; undefined when the text is no duration with units.
+ */
 export function parseDuration(text: string): Micros | undefined {
   if (!/^(?:\d+(?:\.\d{1,3})?(?:us|ms|s|m|h|d))+$/u.test(text)) return undefined;
   let total = 0;

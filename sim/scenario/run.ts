@@ -110,7 +110,9 @@ function judge({ input, cluster, steps, oracles, unconverged }: Judged): RunVerd
   };
 }
 
-/** Walks the steps: a timed step starts when the one before it is done, a `when` waits on the side. */
+/**
+ * Walks the steps: a timed step starts when the one before it is done, a `when` waits on the side.
+ */
 class StepRunner {
   readonly checks: CheckVerdict[] = [];
   /** Waits that ran out, and requests of the scenario that were refused. */

@@ -3,7 +3,10 @@ import type { Labels } from '../../lb/model.ts';
 import type { KubeObject } from '../../kube/port.ts';
 import type { PathQuery } from '../check/jsonpath.ts';
 
-/** One machine of the simulated cluster. Addresses are texts with prefix length: `192.168.10.11/24`. */
+/**
+ * One machine of the simulated cluster. Addresses are texts with prefix length:
+ * `192.168.10.11/24`.
+ */
 export interface NodeSpec {
   readonly name: string;
   readonly labels: Labels;

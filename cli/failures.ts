@@ -1,0 +1,54 @@
+import {
+  apiDownFor,
+  drain,
+  everySingleFailure,
+  isolate,
+  nodeDown,
+  type Failure,
+} from '../sim/report/failure.ts';
+import { usageError } from './exit.ts';
+import { wholeNumber } from './simrun.ts';
+import type { WhatIfFlags } from './whatif.ts';
+
+/** The flags that say what fails. */
+export type FailureFlags = Pick<
+  WhatIfFlags,
+  'nodeDown' | 'drain' | 'isolate' | 'apiDown' | 'anySingleFailure'
+>;
+
+/** The failures that the flags ask for, in the order of the flags; none when they ask for none. */
+export function failuresOf(flags: FailureFlags, nodes: readonly string[]): Failure[] {
+  const known = (name: string): string => {
+    if (nodes.includes(name)) return name;
+    throw usageError(`no node ${name}; there are ${nodes.join(', ')}`);
+  };
+  const failures: Failure[] = [];
+  if (flags.nodeDown !== undefined) failures.push(nodeDown(known(flags.nodeDown)));
+  if (flags.drain !== undefined) failures.push(drain(known(flags.drain)));
+  if (flags.isolate !== undefined) {
+    const [node = '', direction = 'both'] = flags.isolate.split(':');
+    if (direction !== 'both' && direction !== 'in' && direction !== 'out') {
+      throw usageError('--isolate takes NODE, NODE:in or NODE:out');
+    }
+    failures.push(isolate(known(node), direction));
+  }
+  if (flags.apiDown !== undefined) {
+    const failure = apiDownFor(flags.apiDown);
+    if (failure === undefined) {
+      throw usageError(`--api-down takes a duration such as 10m, not '${flags.apiDown}'`);
+    }
+    failures.push(failure);
+  }
+  if (flags.anySingleFailure === true) failures.push(...everySingleFailure(nodes));
+  return failures;
+}
+
+/** Placements for each failure: many for one, fewer each for several. */
+export function seedsFor(
+  flags: Pick<WhatIfFlags, 'seed' | 'seeds'>,
+  failures: number,
+): { first: number; count: number } {
+  const usual = failures === 1 ? 200 : 25;
+  const count = flags.seeds === undefined ? usual : wholeNumber('--seeds', flags.seeds);
+  return { first: wholeNumber('--seed', flags.seed), count };
+}
