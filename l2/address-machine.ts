@@ -12,7 +12,11 @@ export type Hold = 'own' | 'owed' | 'create' | 'take' | 'wait' | 'other';
 export type AddressEvent =
   | { readonly type: 'VIEW'; readonly hold: Hold; readonly candidate: boolean }
   | { readonly type: 'WRITE'; readonly result: 'ok' | 'conflict' | 'unknown' }
-  | { readonly type: 'KEYS'; readonly result: 'ok' | 'failed' | 'exhausted'; readonly settle: Micros }
+  | {
+    readonly type: 'KEYS';
+    readonly result: 'ok' | 'failed' | 'exhausted';
+    readonly settle: Micros;
+  }
   | { readonly type: 'BURST' }
   | { readonly type: 'LINKS' }
   | { readonly type: 'MISMATCH' }
@@ -25,7 +29,8 @@ export type AddressEvent =
   | { readonly type: 'TIMER'; readonly timer: string };
 
 export type AddressState =
-  'standby' | 'acquiring' | 'programming' | 'announcing' | 'announced' | 'overtime' | 'releasing' | 'fenced';
+  | 'standby' | 'acquiring' | 'programming' | 'announcing' | 'announced'
+  | 'overtime' | 'releasing' | 'fenced';
 
 const ms = 1000;
 const disarm: MachineEffect = { type: 'disarm' };
@@ -44,11 +49,21 @@ const notOwn = ({ event }: View): boolean => event.hold !== 'own';
 function whileHeld() {
   return {
     VIEW: [
-      { guard: notOwn, target: 'standby', actions: [disarm, { type: 'drop', params: { cause: 'lost' } }] },
-      { guard: ({ event }: View) => !event.candidate, target: 'releasing', actions: [disarm, withdraw] },
+      {
+        guard: notOwn,
+        target: 'standby',
+        actions: [disarm, { type: 'drop', params: { cause: 'lost' } }],
+      },
+      {
+        guard: ({ event }: View) => !event.candidate,
+        target: 'releasing',
+        actions: [disarm, withdraw],
+      },
     ],
     LEAVE: { target: 'releasing', actions: [disarm, withdraw] },
-    SESSION_LOST: { target: 'fenced', actions: [disarm, { type: 'drop', params: { cause: 'fenced' } }] },
+    SESSION_LOST: {
+      target: 'fenced', actions: [disarm, { type: 'drop', params: { cause: 'fenced' } }],
+    },
   };
 }
 
@@ -93,7 +108,11 @@ export const addressMachine = createMachine({
       on: {
         ...whileHeld(),
         KEYS: [
-          { guard: ({ event }) => event.result === 'ok', target: 'announcing', actions: { type: 'announce' } },
+          {
+            guard: ({ event }) => event.result === 'ok',
+            target: 'announcing',
+            actions: { type: 'announce' },
+          },
           {
             guard: ({ event }) => event.result === 'exhausted',
             target: 'releasing', actions: [{ type: 'decline' }, withdraw],
@@ -124,11 +143,17 @@ export const addressMachine = createMachine({
       on: {
         COUNTED: { target: 'announced', actions: { type: 'regular' } },
         VIEW: [
-          { guard: ownCandidate, target: 'announcing', actions: [disarm, { type: 'regular' }, { type: 'announce' }] },
+          {
+            guard: ownCandidate,
+            target: 'announcing',
+            actions: [disarm, { type: 'regular' }, { type: 'announce' }],
+          },
           { guard: mayTake, actions: { type: 'take' } },
           { guard: ({ event }) => event.hold !== 'wait', target: 'fenced', actions: deny() },
         ],
-        WRITE: { guard: ({ event }) => event.result === 'conflict', target: 'fenced', actions: deny() },
+        WRITE: {
+          guard: ({ event }) => event.result === 'conflict', target: 'fenced', actions: deny(),
+        },
         LEAVE: { target: 'fenced', actions: deny() },
         DENIED: { target: 'fenced', actions: deny() },
         LINKS: { actions: { type: 'relink' } },
@@ -139,7 +164,9 @@ export const addressMachine = createMachine({
         KEYS: {
           actions: {
             type: 'arm',
-            params: ({ event }: { event: { readonly settle: Micros } }) => ({ timer: 'settle', delay: event.settle }),
+            params: (
+              { event }: { event: { readonly settle: Micros } },
+            ) => ({ timer: 'settle', delay: event.settle }),
           } as unknown as MachineEffect,
         },
         TIMER: { actions: { type: 'release' } },
@@ -148,10 +175,13 @@ export const addressMachine = createMachine({
           actions: { type: 'arm', params: { timer: 'settle', delay: 200 * ms } },
         },
         VIEW: {
-          guard: ({ event }) => event.hold !== 'own' && event.hold !== 'owed' && event.hold !== 'wait',
+          guard: ({ event }) => event.hold !== 'own' && event.hold !== 'owed'
+            && event.hold !== 'wait',
           target: 'standby', actions: [disarm, { type: 'released' }, { type: 'review' }],
         },
-        SESSION_LOST: { target: 'fenced', actions: [disarm, { type: 'drop', params: { cause: 'fenced' } }] },
+        SESSION_LOST: {
+          target: 'fenced', actions: [disarm, { type: 'drop', params: { cause: 'fenced' } }],
+        },
       },
     },
     fenced: {

@@ -30,7 +30,11 @@ export class Address {
   /** A create, take or release is under way. */
   writing = false;
   /** Rule and former owner of the take in progress or held, for the event that tells of it. */
-  cause: { readonly rule: string; readonly former: string | undefined; readonly since: Micros } | undefined;
+  cause: {
+    readonly rule: string;
+    readonly former: string | undefined;
+    readonly since: Micros;
+  } | undefined;
   /** When this node began to announce; undefined: it does not. */
   announcedAt: Micros | undefined;
   lastSentAt: Micros | undefined;
@@ -45,7 +49,11 @@ export class Address {
   #clock: Clock;
   #machine: MachineHost<typeof addressMachine>;
 
-  constructor(ip: Ip, ports: { readonly clock: Clock; readonly wake: (run: () => void) => void }, duties: AddressDuties) {
+  constructor(
+    ip: Ip,
+    ports: { readonly clock: Clock; readonly wake: (run: () => void) => void },
+    duties: AddressDuties,
+  ) {
     this.ip = ip;
     this.#duties = duties;
     this.#clock = ports.clock;
@@ -89,7 +97,9 @@ export class Address {
       case 'withdraw': return this.#withdraw();
       case 'release': return duties.release(this);
       case 'released': return duties.released(this);
-      case 'drop': return duties.drop(this, (effect.params as { cause: 'lost' | 'fenced' | 'denied' }).cause);
+      case 'drop': return duties.drop(
+        this, (effect.params as { cause: 'lost' | 'fenced' | 'denied' }).cause,
+      );
       case 'decline': return duties.decline(this);
       case 'overtime': return duties.overtime(this, true);
       case 'regular': return duties.overtime(this, false);
@@ -110,6 +120,8 @@ export class Address {
     const last = this.#duties.withdraw(this);
     // A key that cannot be seen gone dies with its expiry; only then may the lock be released (L3).
     const wait = last === undefined ? 0 : Math.max(0, last - this.#clock.boot());
-    this.send({ type: 'KEYS', result: last === undefined ? 'ok' : 'failed', settle: wait + settle });
+    this.send(
+      { type: 'KEYS', result: last === undefined ? 'ok' : 'failed', settle: wait + settle },
+    );
   }
 }

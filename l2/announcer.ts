@@ -3,20 +3,19 @@ import type { Ip } from '../lb/ip.ts';
 import type {
   Clock, EventSink, Journal, KernelPort, LinkPort, Micros, Random, Timer,
 } from '../lb/ports.ts';
-import { compareText } from '../lb/table.ts';
 import { Bursts } from './burst.ts';
-import { contributes } from './candidacy.ts';
 import { Catalogue, type L2Tables } from './catalogue.ts';
 import { Chronicle } from './chronicle.ts';
 import { Claims } from './claims.ts';
 import { Duties } from './duties.ts';
 import { Elections } from './elections.ts';
 import { ResponderKeys } from './keys.ts';
-import { declinedMax, l2Label, noticesMax, type Notice, type SessionState } from './lease.ts';
+import { l2Label } from './lease.ts';
 import { Links, type Link } from './links.ts';
 import { LockStore } from './lockstore.ts';
 import { Overtime } from './overtime.ts';
 import { Ownership } from './ownership.ts';
+import { Place, type FrontPort } from './place.ts';
 import type { Rank } from './rank.ts';
 import { listRows, type L2Row } from './rows.ts';
 import { Session } from './session.ts';
@@ -27,6 +26,7 @@ import { LeaseView, type LeaseDecoder, type SessionSeen } from './view.ts';
 import { SilenceWatch } from './watchers.ts';
 
 export type { L2Tables } from './catalogue.ts';
+export type { FrontPort } from './place.ts';
 export type { L2Row } from './rows.ts';
 export type { LeaseDecoder } from './view.ts';
 
@@ -42,14 +42,6 @@ export interface AnnouncerPorts {
   readonly rank: Rank;
 }
 
-/** What of the datapath decides candidacy (C9). */
-export interface FrontPort {
-  ready(): boolean;
-  /** True when this node forwards traffic for the address. */
-  hasFront(ip: Ip): boolean;
-  onChange(listener: () => void): void;
-}
-
 export interface Announcer {
   start(): void;
   /** L4: hands every address over, at most 4 s, then calls back. */
@@ -60,10 +52,12 @@ export interface Announcer {
   rows(): readonly L2Row[];
 }
 
-export type AnnouncerSettings = L2Settings & { readonly nodeName: string; readonly namespace: string };
+export type AnnouncerSettings = L2Settings & {
+  readonly nodeName: string;
+  readonly namespace: string;
+};
 
 const hostLock = '@fairlead-l2';
-const levelCheckEvery: Micros = second;
 const linkPollEvery: Micros = 10 * second;
 const neededFor: Micros = 60 * second;
 
@@ -102,13 +96,13 @@ class NodeAnnouncer implements Announcer {
   #claims: Claims;
   #overtime: Overtime;
   #upkeep: Upkeep;
+  #place: Place;
   #locked = false;
   #cleared = false;
   #stopping: (() => void) | undefined;
   #stopped = false;
   #unneededSince: Micros | undefined;
   #timers = new Map<string, Timer>();
-  #told = '';
 
   constructor(ports: AnnouncerPorts, wiring: Wiring) {
     const { tables, settings } = wiring;
@@ -128,12 +122,19 @@ class NodeAnnouncer implements Announcer {
     this.#links = new Links(ports, settings.devices);
     this.#keys = new ResponderKeys(ports.kernel);
     this.#chronicle = new Chronicle(ports, this.#catalogue, settings.nodeName);
-    const store = new LockStore({ clock, kube: ports.kube, wake }, settings.namespace, settings.duration);
+    this.#place = new Place({
+      clock, wake, settings, datapath: wiring.datapath, catalogue: this.#catalogue,
+      links: this.#links, session: () => this.#session, ownership: () => this.#ownership,
+      duties: () => this.#duties, claims: () => this.#claims, elections: () => this.#elections,
+    });
+    const store = new LockStore(
+      { clock, kube: ports.kube, wake }, settings.namespace, settings.duration,
+    );
     this.#session = this.#createSession(wake);
     this.#elections = new Elections({
       catalogue: this.#catalogue, view: this.#view, rank: ports.rank,
       ignoreExcludeLabel: settings.ignoreExcludeLabel,
-      own: () => this.#ownFacts(), silent: (name) => this.#silence.isSilent(name),
+      own: () => this.#place.ownFacts(), silent: (name) => this.#silence.isSilent(name),
     });
     this.#silence = new SilenceWatch({
       clock, wake, view: this.#view, store, node: settings.nodeName,
@@ -141,11 +142,11 @@ class NodeAnnouncer implements Announcer {
     });
     this.#bursts = new Bursts(ports, {
       wake,
-      link: (address, name) => this.#announceable(address, name),
+      link: (address, name) => this.#place.announceable(address, name),
       done: (address) => this.#ownership.addresses.get(address)?.send({ type: 'BURST' }),
-      sent: (address) => this.#sent(address),
+      sent: (address) => this.#sentNow(address),
     });
-    const linksFor = (address: Ip): readonly Link[] => this.#linksFor(address);
+    const linksFor = (address: Ip): readonly Link[] => this.#place.linksFor(address);
     this.#duties = new Duties({
       clock, link: ports.link, view: this.#view, store, keys: this.#keys, bursts: this.#bursts,
       chronicle: this.#chronicle, session: () => this.#session, nodeName: settings.nodeName,
@@ -155,45 +156,50 @@ class NodeAnnouncer implements Announcer {
     this.#ownership = new Ownership({
       clock, wake, catalogue: this.#catalogue, view: this.#view, elections: this.#elections,
       silence: this.#silence, session: () => this.#session, settings, bootId: ports.kernel.bootId,
-      duties: () => this.#duties, linksFor, servable: (address) => this.#servable(address),
+      duties: () => this.#duties, linksFor, servable: (address) => this.#place.servable(address),
       looked: () => this.#considerNeed(),
     });
     this.#claims = new Claims({
-      clock, kube: ports.kube, wake, namespace: settings.namespace, links: this.#links, view: this.#view,
+      clock, kube: ports.kube, wake, namespace: settings.namespace, links: this.#links,
+      view: this.#view,
       bursts: this.#bursts, chronicle: this.#chronicle, session: () => this.#session,
       address: (address) => this.#ownership.addresses.get(address),
-      linksChanged: () => this.#refreshLinks(), changed: () => this.#session.publish(), relist: () => this.#stream.relist(),
+      linksChanged: () => this.#place.refreshLinks(), changed: () => this.#session.publish(),
+      relist: () => this.#stream.relist(),
     });
     this.#overtime = new Overtime({
       clock, wake, settings, keys: this.#keys, duties: this.#duties, ownership: this.#ownership,
       session: () => this.#session,
     });
     this.#upkeep = new Upkeep({
-      clock, settings, kernel: ports.kernel, catalogue: this.#catalogue, view: this.#view, keys: this.#keys,
+      clock, settings, kernel: ports.kernel, catalogue: this.#catalogue, view: this.#view,
+      keys: this.#keys,
       chronicle: this.#chronicle, elections: this.#elections, silence: this.#silence,
-      ownership: this.#ownership, duties: this.#duties, claims: this.#claims, session: this.#session,
-      serves: (address) => this.#servable(address) && this.#linksFor(address).length > 0,
-      refreshLinks: () => this.#refreshLinks(),
+      ownership: this.#ownership, duties: this.#duties, claims: this.#claims,
+      session: this.#session,
+      serves: (address) => this.#place.servable(address) && linksFor(address).length > 0,
+      refreshLinks: () => this.#place.refreshLinks(),
     });
-    for (const table of Object.values(tables)) table.onChange(() => this.#ownership.tablesChanged());
+    const read = (): void => this.#ownership.tablesChanged();
+    for (const table of Object.values(tables)) table.onChange(read);
   }
 
   start(): void {
     const { kernel, link } = this.#ports;
     this.#stream.start();
-    link.onLinks(() => this.#wake(() => this.#refreshLinks()));
+    link.onLinks(() => this.#wake(() => this.#place.refreshLinks()));
     link.onFrame((ifindex, frame) => this.#wake(() => this.#claims.hear(ifindex, frame)));
     this.#datapath?.onChange(() => this.#wake(() => this.#ownership.markAll()));
     kernel.hostLock(hostLock, () => this.#wake(() => {
       this.#locked = true;
       this.#clear();
     }));
-    this.#every('level', levelCheckEvery, () => {
+    this.#every('level', second, () => {
       this.#considerNeed();
       if (this.#cleared) this.#upkeep.run();
       this.#pump();
     });
-    this.#every('links', linkPollEvery, () => this.#refreshLinks());
+    this.#every('links', linkPollEvery, () => this.#place.refreshLinks());
   }
 
   stop(done: () => void): void {
@@ -217,8 +223,10 @@ class NodeAnnouncer implements Announcer {
 
   rows(): readonly L2Row[] {
     return listRows({
-      catalogue: this.#catalogue, view: this.#view, elections: this.#elections, session: this.#session,
-      ownership: this.#ownership, claims: this.#claims, kernel: this.#ports.kernel, keys: this.#keys,
+      catalogue: this.#catalogue, view: this.#view, elections: this.#elections,
+      session: this.#session,
+      ownership: this.#ownership, claims: this.#claims, kernel: this.#ports.kernel,
+      keys: this.#keys,
       now: this.#ports.clock.now(), boot: this.#ports.clock.boot(),
     });
   }
@@ -241,12 +249,16 @@ class NodeAnnouncer implements Announcer {
   #clear(): void {
     if (this.#keys.clear()) {
       this.#cleared = true;
-      this.#refreshLinks();
+      this.#place.refreshLinks();
       this.#ownership.tablesChanged();
       return;
     }
-    this.#chronicle.note('error', 'l2.mapNotCleared', 'the responder map cannot be emptied; L2 stays silent');
-    this.#timers.set('clear', this.#ports.clock.after(second, () => this.#wake(() => this.#clear())));
+    this.#chronicle.note(
+      'error', 'l2.mapNotCleared', 'the responder map cannot be emptied; L2 stays silent',
+    );
+    this.#timers.set(
+      'clear', this.#ports.clock.after(second, () => this.#wake(() => this.#clear())),
+    );
   }
 
   #viewListener() {
@@ -273,7 +285,9 @@ class NodeAnnouncer implements Announcer {
       }
     } else {
       this.#silence.observe();
-      if (!seen.open) for (const lock of this.#view.locksOf(seen.identity)) this.#ownership.lockChanged(lock);
+      if (!seen.open) {
+        for (const lock of this.#view.locksOf(seen.identity)) this.#ownership.lockChanged(lock);
+      }
     }
     this.#ownership.markHeld();
   }
@@ -281,9 +295,11 @@ class NodeAnnouncer implements Announcer {
   #createSession(wake: (callback: () => void) => void): Session {
     const { clock, random, kube, journal, kernel } = this.#ports;
     const settings = this.#settings;
-    const config = { settings, nodeName: settings.nodeName, namespace: settings.namespace, bootId: kernel.bootId };
+    const config = {
+      settings, nodeName: settings.nodeName, namespace: settings.namespace, bootId: kernel.bootId,
+    };
     return new Session({ clock, random, kube, journal, wake }, config, {
-      facts: () => this.#facts(),
+      facts: () => this.#place.facts(),
       taken: (identity) => this.#view.namesLocks(identity),
       live: () => this.#live(),
       extended: (fence) => this.#extend(fence),
@@ -349,7 +365,9 @@ class NodeAnnouncer implements Announcer {
   }
 
   #pump(): void {
-    if (this.#session.state === 'leaving' && this.#ownership.pumpReleases()) this.#session.allReleased();
+    if (this.#session.state === 'leaving' && this.#ownership.pumpReleases()) {
+      this.#session.allReleased();
+    }
   }
 
   #review(address: Ip): void {
@@ -361,7 +379,9 @@ class NodeAnnouncer implements Announcer {
     if (this.#stopping !== undefined || !this.#locked || !this.#cleared) return;
     if (this.#view.listedAt === undefined || !this.#catalogue.complete) return;
     const node = this.#catalogue.node(this.#settings.nodeName);
-    const needed = node !== undefined && this.#catalogue.book.all().some((policy) => policy.matchesNode(node.labels));
+    const needed = node !== undefined && this.#catalogue.book.all().some(
+      (policy) => policy.matchesNode(node.labels),
+    );
     const now = this.#ports.clock.now();
     if (needed) {
       this.#unneededSince = undefined;
@@ -373,63 +393,8 @@ class NodeAnnouncer implements Announcer {
     if (now >= this.#unneededSince + neededFor) this.#session.notNeeded();
   }
 
-  #refreshLinks(): void {
-    const node = this.#catalogue.node(this.#settings.nodeName);
-    this.#links.setNodeAddresses(node?.addresses ?? []);
-    const again = this.#links.refresh();
-    if (again !== undefined) {
-      this.#timers.get('hold-up')?.cancel();
-      const wait = Math.max(0, again - this.#ports.clock.now());
-      this.#timers.set('hold-up', this.#ports.clock.after(wait, () => this.#wake(() => this.#refreshLinks())));
-    }
-    const text = JSON.stringify(this.#links.usable()) + JSON.stringify(this.#links.told());
-    if (text === this.#told) return;
-    this.#told = text;
-    this.#elections.outdate();
-    this.#ownership.sendAll({ type: 'LINKS' });
-    this.#ownership.markAll();
-    this.#session.publish();
-  }
-
-  #linksFor(address: Ip): readonly Link[] {
-    const labels = this.#catalogue.node(this.#settings.nodeName)?.labels;
-    if (labels === undefined) return [];
-    const policies = this.#catalogue.contributions(address)
-      .flatMap((one) => one.policies.filter((policy) => policy.matchesNode(labels)));
-    return this.#links.usable().filter((link) => contributes({ ...link, up: true, lost: false }, policies, address));
-  }
-
-  #servable(address: Ip): boolean {
-    if (this.#links.configured(address)) return false;
-    return this.#datapath === undefined || (this.#datapath.ready() && this.#datapath.hasFront(address));
-  }
-
-  #announceable(address: Ip, name: string): Link | undefined {
-    const known = this.#ownership.addresses.get(address);
-    if (known === undefined || !known.answers) return undefined;
-    const overtime = known.state === 'overtime';
-    if (!overtime && (!this.#session.answering || !this.#ownership.holds(address))) return undefined;
-    return this.#linksFor(address).find((link) => link.name === name);
-  }
-
-  #sent(address: Ip): void {
+  #sentNow(address: Ip): void {
     const known = this.#ownership.addresses.get(address);
     if (known !== undefined) known.lastSentAt = this.#ports.clock.now();
-  }
-
-  #facts(): Omit<SessionState, 'seq' | 'durationMs' | 'bootId' | 'state'> {
-    const declined = [...this.#duties.declined.keys()].sort(compareText).slice(0, declinedMax);
-    const notices: Notice[] = this.#claims.notices();
-    if (this.#settings.responder === 'fallback') {
-      notices.unshift({ kind: 'responder-degraded', subject: this.#settings.nodeName, by: '' });
-    }
-    return { links: this.#links.told(), declined, notices: notices.slice(0, noticesMax) };
-  }
-
-  #ownFacts() {
-    const { identity, openedAt, state } = this.#session;
-    if (state !== 'live' && state !== 'leaving') return undefined;
-    const { links, declined } = this.#facts();
-    return { node: this.#settings.nodeName, identity, live: state === 'live', since: openedAt, links, declined };
   }
 }

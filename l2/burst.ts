@@ -105,7 +105,9 @@ export class Bursts {
     }
     let next: Micros | undefined;
     for (const job of this.#jobs.values()) next = Math.min(next ?? job.due, job.due);
-    if (next !== undefined) this.#arm(Math.max(next, this.#roomAt(now) ? next : this.#windowStart + window));
+    if (next !== undefined) {
+      this.#arm(Math.max(next, this.#roomAt(now) ? next : this.#windowStart + window));
+    }
   }
 
   #roomAt(now: Micros): boolean {
@@ -155,11 +157,14 @@ export class Bursts {
 }
 
 /** A1: the GARP request, then the reply; A2: one unsolicited advertisement. Pure. */
-export function announcementFrames(address: Ip, link: Pick<Link, 'mac' | 'linkLocal'>): Uint8Array[] {
+export function announcementFrames(
+  address: Ip, link: Pick<Link, 'mac' | 'linkLocal'>,
+): Uint8Array[] {
   const { mac } = link;
   if (familyOf(address) === 'IPv4') {
     const common = {
-      kind: 'arp', ethSource: mac, ethTarget: broadcastMac, senderMac: mac, senderIp: address, targetIp: address,
+      kind: 'arp', ethSource: mac, ethTarget: broadcastMac, senderMac: mac, senderIp: address,
+      targetIp: address,
     } as const;
     return [
       encodeArp({ ...common, opcode: 1, targetMac: zeroMac }),
@@ -168,8 +173,10 @@ export function announcementFrames(address: Ip, link: Pick<Link, 'mac' | 'linkLo
     ];
   }
   return [encodeNdp({
-    kind: 'advertisement', ethSource: mac, ethTarget: groupMac(allNodes), source: link.linkLocal ?? address,
-    destination: allNodes, target: address, linkLayer: mac, router: false, solicited: false, override: true,
+    kind: 'advertisement', ethSource: mac, ethTarget: groupMac(allNodes),
+    source: link.linkLocal ?? address,
+    destination: allNodes, target: address, linkLayer: mac, router: false, solicited: false,
+    override: true,
     hopLimit: 255,
   })];
 }

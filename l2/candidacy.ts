@@ -23,7 +23,9 @@ export interface NodeFacts {
 
 export function nodeFacts(node: Node): NodeFacts {
   const tainted = (key: string): boolean => node.taints.some((taint) => taint.key === key);
-  const cutOff = node.conditions.some((one) => one.type === 'NetworkUnavailable' && one.status === 'True');
+  const cutOff = node.conditions.some(
+    (one) => one.type === 'NetworkUnavailable' && one.status === 'True',
+  );
   return {
     name: node.meta.name,
     labels: node.meta.labels,
@@ -122,7 +124,9 @@ export function elect(input: ElectionInput): Election {
   });
   if (input.ignoreExcludeLabel || standing.every((one) => one.excluded)) {
     const excludeIgnored = !input.ignoreExcludeLabel && standing.length > 0;
-    return { candidates: standing.map((one) => one.candidate), failures, excludeIgnored, localityUnknown };
+    return {
+      candidates: standing.map((one) => one.candidate), failures, excludeIgnored, localityUnknown,
+    };
   }
   for (const one of standing) if (one.excluded) failures.set(one.candidate.node, 'C7');
   const candidates = standing.filter((one) => !one.excluded).map((one) => one.candidate);
@@ -131,7 +135,10 @@ export function elect(input: ElectionInput): Election {
 
 function judgeNode(node: NodeFacts, input: ElectionInput): Candidate | Rule {
   const here = input.contributions
-    .map((one) => ({ one, policies: one.policies.filter((policy) => policy.matchesNode(node.labels)) }))
+    .map((one) => {
+      const policies = one.policies.filter((policy) => policy.matchesNode(node.labels));
+      return { one, policies };
+    })
     .filter(({ policies }) => policies.length > 0);
   if (here.length === 0) return 'C1';
   const session = input.sessions.get(node.name)?.find((one) => one.live);
@@ -148,7 +155,9 @@ function judgeNode(node: NodeFacts, input: ElectionInput): Candidate | Rule {
 }
 
 /** True for a link that one of the policies names and that carries the address's family. */
-export function contributes(link: SessionLink, policies: readonly CompiledPolicy[], address: Ip): boolean {
+export function contributes(
+  link: SessionLink, policies: readonly CompiledPolicy[], address: Ip,
+): boolean {
   return link.families.includes(familyOf(address))
     && policies.some((policy) => policy.matchesInterface(link.name));
 }

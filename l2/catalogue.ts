@@ -35,7 +35,8 @@ export class Catalogue {
   readonly book = new PolicyBook();
   #tables: L2Tables;
   #cursors: {
-    services: Cursor<Service>; slices: Cursor<EndpointSlice>; nodes: Cursor<Node>; policies: Cursor<L2Policy>;
+    services: Cursor<Service>; slices: Cursor<EndpointSlice>; nodes: Cursor<Node>;
+    policies: Cursor<L2Policy>;
   };
   #byService = new Map<string, Map<Ip, Contribution>>();
   #byIp = new Map<Ip, Map<string, Contribution>>();
@@ -129,7 +130,9 @@ export class Catalogue {
     if (!changed) return;
     this.#all = true;
     const policies = this.book.all();
-    for (const service of this.#tables.services.unordered()) this.#contribute(service.key, service, policies);
+    for (const service of this.#tables.services.unordered()) {
+      this.#contribute(service.key, service, policies);
+    }
   }
 
   #setNode(name: string, node: Node | undefined): void {
@@ -184,7 +187,9 @@ export class Catalogue {
     this.#contribute(key, service, this.book.all());
   }
 
-  #contribute(key: string, service: Service | undefined, policies: readonly CompiledPolicy[]): void {
+  #contribute(
+    key: string, service: Service | undefined, policies: readonly CompiledPolicy[],
+  ): void {
     const before = this.#byService.get(key);
     const wanted = service === undefined ? undefined : contributionsOf(service, policies);
     if (before === undefined && (wanted === undefined || wanted.size === 0)) return;

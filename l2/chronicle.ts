@@ -12,14 +12,21 @@ export class Chronicle {
   #catalogue: Catalogue;
   #node: string;
 
-  constructor(ports: { readonly events: EventSink; readonly journal: Journal }, catalogue: Catalogue, node: string) {
+  constructor(
+    ports: { readonly events: EventSink; readonly journal: Journal },
+    catalogue: Catalogue,
+    node: string,
+  ) {
     this.#ports = ports;
     this.#catalogue = catalogue;
     this.#node = node;
   }
 
   /** `took`: from when the lock was seen takeable until its key was verified. */
-  announced(address: Ip, of: { readonly rule: string; readonly links: readonly string[]; readonly took: Micros }): void {
+  announced(
+    address: Ip,
+    of: { readonly rule: string; readonly links: readonly string[]; readonly took: Micros },
+  ): void {
     const cause = causes[of.rule] ?? 'new';
     const text = `node ${this.#node} answers for ${address} on ${of.links.join(', ')}`
       + ` (${cause}, ${Math.round(of.took / 1000)} ms)`;
@@ -28,7 +35,9 @@ export class Chronicle {
   }
 
   failover(address: Ip, former: string): void {
-    this.#note('info', 'l2.failover', address, `node ${this.#node} took ${address} over from ${former}`);
+    this.#note(
+      'info', 'l2.failover', address, `node ${this.#node} took ${address} over from ${former}`,
+    );
   }
 
   released(address: Ip, why: string | undefined): void {
@@ -47,15 +56,15 @@ export class Chronicle {
   }
 
   programFailed(address: Ip): void {
-    const text = `node ${this.#node} could not program ${address} three times; it declines it for 30 s.`
-      + ' Look at the fill of map fl_l2';
+    const text = `node ${this.#node} could not program ${address} three times; it declines it`
+      + ' for 30 s. Look at the fill of map fl_l2';
     this.#note('error', 'l2.programFailed', address, text);
     this.event(address, { type: 'Warning', reason: 'L2ProgramFailed', message: text });
   }
 
   conflict(address: Ip, macs: { readonly own: string; readonly foreign: string }): void {
-    const text = `${macs.foreign} claims ${address}, which node ${this.#node} (${macs.own}) answers for;`
-      + ' find the host that has it configured';
+    const text = `${macs.foreign} claims ${address}, which node ${this.#node} (${macs.own}) answers`
+      + ' for; find the host that has it configured';
     this.#note('warn', 'l2.conflictSeen', address, text);
     this.event(address, { type: 'Warning', reason: 'L2Conflict', message: text });
   }
@@ -84,7 +93,9 @@ export class Chronicle {
   event(address: Ip, event: Omit<ObjectEvent, 'object'>): void {
     for (const { service } of this.#catalogue.contributions(address)) {
       const { namespace, name, uid } = service.meta;
-      this.#ports.events.emit({ object: { apiVersion: 'v1', kind: 'Service', namespace, name, uid }, ...event });
+      this.#ports.events.emit(
+        { object: { apiVersion: 'v1', kind: 'Service', namespace, name, uid }, ...event },
+      );
     }
   }
 

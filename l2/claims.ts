@@ -56,7 +56,9 @@ export class Claims {
     if (own === undefined) return this.#conflict(address, claim);
     if (own.ifindex === ifindex) return;
     if (this.#parts.links.sameSegment({ sent: own, received: ifindex }, familyOf(claim.ip))) {
-      const [silent, kept] = own.ifindex > ifindex ? [own.name, this.#nameOf(ifindex)] : [this.#nameOf(ifindex), own.name];
+      const [silent, kept] = own.ifindex > ifindex ? [
+        own.name, this.#nameOf(ifindex),
+      ] : [this.#nameOf(ifindex), own.name];
       this.#parts.chronicle.duplicateSegment(claim.ip, { silent, kept });
     }
     this.#parts.linksChanged();
@@ -73,8 +75,12 @@ export class Claims {
     this.#toldUntil = this.#conflicts.nextEnd(now);
     const segments = this.#parts.links.suspensions().sort((a, b) => compareText(a.link, b.link));
     return [
-      ...segments.map(({ link, by }) => ({ kind: 'duplicate-segment' as const, subject: link, by })),
-      ...conflicts.map(({ ip, mac }) => ({ kind: 'address-conflict' as const, subject: ip, by: mac })),
+      ...segments.map(
+        ({ link, by }) => ({ kind: 'duplicate-segment' as const, subject: link, by }),
+      ),
+      ...conflicts.map(
+        ({ ip, mac }) => ({ kind: 'address-conflict' as const, subject: ip, by: mac }),
+      ),
     ];
   }
 
@@ -135,14 +141,20 @@ export class Claims {
   }
 
   #nameOf(ifindex: number): string {
-    return this.#parts.links.usable().find((link) => link.ifindex === ifindex)?.name ?? `interface ${ifindex}`;
+    return this.#parts.links.usable().find(
+      (link) => link.ifindex === ifindex,
+    )?.name ?? `interface ${ifindex}`;
   }
 }
 
 function claimOf(ifindex: number, frame: Uint8Array): Claim | undefined {
   const arp = decodeArp(frame);
   // A probe claims nothing yet; its sender address is unset.
-  if (arp !== undefined) return arp.senderIp === '0.0.0.0' ? undefined : { ip: arp.senderIp, mac: arp.senderMac, ifindex };
+  if (arp !== undefined) {
+    return arp.senderIp === '0.0.0.0' ? undefined : {
+      ip: arp.senderIp, mac: arp.senderMac, ifindex,
+    };
+  }
   const ndp = decodeNdp(frame);
   if (ndp === undefined || ndp.kind !== 'advertisement') return undefined;
   return { ip: ndp.target, mac: ndp.linkLayer ?? ndp.ethSource, ifindex };

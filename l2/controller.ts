@@ -100,9 +100,12 @@ class PolicyController implements L2Controller {
       own: () => undefined, silent: (name) => this.#silent.has(name),
     });
     this.#status = new PolicyStatus(ports, tables.policies);
-    this.#services = new ServiceStatus(ports, tables.services, (address) => this.#announcement(address));
+    this.#services = new ServiceStatus(
+      ports, tables.services, (address) => this.#announcement(address),
+    );
     this.#sweep = new Sweep({
-      clock: ports.clock, kube: ports.kube, namespace: settings.namespace, identity: settings.identity,
+      clock: ports.clock, kube: ports.kube, namespace: settings.namespace,
+      identity: settings.identity,
       view: this.#view, wanted: (address) => this.#catalogue.wanted(address),
     });
   }
@@ -155,7 +158,9 @@ class PolicyController implements L2Controller {
     if (change.all || this.#locksChanged) this.#services.touchAll();
     this.#locksChanged = false;
     for (const address of change.ips) {
-      this.#services.touch(this.#catalogue.contributions(address).map(({ service }) => service.key));
+      this.#services.touch(
+        this.#catalogue.contributions(address).map(({ service }) => service.key),
+      );
     }
     this.#services.run();
   }
@@ -169,16 +174,26 @@ class PolicyController implements L2Controller {
     }
     const lock = this.#view.locks.get(lockName(address));
     const identity = lock === undefined ? undefined : ownerOf(lock);
-    const session = identity === undefined ? undefined : this.#view.sessions.get(sessionName(identity));
+    const session = identity === undefined ? undefined : this.#view.sessions.get(
+      sessionName(identity),
+    );
     if (session?.open === true && !this.#silent.has(session.name)) {
       return { kind: 'announced', node: nodeOf(session.identity) };
     }
     if (this.#elections.candidates(address).length === 0) {
-      return { kind: 'silent', code: 'L2NoCandidate', text: `no node can announce it: ${failureText(this.#elections.failures(address))}` };
+      return {
+        kind: 'silent',
+        code: 'L2NoCandidate',
+        text: `no node can announce it: ${failureText(this.#elections.failures(address))}`,
+      };
     }
     return identity === undefined
       ? { kind: 'silent', code: 'NoHolder', text: 'no node holds its lock' }
-      : { kind: 'silent', code: 'SessionStale', text: `the session of ${nodeOf(identity)}, which holds its lock, is silent` };
+      : {
+        kind: 'silent',
+        code: 'SessionStale',
+        text: `the session of ${nodeOf(identity)}, which holds its lock, is silent`,
+      };
   }
 
   #noteSilence(): void {
@@ -194,7 +209,9 @@ class PolicyController implements L2Controller {
 
   #waitEnds(): boolean {
     const now = this.#ports.clock.now();
-    for (const { since, told } of this.#without.values()) if (!told && now >= since + patience) return true;
+    for (const { since, told } of this.#without.values()) {
+      if (!told && now >= since + patience) return true;
+    }
     return false;
   }
 
@@ -206,32 +223,50 @@ class PolicyController implements L2Controller {
       if (!found.has(type)) found.set(type, message);
     };
     const addresses = [...this.#catalogue.ips()].sort(compareText);
-    for (const address of [...this.#without.keys()]) if (!this.#catalogue.wanted(address)) this.#without.delete(address);
+    for (const address of [...this.#without.keys()]) {
+      if (!this.#catalogue.wanted(address)) this.#without.delete(address);
+    }
     for (const address of addresses) this.#judgeAddress(address, ail);
     this.#judgeNotices(ail);
     for (const policy of this.#tables.policies.values()) {
       const { name } = policy.meta;
       for (const [type, message] of this.#catalogue.book.faults(name)) ail(name, type, message);
       if (!policy.externalIps && !policy.loadBalancerIps) {
-        ail(name, 'fairlead.dev/inert', 'neither externalIPs nor loadBalancerIPs is true, so nothing is announced');
+        ail(
+          name,
+          'fairlead.dev/inert',
+          'neither externalIPs nor loadBalancerIPs is true, so nothing is announced',
+        );
       }
       const ailments: Ailments = ailing.get(name) ?? new Map();
       this.#status.write(policy, ailments);
     }
   }
 
-  #judgeAddress(address: Ip, ail: (policy: string, type: PolicyConditionType, message: string) => void): void {
+  #judgeAddress(
+    address: Ip, ail: (policy: string, type: PolicyConditionType, message: string) => void,
+  ): void {
     const refusal = this.#catalogue.refusal(address);
     if (refusal !== undefined) return this.#refuse(address, refusal);
     const contributions = this.#catalogue.contributions(address);
-    const names = [...new Set(contributions.flatMap((one) => one.policies.map((policy) => policy.name)))];
+    const names = [
+      ...new Set(contributions.flatMap((one) => one.policies.map((policy) => policy.name))),
+    ];
     const election = this.#elections.of(address);
     for (const name of names) {
       if (election.excludeIgnored) {
-        ail(name, 'fairlead.dev/exclude-label-ignored', `every candidate of ${address} carries the exclude label`);
+        ail(
+          name,
+          'fairlead.dev/exclude-label-ignored',
+          `every candidate of ${address} carries the exclude label`,
+        );
       }
       if (election.localityUnknown) {
-        ail(name, 'fairlead.dev/endpoint-locality-unknown', `no endpoint behind ${address} names its node`);
+        ail(
+          name,
+          'fairlead.dev/endpoint-locality-unknown',
+          `no endpoint behind ${address} names its node`,
+        );
       }
     }
     if (this.#elections.candidates(address).length > 0) {
@@ -242,7 +277,8 @@ class PolicyController implements L2Controller {
     const without = this.#without.get(address) ?? { since: now, told: false };
     this.#without.set(address, without);
     if (now < without.since + patience) return;
-    const text = `no node can announce ${address}: ${failureText(this.#elections.failures(address))}`;
+    const failing = failureText(this.#elections.failures(address));
+    const text = `no node can announce ${address}: ${failing}`;
     for (const name of names) ail(name, 'fairlead.dev/no-candidate', text);
     if (without.told) return;
     without.told = true;
@@ -254,16 +290,26 @@ class PolicyController implements L2Controller {
       const seen = this.#view.sessions.get(name);
       const node = seen === undefined ? undefined : this.#catalogue.node(seen.node);
       if (seen?.open !== true || node === undefined || this.#silent.has(name)) continue;
-      const policies = this.#catalogue.book.all().filter((policy) => policy.matchesNode(node.labels));
+      const policies = this.#catalogue.book.all().filter(
+        (policy) => policy.matchesNode(node.labels),
+      );
       for (const { kind, subject, by } of seen.state?.notices ?? []) {
         for (const policy of policies) {
           if (kind === 'responder-degraded') {
-            ail(policy.name, 'fairlead.dev/responder-degraded', `node ${node.name} answers without eBPF`);
+            ail(
+              policy.name,
+              'fairlead.dev/responder-degraded',
+              `node ${node.name} answers without eBPF`,
+            );
           } else if (kind === 'duplicate-segment') {
             const text = `links ${subject} and ${by} of node ${node.name} are one segment`;
             ail(policy.name, 'fairlead.dev/duplicate-segment', text);
           } else if (this.#contributes(policy.name, subject)) {
-            ail(policy.name, 'fairlead.dev/address-conflict', `${by} claims ${subject}, seen by node ${node.name}`);
+            ail(
+              policy.name,
+              'fairlead.dev/address-conflict',
+              `${by} claims ${subject}, seen by node ${node.name}`,
+            );
           }
         }
       }
@@ -284,12 +330,17 @@ class PolicyController implements L2Controller {
       const { namespace, name, uid } = service.meta;
       this.#ports.events.emit({
         object: { apiVersion: 'v1', kind: 'Service', namespace, name, uid },
-        type: 'Warning', reason: 'L2AddressRefused', message: `${address} is not announced: ${reason}`,
+        type: 'Warning', reason: 'L2AddressRefused',
+        message: `${address} is not announced: ${reason}`,
       });
     }
   }
 
-  #tell(address: Ip, event: { readonly reason: string; readonly message: string }, policies: readonly string[]): void {
+  #tell(
+    address: Ip,
+    event: { readonly reason: string; readonly message: string },
+    policies: readonly string[],
+  ): void {
     this.#ports.journal.note({
       level: 'warn', component: 'l2', code: 'l2.noCandidate', object: address, text: event.message,
     });
@@ -303,7 +354,8 @@ class PolicyController implements L2Controller {
       if (found === undefined) continue;
       const { name, uid } = found.meta;
       const object = {
-        apiVersion: 'cilium.io/v2alpha1', kind: 'CiliumL2AnnouncementPolicy', namespace: '', name, uid,
+        apiVersion: 'cilium.io/v2alpha1', kind: 'CiliumL2AnnouncementPolicy', namespace: '',
+        name, uid,
       };
       this.#ports.events.emit({ object, type: 'Warning', ...event });
     }
@@ -312,6 +364,7 @@ class PolicyController implements L2Controller {
 
 function failureText(failures: readonly (readonly [string, Rule])[]): string {
   if (failures.length === 0) return 'there is no Node';
-  const named = failures.slice(0, namedMax).map(([node, rule]) => `${node} fails ${rule}`).join(', ');
+  const first = failures.slice(0, namedMax);
+  const named = first.map(([node, rule]) => `${node} fails ${rule}`).join(', ');
   return failures.length > namedMax ? `${named}, and ${failures.length - namedMax} more` : named;
 }

@@ -59,7 +59,11 @@ export class Duties implements AddressDuties {
     const since = address.cause?.since ?? clock.now();
     address.cause = { rule: address.cause?.rule ?? 'T5', former: formerOf(lock), since };
     address.writing = true;
-    store.take(lock, { identity: session().identity, ip: address.ip }, (result) => this.#written(address, result));
+    store.take(
+      lock,
+      { identity: session().identity, ip: address.ip },
+      (result) => this.#written(address, result),
+    );
   }
 
   program(address: Address): boolean {
@@ -80,7 +84,9 @@ export class Duties implements AddressDuties {
     address.leaving = undefined;
     for (const link of links) bursts.start(ip, link.name);
     chronicle.announced(ip, {
-      rule: cause?.rule ?? 'T5', links: links.map((link) => link.name), took: clock.now() - (cause?.since ?? clock.now()),
+      rule: cause?.rule ?? 'T5',
+      links: links.map((link) => link.name),
+      took: clock.now() - (cause?.since ?? clock.now()),
     });
     const former = cause?.former;
     if (former !== undefined && nodeOf(former) !== nodeName) chronicle.failover(ip, former);
@@ -98,7 +104,9 @@ export class Duties implements AddressDuties {
     this.#joinAll(address, after);
     this.#placed.set(ip, after);
     if (!keys.put(ip, after, fence)) address.send({ type: 'MISMATCH' });
-    for (const link of before) if (!after.some((one) => one.name === link.name)) bursts.cancel(ip, link.name);
+    for (const link of before) if (!after.some(
+      (one) => one.name === link.name,
+    )) bursts.cancel(ip, link.name);
     for (const link of after) {
       const old = before.find((one) => one.name === link.name);
       if (old?.mac === link.mac && old.ifindex === link.ifindex) continue;
@@ -131,7 +139,9 @@ export class Duties implements AddressDuties {
 
   released(address: Address): void {
     this.#leaveGroups(address);
-    if (address.announcedAt !== undefined) this.#parts.chronicle.released(address.ip, address.leaving);
+    if (address.announcedAt !== undefined) {
+      this.#parts.chronicle.released(address.ip, address.leaving);
+    }
     address.announcedAt = undefined;
     address.leaving = undefined;
   }
@@ -170,7 +180,9 @@ export class Duties implements AddressDuties {
 
   /** One announcement on every link, outside a burst (A5). */
   repeat(address: Address): void {
-    for (const link of this.#parts.linksFor(address.ip)) this.#parts.bursts.once(address.ip, link.name);
+    for (const link of this.#parts.linksFor(address.ip)) this.#parts.bursts.once(
+      address.ip, link.name,
+    );
   }
 
   #written(address: Address, result: WriteResult): void {
@@ -201,7 +213,9 @@ export class Duties implements AddressDuties {
     this.#placed.delete(address.ip);
     if (familyOf(address.ip) === 'IPv4') return;
     const group = solicitedNodeGroup(address.ip);
-    for (const ifindex of [...address.joined].sort((a, b) => a - b)) this.#leaveOne(address, group, ifindex);
+    for (const ifindex of [...address.joined].sort((a, b) => a - b)) this.#leaveOne(
+      address, group, ifindex,
+    );
   }
 
   #leaveOne(address: Address, group: Ip, ifindex: number): void {
@@ -219,7 +233,8 @@ export class Duties implements AddressDuties {
 
 function formerOf(lock: LockSeen): string | undefined {
   const { stamp } = lock;
-  return stamp === undefined || stamp === 'unknown' || stamp.kind === 'new' ? undefined : stamp.identity;
+  return stamp === undefined || stamp === 'unknown' || stamp.kind === 'new' ? undefined
+    : stamp.identity;
 }
 
 /** True when names, places and MACs are the same. */

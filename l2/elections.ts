@@ -1,7 +1,9 @@
 import { familyOf, type Ip } from '../lb/ip.ts';
 import type { Micros } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
-import { elect, isLocal, type Candidate, type Election, type Rule, type SessionFacts } from './candidacy.ts';
+import {
+  elect, isLocal, type Candidate, type Election, type Rule, type SessionFacts,
+} from './candidacy.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Rank } from './rank.ts';
 import type { Contribution } from './selection.ts';
@@ -63,14 +65,18 @@ export class Elections {
   candidates(address: Ip): readonly Candidate[] {
     const { candidates } = this.of(address);
     const declined = this.#declined.get(address);
-    return declined === undefined ? candidates : candidates.filter((one) => !declined.has(one.identity));
+    return declined === undefined ? candidates : candidates.filter(
+      (one) => !declined.has(one.identity),
+    );
   }
 
   /** First failing rule per node that is no candidate, by node name. */
   failures(address: Ip): readonly (readonly [string, Rule])[] {
     const failures = new Map(this.of(address).failures);
     const standing = new Set(this.candidates(address).map((one) => one.node));
-    for (const { node } of this.of(address).candidates) if (!standing.has(node)) failures.set(node, 'C8');
+    for (const { node } of this.of(address).candidates) {
+      if (!standing.has(node)) failures.set(node, 'C8');
+    }
     return [...failures].sort(([a], [b]) => compareText(a, b));
   }
 
@@ -119,7 +125,7 @@ export class Elections {
       if (list === undefined) sessions.set(facts.node, [facts]);
       else list.push(facts);
       for (const text of facts.declined) {
-        // Written by a daemon from canonical addresses; another text equals no address and is inert.
+        // Daemons write canonical addresses; another text equals no address and is inert.
         const address = text as Ip;
         const identities = this.#declined.get(address) ?? new Set();
         this.#declined.set(address, identities.add(facts.identity));

@@ -58,7 +58,9 @@ export function encodeArp(frame: ArpFrame): Uint8Array {
 /** Undefined for anything but an untagged ARP request or reply of Ethernet and IPv4. */
 export function decodeArp(bytes: Uint8Array): ArpFrame | undefined {
   if (bytes.length < 42 || word(bytes, 12) !== etherTypeArp) return undefined;
-  if (word(bytes, 14) !== 1 || word(bytes, 16) !== 0x0800 || word(bytes, 18) !== 0x0604) return undefined;
+  if (word(bytes, 14) !== 1 || word(bytes, 16) !== 0x0800 || word(bytes, 18) !== 0x0604) {
+    return undefined;
+  }
   const opcode = word(bytes, 20);
   if (opcode !== 1 && opcode !== 2) return undefined;
   return {
@@ -84,7 +86,8 @@ export function encodeNdp(frame: NdpFrame): Uint8Array {
   bytes.set(ipBytes(frame.source), 22);
   bytes.set(ipBytes(frame.destination), 38);
   bytes[54] = solicitation ? 135 : 136;
-  bytes[58] = (frame.router ? 0x80 : 0) | (frame.solicited ? 0x40 : 0) | (frame.override ? 0x20 : 0);
+  const solicited = frame.solicited ? 0x40 : 0;
+  bytes[58] = (frame.router ? 0x80 : 0) | solicited | (frame.override ? 0x20 : 0);
   bytes.set(ipBytes(frame.target), 62);
   if (frame.linkLayer !== undefined) {
     bytes.set([solicitation ? 1 : 2, 1], 78);
@@ -97,11 +100,13 @@ export function encodeNdp(frame: NdpFrame): Uint8Array {
 }
 
 /**
- * Undefined for anything but an untagged, checksummed solicitation or advertisement with well-formed
+ * Undefined for anything but an untagged, checksummed solicitation or advertisement with sound
  * options directly after the fixed header. The hop limit is reported, not judged.
  */
 export function decodeNdp(bytes: Uint8Array): NdpFrame | undefined {
-  if (bytes.length < 78 || word(bytes, 12) !== etherTypeIpv6 || (bytes[14] ?? 0) >> 4 !== 6) return undefined;
+  if (bytes.length < 78 || word(bytes, 12) !== etherTypeIpv6 || (bytes[14] ?? 0) >> 4 !== 6) {
+    return undefined;
+  }
   const type = bytes[54];
   if (bytes[20] !== 58 || (type !== 135 && type !== 136) || bytes[55] !== 0) return undefined;
   const payload = word(bytes, 18);
@@ -130,7 +135,7 @@ export interface NdpOptions {
   readonly target: string | undefined;
 }
 
-/** Options of an NDP message by RFC 4861 section 4.6; undefined when one has no length or no room. */
+/** Options by RFC 4861 section 4.6; undefined when one has no length or no room. */
 export function ndpOptions(bytes: Uint8Array): NdpOptions | undefined {
   const end = 54 + word(bytes, 18);
   let count = 0;
@@ -180,7 +185,7 @@ export function word(bytes: Uint8Array, offset: number): number {
   return ((bytes[offset] ?? 0) << 8) | (bytes[offset + 1] ?? 0);
 }
 
-/** One's complement sum over pseudo-header and message; 0xffff when the checksum in place is right. */
+/** One's complement sum over pseudo-header and message; 0xffff: the checksum is right. */
 export function icmpv6Sum(bytes: Uint8Array): number {
   const payload = word(bytes, 18);
   let sum = payload + 58;

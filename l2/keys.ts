@@ -65,7 +65,9 @@ export class ResponderKeys {
     this.#held.set(address, keys);
     let sound = true;
     for (const ifindex of this.ifindexes(address)) {
-      if (!links.some((link) => link.ifindex === ifindex) && !this.#removeOne(keys, ifindex)) sound = false;
+      if (!links.some((link) => link.ifindex === ifindex) && !this.#removeOne(keys, ifindex)) {
+        sound = false;
+      }
     }
     for (const { ifindex, mac } of links) {
       const bytes = keys.get(ifindex)?.bytes ?? encodeResponderKey({ ifindex, ip: address });
@@ -95,7 +97,9 @@ export class ResponderKeys {
     const keys = this.#held.get(address);
     if (keys === undefined) return true;
     let gone = true;
-    for (const ifindex of this.ifindexes(address)) if (!this.#removeOne(keys, ifindex)) gone = false;
+    for (const ifindex of this.ifindexes(address)) {
+      if (!this.#removeOne(keys, ifindex)) gone = false;
+    }
     if (gone) this.#held.delete(address);
     return gone;
   }
@@ -144,7 +148,9 @@ function matches(key: Key, value: Uint8Array): boolean {
 }
 
 function sameBytes(left: Uint8Array | undefined, right: Uint8Array): boolean {
-  return left !== undefined && left.length === right.length && left.every((byte, index) => byte === right[index]);
+  return left !== undefined && left.length === right.length && left.every(
+    (byte, index) => byte === right[index],
+  );
 }
 
 function textOf(bytes: Uint8Array): string {

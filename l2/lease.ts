@@ -50,7 +50,12 @@ export const noticesMax = 16;
 /** What fairlead wrote into a lock last. */
 export type Stamp =
   | { readonly kind: 'new' }
-  | { readonly kind: 'take' | 'release'; readonly identity: string; readonly epoch: number; readonly uid: string };
+  | {
+    readonly kind: 'take' | 'release';
+    readonly identity: string;
+    readonly epoch: number;
+    readonly uid: string;
+  };
 
 /** `<node name>_<instance id>`: names one session for ever. */
 export function identityOf(node: string, instance: string): string {
@@ -112,12 +117,14 @@ export function stampOf(lease: Lease): Stamp | 'unknown' | undefined {
   if (match === null) return text.startsWith('v1 ') ? undefined : 'unknown';
   const [, kind, identity, epoch, uid] = match;
   return {
-    kind: kind === 'take' ? 'take' : 'release', identity: identity ?? '', epoch: Number(epoch), uid: uid ?? '',
+    kind: kind === 'take' ? 'take'
+      : 'release', identity: identity ?? '', epoch: Number(epoch), uid: uid ?? '',
   };
 }
 
 export function stampText(stamp: Stamp): string {
-  return stamp.kind === 'new' ? 'v1 new' : `v1 ${stamp.kind} ${stamp.identity} ${stamp.epoch} ${stamp.uid}`;
+  return stamp.kind === 'new' ? 'v1 new'
+    : `v1 ${stamp.kind} ${stamp.identity} ${stamp.epoch} ${stamp.uid}`;
 }
 
 /** Times as people see them; the wall clock decides nothing. */
@@ -128,7 +135,10 @@ export interface LeaseTimes {
 
 /** A new session Lease, open. */
 export function newSession(
-  of: { readonly identity: string; readonly namespace: string }, state: SessionState, times: LeaseTimes,
+  of: {
+    readonly identity: string;
+    readonly namespace: string;
+  }, state: SessionState, times: LeaseTimes,
 ): KubeObject {
   const at = formatMicroTime(times.wall);
   return {
@@ -210,10 +220,12 @@ function isText(value: unknown): value is string {
 
 function isLink(value: unknown): value is SessionLink {
   return isRecord(value) && isText(value['name']) && isText(value['mac'])
-    && typeof value['up'] === 'boolean' && typeof value['lost'] === 'boolean' && Array.isArray(value['families']);
+    && typeof value['up'] === 'boolean' && typeof value['lost'] === 'boolean'
+      && Array.isArray(value['families']);
 }
 
 function isNotice(value: unknown): value is Notice {
   const kinds: readonly unknown[] = ['address-conflict', 'duplicate-segment', 'responder-degraded'];
-  return isRecord(value) && kinds.includes(value['kind']) && isText(value['subject']) && isText(value['by']);
+  return isRecord(value) && kinds.includes(value['kind']) && isText(value['subject'])
+    && isText(value['by']);
 }

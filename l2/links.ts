@@ -40,7 +40,9 @@ export class Links {
   #started = false;
   #nodeAddresses: ReadonlySet<string> = new Set();
 
-  constructor(ports: { readonly clock: Clock; readonly link: LinkPort }, devices: readonly string[]) {
+  constructor(
+    ports: { readonly clock: Clock; readonly link: LinkPort }, devices: readonly string[],
+  ) {
     this.#ports = ports;
     this.#devices = devices;
   }
@@ -106,7 +108,9 @@ export class Links {
   }
 
   /** Rule I5: an own frame sent on one link arrived on another; the higher ifindex falls silent. */
-  sameSegment(of: { readonly sent: LinkFacts; readonly received: number }, family: Family): boolean {
+  sameSegment(
+    of: { readonly sent: LinkFacts; readonly received: number }, family: Family,
+  ): boolean {
     const other = this.#ports.link.links().find((facts) => facts.ifindex === of.received);
     if (other === undefined || other.ifindex === of.sent.ifindex) return false;
     const [kept, silent] = other.ifindex < of.sent.ifindex ? [other, of.sent] : [of.sent, other];
@@ -133,7 +137,9 @@ export class Links {
     const fit = fitForUse(facts);
     if (known === undefined) {
       const usable = fit && !this.#started;
-      this.#known.set(facts.name, { facts, readySince: fit ? now : undefined, usable, lost: false });
+      this.#known.set(
+        facts.name, { facts, readySince: fit ? now : undefined, usable, lost: false },
+      );
       return fit && !usable ? now + holdUp : undefined;
     }
     const recreated = known.facts.ifindex !== facts.ifindex;
@@ -176,6 +182,7 @@ export class Links {
 }
 
 function fitForUse(facts: LinkFacts): boolean {
-  const unicast = (Number.parseInt(facts.mac.slice(0, 2), 16) & 1) === 0 && facts.mac !== '00:00:00:00:00:00';
+  const group = (Number.parseInt(facts.mac.slice(0, 2), 16) & 1) === 1;
+  const unicast = !group && facts.mac !== '00:00:00:00:00:00';
   return facts.adminUp && facts.carrier && unicast && !facts.noArp && !facts.enslaved;
 }

@@ -3,7 +3,9 @@ import { resources } from '../kube/resource.ts';
 import { formatMicroTime } from '../kube/time.ts';
 import type { Ip } from '../lb/ip.ts';
 import type { Clock, Micros } from '../lb/ports.ts';
-import { changedLease, closedAnnotation, ipAnnotation, newLock, stampAnnotation, stampText } from './lease.ts';
+import {
+  changedLease, closedAnnotation, ipAnnotation, newLock, stampAnnotation, stampText,
+} from './lease.ts';
 import { nextEpoch, type LockSeen, type SessionSeen } from './view.ts';
 
 /** How a write ended: `conflict` covers everything that proves the version stale. */
@@ -36,12 +38,18 @@ export class LockStore {
   create(address: Ip, done: (result: WriteResult) => void): void {
     const { kube, wake } = this.#ports;
     const body = newLock(address, this.#namespace);
-    const request = { verb: 'create', resource: resources.leases, namespace: this.#namespace, body, timeout } as const;
+    const request = {
+      verb: 'create', resource: resources.leases, namespace: this.#namespace, body, timeout,
+    } as const;
     kube.request(request, (result) => wake(() => done(result.ok ? 'ok' : resultOf(result.error))));
   }
 
   /** Swaps `from` for a take by `identity` with the next epoch. */
-  take(from: LockSeen, by: { readonly identity: string; readonly ip: Ip }, done: (result: WriteResult) => void): void {
+  take(
+    from: LockSeen,
+    by: { readonly identity: string; readonly ip: Ip },
+    done: (result: WriteResult) => void,
+  ): void {
     const { identity, ip } = by;
     const epoch = nextEpoch(from);
     const at = formatMicroTime(this.#ports.clock.wall());
@@ -72,12 +80,16 @@ export class LockStore {
   close(session: SessionSeen, by: string, done: (result: WriteResult) => void): void {
     const { version, seq } = session.live;
     const body = changedLease(version, {
-      annotations: { [closedAnnotation]: `${by} ${seq}` }, spec: { holderIdentity: '' }, label: 'session',
+      annotations: {
+        [closedAnnotation]: `${by} ${seq}`,
+      }, spec: { holderIdentity: '' }, label: 'session',
     });
     this.#swap(session.name, body, done);
   }
 
-  #swap(name: string, body: ReturnType<typeof changedLease>, done: (result: WriteResult) => void): void {
+  #swap(
+    name: string, body: ReturnType<typeof changedLease>, done: (result: WriteResult) => void,
+  ): void {
     const { kube, wake } = this.#ports;
     const ref = { resource: resources.leases, namespace: this.#namespace, name };
     kube.request({ verb: 'update', ref, body, timeout }, (result) => {
@@ -87,5 +99,6 @@ export class LockStore {
 }
 
 function resultOf(error: KubeError): WriteResult {
-  return error.kind === 'conflict' || error.kind === 'exists' || error.kind === 'gone' ? 'conflict' : 'unknown';
+  return error.kind === 'conflict' || error.kind === 'exists' || error.kind === 'gone'
+    ? 'conflict' : 'unknown';
 }

@@ -44,7 +44,8 @@ export class Overtime {
   #arm(): void {
     const { clock, settings, session, wake } = this.#parts;
     const { fence } = session();
-    if (settings.onApiOutage !== 'availability' || fence === undefined || this.#timer !== undefined) return;
+    if (settings.onApiOutage !== 'availability' || fence === undefined
+      || this.#timer !== undefined) return;
     const wait = Math.max(0, fence - ahead - clock.boot());
     this.#timer = clock.after(wait, () => wake(() => {
       this.#timer = undefined;
@@ -73,5 +74,6 @@ export class Overtime {
 }
 
 function isOutage(kind: string): boolean {
-  return kind === 'unreachable' || kind === 'unknown-outcome' || kind === 'server' || kind === 'throttled';
+  return kind === 'unreachable' || kind === 'unknown-outcome' || kind === 'server'
+    || kind === 'throttled';
 }

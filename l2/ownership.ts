@@ -175,7 +175,9 @@ export class Ownership {
     const candidate = wanted && (own !== undefined || this.#leavingInTurn(known));
     const hold = this.#holdOf(address, { verdict, known, own });
     this.#tell(address, { hold, candidate });
-    if (hold === 'own' && own !== undefined && known?.answers === true) this.#considerHandOver(known, own);
+    if (hold === 'own' && own !== undefined && known?.answers === true) {
+      this.#considerHandOver(known, own);
+    }
   }
 
   #forget(address: Ip): void {
@@ -186,13 +188,17 @@ export class Ownership {
 
   #tell(address: Ip, of: { readonly hold: Hold; readonly candidate: boolean }): void {
     const { hold, candidate } = of;
-    const acts = hold === 'own' || ((hold === 'take' || hold === 'create' || hold === 'owed') && candidate);
+    const acts = hold === 'own' || (
+      (hold === 'take' || hold === 'create' || hold === 'owed') && candidate
+    );
     const found = this.addresses.get(address);
     if (found === undefined && !acts) return;
     const known = found ?? this.#add(address);
     if (!candidate && known.answers) known.leaving ??= 'this node is no longer a candidate';
     // The commonest view, of an address that is held and served, moves no machine.
-    const steady = hold === 'own' && candidate && (known.state === 'announcing' || known.state === 'announced');
+    const steady = hold === 'own' && candidate && (
+      known.state === 'announcing' || known.state === 'announced'
+    );
     if (!steady) known.send({ type: 'VIEW', hold, candidate });
     else if (this.#parts.duties().misplaced(address)) known.send({ type: 'LINKS' });
     if (known.idle) this.addresses.delete(address);
@@ -205,7 +211,10 @@ export class Ownership {
     return added;
   }
 
-  #holdOf(address: Ip, of: { verdict: LockVerdict; known: Address | undefined; own: Candidate | undefined }): Hold {
+  #holdOf(
+    address: Ip,
+    of: { verdict: LockVerdict; known: Address | undefined; own: Candidate | undefined },
+  ): Hold {
     const { verdict, known, own } = of;
     if (verdict.kind !== 'missing' && verdict.kind !== 'takeable') this.#unclaimed.delete(address);
     switch (verdict.kind) {
@@ -229,7 +238,11 @@ export class Ownership {
   /** E1 and rows 1 to 3: whether it is this node's turn to create or take. */
   #turn(
     address: Ip,
-    of: { verdict: LockVerdict & { kind: 'missing' | 'takeable' }; known: Address | undefined; own: Candidate | undefined },
+    of: {
+      verdict: LockVerdict & { kind: 'missing' | 'takeable' };
+      known: Address | undefined;
+      own: Candidate | undefined;
+    },
   ): Hold {
     const { verdict, known, own } = of;
     this.#unclaimed.add(address);
@@ -284,7 +297,9 @@ export class Ownership {
     const { elections, settings, clock } = this.#parts;
     const graceful = settings.preempt === 'graceful';
     if (!own.reluctant && !graceful) return;
-    const others = elections.candidates(known.ip).filter((one) => one.node !== own.node && !one.reluctant);
+    const others = elections.candidates(known.ip).filter(
+      (one) => one.node !== own.node && !one.reluctant,
+    );
     const now = clock.now();
     const due = (wait: Micros, rivals: readonly Candidate[]): Micros | undefined => {
       let at: Micros | undefined;
@@ -293,7 +308,9 @@ export class Ownership {
     };
     if (own.reluctant) {
       const at = due(2 * second, others);
-      if (at !== undefined && now >= at) this.#handOver(known, 'a node that can serve better is there');
+      if (at !== undefined && now >= at) {
+        this.#handOver(known, 'a node that can serve better is there');
+      }
       else if (at !== undefined) this.#agenda.add(known.ip, at);
       return;
     }

@@ -37,7 +37,9 @@ export function compilePolicy(policy: L2Policy): Result<CompiledPolicy, PolicyFa
   const node = compileSelector(policy.nodeSelector);
   if (!node.ok) blame('io.cilium/bad-node-selector', below('spec.nodeSelector', node.error));
   const service = compileSelector(policy.serviceSelector);
-  if (!service.ok) blame('io.cilium/bad-service-selector', below('spec.serviceSelector', service.error));
+  if (!service.ok) {
+    blame('io.cilium/bad-service-selector', below('spec.serviceSelector', service.error));
+  }
   const expressions: RE2JS[] = [];
   for (const [index, text] of policy.interfaces.entries()) {
     const compiled = compileExpression(text);
@@ -102,9 +104,13 @@ export class PolicyBook {
     if (policy === undefined) return this.#entries.delete(name);
     const before = this.#entries.get(name);
     const { uid } = policy.meta;
-    const { nodeSelector, serviceSelector, interfaces, externalIps, loadBalancerIps, faults } = policy;
+    const {
+      nodeSelector, serviceSelector, interfaces, externalIps, loadBalancerIps, faults,
+    } = policy;
     // Statuses and labels change too, and must not cost a look at every Service.
-    const text = JSON.stringify([uid, nodeSelector, serviceSelector, interfaces, externalIps, loadBalancerIps, faults]);
+    const text = JSON.stringify(
+      [uid, nodeSelector, serviceSelector, interfaces, externalIps, loadBalancerIps, faults],
+    );
     if (before?.text === text) return false;
     const compiled = compilePolicy(policy);
     const kept = before?.uid === uid ? before.policy : undefined;

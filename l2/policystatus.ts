@@ -8,7 +8,8 @@ import type { Table } from '../lb/table.ts';
 export const policyConditionTypes = [
   'io.cilium/bad-node-selector', 'io.cilium/bad-service-selector', 'io.cilium/bad-interface-regex',
   'fairlead.dev/inert', 'fairlead.dev/no-candidate', 'fairlead.dev/endpoint-locality-unknown',
-  'fairlead.dev/exclude-label-ignored', 'fairlead.dev/responder-degraded', 'fairlead.dev/address-conflict',
+  'fairlead.dev/exclude-label-ignored', 'fairlead.dev/responder-degraded',
+  'fairlead.dev/address-conflict',
   'fairlead.dev/duplicate-segment',
 ] as const;
 
@@ -29,7 +30,15 @@ export function wantedConditions(policy: L2Policy, ailments: Ailments): WantedCo
     const message = ailments.get(type);
     if (message === undefined && conditionOf(policy.conditions, type) === undefined) return [];
     const status = message === undefined ? 'False' as const : 'True' as const;
-    return [{ type, status, reason: 'error', message: message ?? '', observedGeneration: policy.meta.generation }];
+    return [
+      {
+        type,
+        status,
+        reason: 'error',
+        message: message ?? '',
+        observedGeneration: policy.meta.generation,
+      },
+    ];
   });
 }
 
@@ -40,7 +49,9 @@ export class PolicyStatus {
   #inFlight = new Set<string>();
   #again = false;
 
-  constructor(ports: { readonly clock: Clock; readonly status: StatusPort }, policies: Table<L2Policy>) {
+  constructor(
+    ports: { readonly clock: Clock; readonly status: StatusPort }, policies: Table<L2Policy>,
+  ) {
     this.#ports = ports;
     this.#policies = policies;
   }
@@ -49,7 +60,7 @@ export class PolicyStatus {
     return this.#inFlight.size;
   }
 
-  /** True once when a write ended otherwise than well, and the policies are to be looked at again. */
+  /** True once when a write ended otherwise than well and is to be tried again. */
   takeRetry(): boolean {
     const again = this.#again;
     this.#again = false;
@@ -64,11 +75,15 @@ export class PolicyStatus {
     }
     const at = rfc3339(this.#ports.clock.wall());
     const owned = [...policyConditionTypes];
-    const merged = mergeConditions(policy.conditions, wantedConditions(policy, ailments), { owned, at });
+    const merged = mergeConditions(
+      policy.conditions, wantedConditions(policy, ailments), { owned, at },
+    );
     if (!merged.changed) return;
     const conditions = merged.conditions.filter((one) => owned.some((type) => type === one.type));
     this.#inFlight.add(name);
-    const write = { kind: 'CiliumL2AnnouncementPolicy', name, uid, resourceVersion, conditions } as const;
+    const write = {
+      kind: 'CiliumL2AnnouncementPolicy', name, uid, resourceVersion, conditions,
+    } as const;
     this.#ports.status.writeConditions(write, manager, (result) => {
       this.#inFlight.delete(name);
       if (!result.ok && result.error.kind !== 'invalid') this.#again = this.#policies.has(name);

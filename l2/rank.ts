@@ -2,8 +2,8 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { compareText } from '../lb/table.ts';
 
 /**
- * The rendezvous order of l2.md 4: SHA-256 of `<node name>#<subject>`, ascending as bytes. A memo of
- * a pure function, so the processes of one world may share it.
+ * The rendezvous order of l2.md 4: SHA-256 of `<node name>#<subject>`, ascending as bytes. A memo
+ * of a pure function, so the processes of one world may share it.
  */
 export interface Rank {
   /** Negative when `left` stands before `right` for that subject (an IP, or a session to close). */
@@ -26,7 +26,9 @@ export function createRank(): Rank {
     subjects.set(subject, known);
     return known;
   };
-  const compareIn = (known: Map<string, number>, subject: string, nodes: readonly [string, string]): number => {
+  const compareIn = (
+    known: Map<string, number>, subject: string, nodes: readonly [string, string],
+  ): number => {
     const [left, right] = nodes;
     const difference = headOf(known, subject, left) - headOf(known, subject, right);
     return difference !== 0 ? difference : compareTails(subject, left, right);

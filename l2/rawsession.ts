@@ -19,13 +19,17 @@ export function rawSession(object: KubeObject): RawSession | undefined {
   if (metadata === undefined || !isLoose(spec)) return undefined;
   const { annotations, resourceVersion } = metadata;
   const holder = spec['holderIdentity'];
-  if (!isLoose(annotations) || typeof resourceVersion !== 'string' || typeof holder !== 'string') return undefined;
+  if (!isLoose(annotations) || typeof resourceVersion !== 'string' || typeof holder !== 'string') {
+    return undefined;
+  }
   const text = annotations[sessionAnnotation];
   if (typeof text !== 'string' || !text.startsWith(head)) return undefined;
   const comma = text.indexOf(',', head.length);
   const seq = Number(text.slice(head.length, comma));
   if (comma < 0 || !Number.isSafeInteger(seq)) return undefined;
-  return { resourceVersion, holder, seq, closed: closedAnnotation in annotations, tail: text.slice(comma) };
+  return {
+    resourceVersion, holder, seq, closed: closedAnnotation in annotations, tail: text.slice(comma),
+  };
 }
 
 interface Loose {

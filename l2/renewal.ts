@@ -73,7 +73,7 @@ export class Renewal {
     return true;
   }
 
-  /** Rule S6: when the stream owes an acknowledged renewal for too long; undefined: it owes none. */
+  /** Rule S6: when an acknowledged renewal is overdue on the stream; undefined: none is owed. */
   get overdueAt(): Micros | undefined {
     return this.#owed === undefined ? undefined : this.#owed.at + Math.floor(this.duration / 4);
   }

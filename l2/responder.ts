@@ -57,7 +57,9 @@ function respondArp(frame: Uint8Array, context: Context): Verdict {
   if (request === undefined) return pass('arp-format');
   if (request.opcode !== 1) return pass('not-a-request');
   const { ingress } = context;
-  if (request.ethTarget !== broadcastMac && request.ethTarget !== ingress.mac) return pass('not-for-us');
+  if (request.ethTarget !== broadcastMac && request.ethTarget !== ingress.mac) {
+    return pass('not-for-us');
+  }
   const sender = request.senderMac;
   if (sender === zeroMac || multicast(sender) || sender === ingress.mac) return pass('sender-mac');
   if (request.senderIp === request.targetIp) return pass('announcement');

@@ -10,7 +10,7 @@ import { encodeResponderKey, responderStats } from './responder-map.ts';
 import type { Session } from './session.ts';
 import { ownerOf, type LeaseView } from './view.ts';
 
-/** One line of `fairlead l2 list` as one node sees it (l2.md 14). Instants are its monotonic clock. */
+/** One line of `fairlead l2 list` as one node sees it (l2.md 14), on its monotonic clock. */
 export interface L2Row {
   readonly ip: Ip;
   readonly services: readonly string[];
@@ -75,7 +75,9 @@ function rowOf(address: Ip, parts: RowParts): L2Row {
     links: ifindexes.map(String),
     candidates: ranked.map(({ one }) => (one.reluctant ? `~${one.node}` : one.node)),
     failures: elections.failures(address),
-    answers: ifindexes.reduce((sum, ifindex) => sum + answersOf(parts.kernel, { ifindex, ip: address }), 0),
+    answers: ifindexes.reduce(
+      (sum, ifindex) => sum + answersOf(parts.kernel, { ifindex, ip: address }), 0,
+    ),
     lastAnnounced: known?.lastSentAt,
     conflict: parts.claims.foreign(address),
   };

@@ -26,7 +26,9 @@ export function publishedAddresses(service: Service): Published[] {
     const parsed = parseIpUnmapped(text);
     if (!parsed.ok) return;
     const address = parsed.value;
-    if (!published.some((one) => one.ip === address && one.kind === kind)) published.push({ ip: address, kind });
+    if (!published.some((one) => one.ip === address && one.kind === kind)) {
+      published.push({ ip: address, kind });
+    }
   };
   for (const text of service.externalIps) add(text, 'external');
   for (const entry of service.ingress) {
@@ -68,12 +70,20 @@ export function selectorLabels(service: Service): Labels {
 }
 
 /** P6: why an address may not be announced whatever the policies say; undefined: it may. */
-export function refusalOf(address: Ip, isNodeAddress: (address: Ip) => boolean): string | undefined {
+export function refusalOf(
+  address: Ip, isNodeAddress: (address: Ip) => boolean,
+): string | undefined {
   if (address === '0.0.0.0' || address === '::') return 'it is the unspecified address';
   if (address.startsWith('127.') || address === '::1') return 'it is a loopback address';
   if (address === '255.255.255.255') return 'it is the broadcast address';
-  if (/^(?:22[4-9]|23[0-9])\./u.test(address) || /^ff[0-9a-f]{2}:/u.test(address)) return 'it is a multicast address';
-  if (/^fe[89ab][0-9a-f]:/u.test(address)) return 'it is link-local, which means something on one link only';
-  if (isNodeAddress(address)) return 'it is the address of a Node, whose kernel already answers for it';
+  if (/^(?:22[4-9]|23[0-9])\./u.test(address) || /^ff[0-9a-f]{2}:/u.test(address)) {
+    return 'it is a multicast address';
+  }
+  if (/^fe[89ab][0-9a-f]:/u.test(address)) {
+    return 'it is link-local, which means something on one link only';
+  }
+  if (isNodeAddress(address)) {
+    return 'it is the address of a Node, whose kernel already answers for it';
+  }
   return undefined;
 }

@@ -37,13 +37,19 @@ export const sessionMachine = createMachine({
     },
     opening: {
       on: {
-        ECHO: { guard: ({ event }) => event.inTime, target: 'live', actions: [{ type: 'disarm' }, { type: 'live' }] },
+        ECHO: {
+          guard: ({ event }) => event.inTime,
+          target: 'live',
+          actions: [{ type: 'disarm' }, { type: 'live' }],
+        },
         WRITE_FAILED: { actions: { type: 'reopen' } },
         TIMER: [
           { guard: ({ event }) => event.timer === 'open', actions: { type: 'reopen' } },
           { guard: ({ event }) => event.timer === 'retry', actions: open() },
         ],
-        STOP: { target: 'ended', actions: [{ type: 'disarm' }, { type: 'abandon' }, { type: 'ended' }] },
+        STOP: {
+          target: 'ended', actions: [{ type: 'disarm' }, { type: 'abandon' }, { type: 'ended' }],
+        },
       },
     },
     live: {
@@ -57,7 +63,11 @@ export const sessionMachine = createMachine({
     leaving: {
       on: {
         ALL_RELEASED: { target: 'ended', actions: [{ type: 'disarm' }, { type: 'close' }] },
-        TIMER: { guard: ({ event }) => event.timer === 'shutdown', target: 'ended', actions: { type: 'drop' } },
+        TIMER: {
+          guard: ({ event }) => event.timer === 'shutdown',
+          target: 'ended',
+          actions: { type: 'drop' },
+        },
         EXPIRED: { target: 'ended', actions: [{ type: 'disarm' }, { type: 'silenced' }] },
         DENIED: { target: 'ended', actions: [{ type: 'disarm' }, { type: 'silenced' }] },
       },
@@ -81,5 +91,7 @@ function lost(reason: string): MachineEffect[] {
 }
 
 function leave(): MachineEffect[] {
-  return [{ type: 'leave' }, { type: 'arm', params: { timer: 'shutdown', delay: shutdownTimeout } }];
+  return [
+    { type: 'leave' }, { type: 'arm', params: { timer: 'shutdown', delay: shutdownTimeout } },
+  ];
 }

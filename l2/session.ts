@@ -1,49 +1,16 @@
-import type { KubeError, KubeObject, KubePort } from '../kube/port.ts';
+import type { KubeError, KubeObject } from '../kube/port.ts';
 import { formatMicroTime } from '../kube/time.ts';
 import { resources } from '../kube/resource.ts';
 import { MachineHost, type Effect } from '../lb/machine.ts';
-import type { Clock, Journal, Micros, Random, Timer } from '../lb/ports.ts';
+import type { Micros, Timer } from '../lb/ports.ts';
 import {
   changedLease, closedAnnotation, identityOf, newSession, sessionAnnotation, sessionName,
   sessionStateText, type SessionState,
 } from './lease.ts';
 import { Renewal } from './renewal.ts';
+import type { SessionConfig, SessionHooks, SessionPorts } from './sessionparts.ts';
 import { sessionMachine, type SessionStateName } from './session-machine.ts';
-import type { L2Settings } from './settings.ts';
 import type { SessionSeen } from './view.ts';
-
-export interface SessionPorts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly kube: KubePort;
-  readonly journal: Journal;
-  readonly wake: (callback: () => void) => void;
-}
-
-/** What the session asks of, and tells, the daemon around it. */
-export interface SessionHooks {
-  /** What the Lease tells besides the protocol's own fields. */
-  facts(): Omit<SessionState, 'seq' | 'durationMs' | 'bootId' | 'state'>;
-  /** A visible lock names this identity: another one is drawn. */
-  taken(identity: string): boolean;
-  live(): void;
-  /** The fence rose: keys of held locks may be extended to it. */
-  extended(fence: Micros): void;
-  /** No answer from now on; `keep` IPs in overtime aside. */
-  lost(reason: string, identity: string): void;
-  leaving(): void;
-  /** 4 s of shutdown passed: all keys go now; calls back once they are gone. */
-  dropAll(done: () => void): void;
-  relist(): void;
-  ended(): void;
-}
-
-export interface SessionConfig {
-  readonly settings: L2Settings;
-  readonly nodeName: string;
-  readonly namespace: string;
-  readonly bootId: string;
-}
 
 /**
  * The node's session: opened by creating a Lease, kept by renewing it, and the measure of how long
@@ -129,7 +96,7 @@ export class Session {
     this.#machine.send({ type: 'EXPIRED' });
   }
 
-  /** Links, declined addresses or notices changed: tells at once instead of with the next renewal. */
+  /** Links, declined addresses or notices changed: tells at once, not with the next renewal. */
   publish(): void {
     if (!this.open) return;
     if (this.#inFlight) this.#stale = true;
@@ -179,7 +146,9 @@ export class Session {
     const { nodeName, namespace, settings } = this.#config;
     this.#forget();
     do {
-      const instance = [0, 0].map(() => random.below(0x1_0000).toString(16).padStart(4, '0')).join('');
+      const instance = [0, 0].map(
+        () => random.below(0x1_0000).toString(16).padStart(4, '0'),
+      ).join('');
       this.identity = identityOf(nodeName, instance);
     } while (this.#hooks.taken(this.identity));
     this.#renewal = new Renewal(settings.duration);
@@ -187,7 +156,9 @@ export class Session {
     const times = { duration: settings.duration, wall: clock.wall() };
     const body = newSession({ identity: this.identity, namespace }, state, times);
     const generation = this.#generation;
-    const request = { verb: 'create', resource: resources.leases, namespace, body, timeout: this.#timeout } as const;
+    const request = {
+      verb: 'create', resource: resources.leases, namespace, body, timeout: this.#timeout,
+    } as const;
     kube.request(request, (result) => this.#ports.wake(() => {
       if (generation !== this.#generation) return;
       if (result.ok) return this.#acknowledged(0, result.value);
@@ -275,7 +246,9 @@ export class Session {
     });
     const ref = { resource: resources.leases, namespace, name: sessionName(this.identity) };
     const generation = this.#generation;
-    kube.request({ verb: 'update', ref, body, timeout: this.#timeout }, (result) => this.#ports.wake(() => {
+    kube.request({
+      verb: 'update', ref, body, timeout: this.#timeout,
+    }, (result) => this.#ports.wake(() => {
       if (generation !== this.#generation) return;
       this.#inFlight = false;
       if (result.ok) this.#acknowledged(seq, result.value);
@@ -284,7 +257,9 @@ export class Session {
     }));
   }
 
-  #acknowledged(seq: number, answer: { readonly kind: string; readonly object?: KubeObject }): void {
+  #acknowledged(
+    seq: number, answer: { readonly kind: string; readonly object?: KubeObject },
+  ): void {
     this.trouble = undefined;
     const resourceVersion = answer.object?.metadata?.resourceVersion;
     if (resourceVersion === undefined) return;
@@ -304,13 +279,19 @@ export class Session {
   #retry(error: KubeError): void {
     const { renew } = this.#config.settings;
     const floor = error.kind === 'unknown-outcome' ? 0 : Math.min(Math.floor(renew / 4), 100_000);
-    this.#arm('renew', Math.max(floor, Math.min(error.retryAfter ?? 0, renew)), () => this.#renew());
+    this.#arm(
+      'renew', Math.max(floor, Math.min(error.retryAfter ?? 0, renew)), () => this.#renew(),
+    );
   }
 
   /** Row 6: after a conflict the Lease is read; still ours, its version is adopted. */
   #reread(): void {
     const { kube, wake } = this.#ports;
-    const ref = { resource: resources.leases, namespace: this.#config.namespace, name: sessionName(this.identity) };
+    const ref = {
+      resource: resources.leases,
+      namespace: this.#config.namespace,
+      name: sessionName(this.identity),
+    };
     const generation = this.#generation;
     this.#inFlight = true;
     kube.request({ verb: 'get', ref, timeout: this.#timeout }, (result) => wake(() => {
@@ -333,7 +314,8 @@ export class Session {
   #isOurs(object: KubeObject): boolean {
     const spec = object['spec'] as { readonly holderIdentity?: unknown } | undefined;
     const annotations = object.metadata?.['annotations'];
-    const closed = typeof annotations === 'object' && annotations !== null && closedAnnotation in annotations;
+    const closed = typeof annotations === 'object' && annotations !== null
+      && closedAnnotation in annotations;
     return spec?.holderIdentity === this.identity && !closed;
   }
 
@@ -377,15 +359,23 @@ export class Session {
     this.past.add(identity);
     if (object === undefined) return this.#hooks.ended();
     const body = changedLease(object, {
-      annotations: { [closedAnnotation]: `${identity} ${seq}` }, spec: { holderIdentity: '' }, label: 'session',
+      annotations: {
+        [closedAnnotation]: `${identity} ${seq}`,
+      }, spec: { holderIdentity: '' }, label: 'session',
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
     });
-    const ref = { resource: resources.leases, namespace: this.#config.namespace, name: sessionName(identity) };
+    const ref = {
+      resource: resources.leases, namespace: this.#config.namespace, name: sessionName(identity),
+    };
     const finish = (): void => wake(() => this.#hooks.ended());
     kube.request({ verb: 'update', ref, body, timeout: this.#timeout }, (result) => {
-      if (!result.ok || result.value.kind !== 'object' || this.#hooks.taken(identity)) return finish();
+      if (!result.ok || result.value.kind !== 'object' || this.#hooks.taken(identity)) {
+        return finish();
+      }
       const closed = result.value.object.metadata?.resourceVersion;
-      const preconditions = closed === undefined ? {} : { preconditions: { resourceVersion: closed } };
+      const preconditions = closed === undefined ? {} : {
+        preconditions: { resourceVersion: closed },
+      };
       kube.request({ verb: 'delete', ref, ...preconditions, timeout: this.#timeout }, finish);
     });
   }

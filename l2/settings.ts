@@ -33,7 +33,9 @@ export interface L2SettingsRead {
  */
 export function parseL2Settings(record: Readonly<Record<string, unknown>>): L2SettingsRead {
   const reader = new SettingsReader(record);
-  const duration = reader.duration('l2.session.duration', { usual: 5 * second, low: second, high: 60 * second });
+  const duration = reader.duration(
+    'l2.session.duration', { usual: 5 * second, low: second, high: 60 * second },
+  );
   const renewMax = Math.floor(duration / 4);
   const renew = reader.duration('l2.session.renew', {
     usual: Math.min(second, renewMax), low: 100 * ms, high: renewMax,
@@ -76,7 +78,9 @@ class SettingsReader {
     const value = this.#record[key];
     if (value === undefined) return bounds.usual;
     const parsed = parseDuration(value);
-    if (parsed === undefined) return this.#warn(key, value, bounds.usual, durationText(bounds.usual));
+    if (parsed === undefined) {
+      return this.#warn(key, value, bounds.usual, durationText(bounds.usual));
+    }
     if (parsed === 0 && bounds.off === true) return 0;
     const effective = Math.min(Math.max(parsed, bounds.low), bounds.high);
     if (effective !== parsed) this.#warn(key, value, effective, durationText(effective));
@@ -101,12 +105,16 @@ class SettingsReader {
     const value = this.#record[key];
     if (value === undefined) return [];
     if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value;
-    if (typeof value === 'string') return value.split(',').map((one) => one.trim()).filter((one) => one !== '');
+    if (typeof value === 'string') {
+      return value.split(',').map((one) => one.trim()).filter((one) => one !== '');
+    }
     return this.#warn(key, value, [], 'automatic');
   }
 
   #warn<T>(key: string, value: unknown, effective: T, shown: string): T {
-    this.warnings.push(`${key} ${JSON.stringify(value)} is out of bounds or unreadable; ${shown} is in force`);
+    this.warnings.push(
+      `${key} ${JSON.stringify(value)} is out of bounds or unreadable; ${shown} is in force`,
+    );
     return effective;
   }
 }
@@ -118,7 +126,9 @@ const units: ReadonlyMap<string, Micros> = new Map([
 /** Go's spelling of a duration, `1m30s` or `500ms`; a bare 0 is 0. Undefined: none. */
 export function parseDuration(value: unknown): Micros | undefined {
   if (value === 0 || value === '0') return 0;
-  if (typeof value !== 'string' || !/^(?:[0-9]+(?:\.[0-9]+)?(?:us|µs|ms|s|m|h))+$/u.test(value)) return undefined;
+  if (typeof value !== 'string' || !/^(?:[0-9]+(?:\.[0-9]+)?(?:us|µs|ms|s|m|h))+$/u.test(value)) {
+    return undefined;
+  }
   let sum = 0;
   for (const part of value.matchAll(/([0-9.]+)(us|µs|ms|s|m|h)/gu)) {
     sum += Math.round(Number(part[1]) * (units.get(part[2] ?? '') ?? 0));

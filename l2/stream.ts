@@ -38,7 +38,11 @@ export class LeaseStream {
   #complete = false;
   #running = false;
 
-  constructor(ports: { readonly clock: Clock; readonly kube: KubePort }, options: StreamOptions, sink: StreamSink) {
+  constructor(
+    ports: { readonly clock: Clock; readonly kube: KubePort },
+    options: StreamOptions,
+    sink: StreamSink,
+  ) {
     this.#ports = ports;
     this.#options = options;
     this.#sink = sink;
@@ -59,7 +63,7 @@ export class LeaseStream {
     this.#end();
   }
 
-  /** Rule S6: gives the present watch up and reads consistently. Harmless while a list is under way. */
+  /** Rule S6: gives the watch up and reads consistently. Harmless while a list is under way. */
   relist(): void {
     if (!this.#running || this.#watch === undefined) return;
     this.#list();
@@ -79,10 +83,14 @@ export class LeaseStream {
     const attempt = this.#attempt;
     const { namespace, labelSelector } = this.#options;
     const options = labelSelector === undefined ? {} : { labelSelector };
-    const request = { verb: 'list', resource: resources.leases, namespace, options, timeout: listTimeout } as const;
+    const request = {
+      verb: 'list', resource: resources.leases, namespace, options, timeout: listTimeout,
+    } as const;
     this.#ports.kube.request(request, (result) => this.#options.wake(() => {
       if (attempt !== this.#attempt) return;
-      if (!result.ok || result.value.kind !== 'list') return this.#again(result.ok ? undefined : result.error);
+      if (!result.ok || result.value.kind !== 'list') {
+        return this.#again(result.ok ? undefined : result.error);
+      }
       this.#failures = 0;
       this.#complete = true;
       this.#sink.list(result.value.items);
@@ -122,7 +130,9 @@ export class LeaseStream {
     const trouble = error !== undefined && error.kind !== 'expired';
     this.#failures = trouble ? this.#failures + 1 : 0;
     const asked = error?.retryAfter ?? 0;
-    const delay = trouble ? Math.max(asked, Math.min(retryDelay * this.#failures, retryDelayMax)) : 0;
+    const delay = trouble ? Math.max(
+      asked, Math.min(retryDelay * this.#failures, retryDelayMax),
+    ) : 0;
     this.#retry = this.#ports.clock.after(delay, () => this.#options.wake(() => {
       if (attempt === this.#attempt && this.#running) this.#list();
     }));

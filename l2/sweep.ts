@@ -48,7 +48,9 @@ export class Sweep {
       if (seen.closed && !view.namesLocks(seen.identity)) superfluous.add(name);
       this.#closeDeserted(seen);
     }
-    for (const name of [...this.#since.keys()]) if (!superfluous.has(name)) this.#since.delete(name);
+    for (const name of [
+      ...this.#since.keys(),
+    ]) if (!superfluous.has(name)) this.#since.delete(name);
     const now = this.#parts.clock.now();
     for (const name of superfluous) {
       const since = this.#since.get(name) ?? now;
@@ -80,7 +82,9 @@ export class Sweep {
     const { clock, identity } = this.#parts;
     if (!seen.open || clock.now() < seen.live.changedAt + desertion) return;
     this.#update(seen.name, changedLease(seen.live.version, {
-      annotations: { [closedAnnotation]: `${identity} ${seen.live.seq}` }, spec: { holderIdentity: '' }, label: 'session',
+      annotations: {
+        [closedAnnotation]: `${identity} ${seen.live.seq}`,
+      }, spec: { holderIdentity: '' }, label: 'session',
     }));
   }
 

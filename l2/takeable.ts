@@ -54,8 +54,8 @@ function judgeTaken(
   }
   const session = view.session(owner);
   const past = by.past.has(owner) || isOwnPast(session, by);
-  // Whoever remembers a later epoch cannot tell who held it last. Others may not remember, so a take
-  // by a living session is honoured all the same: it may be one of theirs, made in good faith.
+  // Whoever remembers a later epoch cannot tell who held it last. Others may not remember, so a
+  // take by a living session is honoured all the same: it may be one of theirs, made in good faith.
   if (lock.backwards && (past || session?.closed === true)) {
     return waiting('T6', lock.since + waitOf(view, lock, by), by.now);
   }
@@ -66,20 +66,25 @@ function judgeTaken(
   }
   if (session.closed) return { kind: 'takeable', rule: 'T2' };
   if (!session.open) {
-    return waiting('T6', Math.max(lock.since, session.standingSince) + waitOf(view, lock, by), by.now);
+    return waiting(
+      'T6', Math.max(lock.since, session.standingSince) + waitOf(view, lock, by), by.now,
+    );
   }
   const at = view.silentAt(session, by.observedFrom);
   return by.now >= at ? { kind: 'silent', session, at } : { kind: 'live' };
 }
 
 /** A session of this node under the same boot of the kernel: its process is gone (S1, S2). */
-export function isOwnPast(session: SessionSeen | undefined, by: { identity: string; bootId: string }): boolean {
+export function isOwnPast(
+  session: SessionSeen | undefined, by: { identity: string; bootId: string },
+): boolean {
   if (session?.state === undefined || session.state.bootId !== by.bootId) return false;
   return session.identity !== by.identity && nodeMatches(session, by.identity);
 }
 
 function nodeMatches(session: SessionSeen, identity: string): boolean {
-  return identity.startsWith(`${session.node}_`) && identity.lastIndexOf('_') === session.node.length;
+  return identity.startsWith(`${session.node}_`)
+    && identity.lastIndexOf('_') === session.node.length;
 }
 
 function waiting(rule: 'T5' | 'T6', until: Micros, now: Micros): LockVerdict {

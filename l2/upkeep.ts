@@ -34,7 +34,7 @@ export interface UpkeepParts {
   readonly refreshLinks: () => void;
 }
 
-/** The level check of l2.md 6 and what else is looked at by the second: nothing relies on edges alone. */
+/** The level check of l2.md 6 and all else that is looked at by the second: no trust in edges. */
 export class Upkeep {
   #parts: UpkeepParts;
   #nodeText = '';
@@ -58,7 +58,9 @@ export class Upkeep {
     const { keys, chronicle, ownership } = this.#parts;
     const { mismatched, strays } = keys.check();
     for (const address of mismatched) {
-      chronicle.mismatch(address, 'a key was missing from the responder map or differed; written anew');
+      chronicle.mismatch(
+        address, 'a key was missing from the responder map or differed; written anew',
+      );
       ownership.addresses.get(address)?.send({ type: 'MISMATCH' });
     }
     if (strays > 0) chronicle.mismatch('fl_l2', `${strays} keys that nobody wanted were deleted`);
@@ -97,15 +99,21 @@ export class Upkeep {
       const seen = view.sessions.get(name);
       if (seen === undefined || !seen.open || seen.identity === identity) continue;
       if (!past.has(seen.identity) && !isOwnPast(seen, self)) continue;
-      if (!view.locksOf(seen.identity).some((lock) => this.#worthTaking(lock))) silence.closeOwnPast(seen);
+      if (!view.locksOf(seen.identity).some((lock) => this.#worthTaking(lock))) {
+        silence.closeOwnPast(seen);
+      }
     }
   }
 
   #worthTaking(lock: string): boolean {
     const { view, catalogue, serves, elections, session } = this.#parts;
     const address = view.locks.get(lock)?.ip;
-    if (address === undefined || !catalogue.wanted(address) || lockName(address) !== lock) return false;
-    return serves(address) && elections.candidates(address).some((one) => one.identity === session.identity);
+    if (address === undefined || !catalogue.wanted(address) || lockName(address) !== lock) {
+      return false;
+    }
+    return serves(address) && elections.candidates(address).some(
+      (one) => one.identity === session.identity,
+    );
   }
 
   /** A5: per address, the interval after its last frame. */

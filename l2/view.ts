@@ -30,7 +30,13 @@ export interface SessionSeen {
   readonly standingSince: Micros;
   readonly durationMax: Micros;
   /** What may differ by a renewal alone. */
-  live: { version: KubeObject; resourceVersion: string; seq: number; changedAt: Micros; tail: string };
+  live: {
+    version: KubeObject;
+    resourceVersion: string;
+    seq: number;
+    changedAt: Micros;
+    tail: string;
+  };
 }
 
 /** One lock as this stream saw it. */
@@ -101,9 +107,15 @@ export class LeaseView {
     const present = new Set<string>();
     for (const item of items) present.add(item.metadata?.name ?? '');
     // What came and went between two lists was not seen, so an earlier absence proves nothing now.
-    for (const gone of this.#locksGone.keys()) this.#locksGone.set(gone, { since: now, freed: false });
-    for (const name of [...this.locks.keys()].sort()) if (!present.has(name)) this.#lockGone(name, false);
-    for (const name of [...this.sessions.keys()].sort()) if (!present.has(name)) this.#sessionGone(name);
+    for (const gone of this.#locksGone.keys()) this.#locksGone.set(
+      gone, { since: now, freed: false },
+    );
+    for (const name of [
+      ...this.locks.keys(),
+    ].sort()) if (!present.has(name)) this.#lockGone(name, false);
+    for (const name of [
+      ...this.sessions.keys(),
+    ].sort()) if (!present.has(name)) this.#sessionGone(name);
     for (const item of items) this.changed(item);
     this.#listener.listed();
   }
@@ -150,7 +162,7 @@ export class LeaseView {
     return this.#locksGone.get(name) ?? { since: this.listedAt ?? this.#now(), freed: false };
   }
 
-  /** The instant from which a session counts as silent, if `observedFrom` is when watching began. */
+  /** From when a session counts as silent, if `observedFrom` is when watching began. */
   silentAt(seen: SessionSeen, observedFrom: Micros): Micros {
     return Math.max(seen.live.changedAt, observedFrom) + silenceOf(seen.durationMax);
   }
@@ -158,7 +170,9 @@ export class LeaseView {
   // The whole annotation but its `seq` is compared as one text: renewals change nothing else.
   #renewed(known: SessionSeen, object: KubeObject, raw: RawSession): boolean {
     const { live } = known;
-    if (!known.open || raw.holder !== known.identity || raw.tail !== live.tail || raw.closed) return false;
+    if (!known.open || raw.holder !== known.identity || raw.tail !== live.tail || raw.closed) {
+      return false;
+    }
     if (raw.resourceVersion !== live.resourceVersion) {
       live.changedAt = this.#now();
       live.version = object;
@@ -178,7 +192,8 @@ export class LeaseView {
     const identity = known?.identity ?? (holder !== '' ? holder : '');
     const state = sessionStateOf(lease);
     const closed = holder === '' && closedAnnotation in lease.meta.annotations;
-    const open = holder !== '' && holder === identity && sessionName(identity) === name && state !== undefined
+    const open = holder !== '' && holder === identity && sessionName(identity) === name
+      && state !== undefined
       && !(closedAnnotation in lease.meta.annotations);
     const raw = rawSession(object);
     const sameVersion = known?.live.resourceVersion === lease.meta.resourceVersion;
@@ -234,8 +249,10 @@ export class LeaseView {
     const backwards = same !== undefined && (order < same.order
       || (order === same.order && lease.meta.annotations[stampAnnotation] !== textOf(same)));
     const parsed = parseIpUnmapped(lease.meta.annotations[ipAnnotation] ?? '');
-    const unchanged = same !== undefined && same.valid === valid && same.backwards === backwards && same.holder === lease.holderIdentity
-      && same.epoch === lease.leaseTransitions && textOf(same) === lease.meta.annotations[stampAnnotation];
+    const unchanged = same !== undefined && same.valid === valid
+      && same.backwards === backwards && same.holder === lease.holderIdentity
+      && same.epoch === lease.leaseTransitions
+        && textOf(same) === lease.meta.annotations[stampAnnotation];
     return {
       name, object, stamp, valid, backwards,
       ip: parsed.ok ? parsed.value : undefined,
@@ -256,7 +273,8 @@ export class LeaseView {
     const known = this.locks.get(name);
     const stamp = stampOf(lease);
     const released = stamp !== undefined && stamp !== 'unknown' && stamp.kind === 'release'
-      && stampAgrees(lease, stamp) && known?.valid === true && !known.backwards && known.order === orderOfStamp(stamp);
+      && stampAgrees(lease, stamp) && known?.valid === true && !known.backwards
+        && known.order === orderOfStamp(stamp);
     this.#lockGone(name, released);
   }
 
@@ -314,7 +332,9 @@ export function sessionFactsOf(seen: SessionSeen, live: boolean): SessionFacts {
 function textOf(lock: LockSeen): string | undefined {
   const metadata = lock.object.metadata ?? {};
   const annotations = metadata['annotations'];
-  if (typeof annotations !== 'object' || annotations === null || Array.isArray(annotations)) return undefined;
+  if (typeof annotations !== 'object' || annotations === null || Array.isArray(annotations)) {
+    return undefined;
+  }
   const text = (annotations as Readonly<Record<string, unknown>>)[stampAnnotation];
   return typeof text === 'string' ? text : undefined;
 }
@@ -328,5 +348,6 @@ function stampAgrees(lease: Lease, stamp: Stamp | 'unknown' | undefined): boolea
   if (stamp === undefined || stamp === 'unknown') return false;
   if (stamp.kind === 'new') return lease.holderIdentity === '' && lease.leaseTransitions === 0;
   const holder = stamp.kind === 'take' ? stamp.identity : '';
-  return lease.holderIdentity === holder && lease.leaseTransitions === stamp.epoch && lease.meta.uid === stamp.uid;
+  return lease.holderIdentity === holder && lease.leaseTransitions === stamp.epoch
+    && lease.meta.uid === stamp.uid;
 }

@@ -63,7 +63,9 @@ export class SilenceWatch {
   closeSoon(seen: SessionSeen): void {
     if (this.#closings.has(seen.name)) return;
     const { clock, node } = this.#parts;
-    this.#closings.add(seen.name, clock.now() + this.#parts.elections().closingDelay(seen.identity, node));
+    this.#closings.add(
+      seen.name, clock.now() + this.#parts.elections().closingDelay(seen.identity, node),
+    );
   }
 
   /** Closes an earlier session of this node at once (row 9). */
@@ -100,7 +102,9 @@ export class SilenceWatch {
     const session = this.#parts.session();
     const seen = view.sessions.get(name);
     if (seen === undefined || !seen.open || session.state !== 'live') return;
-    if (clock.now() < view.silentAt(seen, session.openedAt) || !view.namesLocks(seen.identity)) return;
+    if (clock.now() < view.silentAt(seen, session.openedAt) || !view.namesLocks(seen.identity)) {
+      return;
+    }
     const { resourceVersion } = seen.live;
     store.close(seen, session.identity, (result) => {
       if (result === 'unknown') this.#closings.add(name, clock.now() + retryDelay);

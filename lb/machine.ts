@@ -1,4 +1,6 @@
-import { initialTransition, transition, type AnyStateMachine, type EventFromLogic, type SnapshotFrom } from 'xstate';
+import {
+  initialTransition, transition, type AnyStateMachine, type EventFromLogic, type SnapshotFrom,
+} from 'xstate';
 import type { Clock, Micros, Timer } from './ports.ts';
 import { assert } from './result.ts';
 
@@ -73,7 +75,11 @@ export class MachineHost<Logic extends AnyStateMachine> {
     if (this.#busy) return;
     this.#busy = true;
     try {
-      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) this.#step(next);
+      for (;;) {
+        const next = this.#waiting.shift();
+        if (next === undefined) return;
+        this.#step(next);
+      }
     } finally {
       this.#busy = false;
     }

@@ -1,0 +1,113 @@
+import type { Ip } from '../lb/ip.ts';
+import type { Clock, Timer } from '../lb/ports.ts';
+import { compareText } from '../lb/table.ts';
+import { contributes, type SessionFacts } from './candidacy.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { Claims } from './claims.ts';
+import type { Duties } from './duties.ts';
+import type { Elections } from './elections.ts';
+import { declinedMax, noticesMax, type Notice, type SessionState } from './lease.ts';
+import type { Link, Links } from './links.ts';
+import type { Ownership } from './ownership.ts';
+import type { Session } from './session.ts';
+import type { L2Settings } from './settings.ts';
+
+/** What of the datapath decides candidacy (C9). */
+export interface FrontPort {
+  ready(): boolean;
+  /** True when this node forwards traffic for the address. */
+  hasFront(ip: Ip): boolean;
+  onChange(listener: () => void): void;
+}
+
+export interface PlaceParts {
+  readonly clock: Clock;
+  readonly wake: (callback: () => void) => void;
+  readonly settings: L2Settings & { readonly nodeName: string };
+  readonly datapath: FrontPort | undefined;
+  readonly catalogue: Catalogue;
+  readonly links: Links;
+  readonly session: () => Session;
+  readonly ownership: () => Ownership;
+  readonly duties: () => Duties;
+  readonly claims: () => Claims;
+  readonly elections: () => Elections;
+}
+
+/** Where this node stands: its links, what it can serve, and what its session tells of that. */
+export class Place {
+  #parts: PlaceParts;
+  #holdUp: Timer | undefined;
+  #told = '';
+
+  constructor(parts: PlaceParts) {
+    this.#parts = parts;
+  }
+
+  /** Reads the interfaces; a change reaches elections, held addresses and the session. */
+  refreshLinks(): void {
+    const { clock, wake, settings, catalogue, links } = this.#parts;
+    links.setNodeAddresses(catalogue.node(settings.nodeName)?.addresses ?? []);
+    const again = links.refresh();
+    if (again !== undefined) {
+      this.#holdUp?.cancel();
+      const wait = Math.max(0, again - clock.now());
+      this.#holdUp = clock.after(wait, () => wake(() => this.refreshLinks()));
+    }
+    const text = JSON.stringify(links.usable()) + JSON.stringify(links.told());
+    if (text === this.#told) return;
+    this.#told = text;
+    this.#parts.elections().outdate();
+    this.#parts.ownership().sendAll({ type: 'LINKS' });
+    this.#parts.ownership().markAll();
+    this.#parts.session().publish();
+  }
+
+  /** Usable links on which the policies want the address announced by this node. */
+  linksFor(address: Ip): readonly Link[] {
+    const { catalogue, settings, links } = this.#parts;
+    const labels = catalogue.node(settings.nodeName)?.labels;
+    if (labels === undefined) return [];
+    const policies = catalogue.contributions(address)
+      .flatMap((one) => one.policies.filter((policy) => policy.matchesNode(labels)));
+    return links.usable().filter(
+      (link) => contributes({ ...link, up: true, lost: false }, policies, address),
+    );
+  }
+
+  /** C9, and the part of C8 about addresses configured here. */
+  servable(address: Ip): boolean {
+    const { links, datapath } = this.#parts;
+    if (links.configured(address)) return false;
+    return datapath === undefined || (datapath.ready() && datapath.hasFront(address));
+  }
+
+  /** A3: the link of that name, if an announcement may leave by it now. */
+  announceable(address: Ip, name: string): Link | undefined {
+    const known = this.#parts.ownership().addresses.get(address);
+    if (known === undefined || !known.answers) return undefined;
+    const held = this.#parts.session().answering && this.#parts.ownership().holds(address);
+    if (known.state !== 'overtime' && !held) return undefined;
+    return this.linksFor(address).find((link) => link.name === name);
+  }
+
+  /** What the session Lease tells besides the protocol's own fields. */
+  facts(): Omit<SessionState, 'seq' | 'durationMs' | 'bootId' | 'state'> {
+    const { duties, claims, settings, links } = this.#parts;
+    const declined = [...duties().declined.keys()].sort(compareText).slice(0, declinedMax);
+    const notices: Notice[] = claims().notices();
+    if (settings.responder === 'fallback') {
+      notices.unshift({ kind: 'responder-degraded', subject: settings.nodeName, by: '' });
+    }
+    return { links: links.told(), declined, notices: notices.slice(0, noticesMax) };
+  }
+
+  /** The own session as candidacy sees it, fresher than its Lease. */
+  ownFacts(): SessionFacts | undefined {
+    const { identity, openedAt, state } = this.#parts.session();
+    if (state !== 'live' && state !== 'leaving') return undefined;
+    const { links, declined } = this.facts();
+    const node = this.#parts.settings.nodeName;
+    return { node, identity, live: state === 'live', since: openedAt, links, declined };
+  }
+}
