@@ -29,6 +29,11 @@ export class Address {
   readonly ip: Ip;
   /** A create, take or release is under way. */
   writing = false;
+  /**
+   * Version of the lock, empty for an absent one, that a successful write of ours replaced. The
+   * reply may come before the event; until that shows another version, nothing is to be written.
+   */
+  replaced: string | undefined;
   /** Rule and former owner of the take in progress or held, for the event that tells of it. */
   cause: {
     readonly rule: string;

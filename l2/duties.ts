@@ -49,7 +49,10 @@ export class Duties implements AddressDuties {
 
   create(address: Address): void {
     address.writing = true;
-    this.#parts.store.create(address.ip, (result) => this.#written(address, result));
+    this.#parts.store.create(address.ip, (result) => {
+      if (result === 'ok') address.replaced = '';
+      this.#written(address, result);
+    });
   }
 
   take(address: Address): void {
@@ -59,11 +62,11 @@ export class Duties implements AddressDuties {
     const since = address.cause?.since ?? clock.now();
     address.cause = { rule: address.cause?.rule ?? 'T5', former: formerOf(lock), since };
     address.writing = true;
-    store.take(
-      lock,
-      { identity: session().identity, ip: address.ip },
-      (result) => this.#written(address, result),
-    );
+    const by = { identity: session().identity, ip: address.ip };
+    store.take(lock, by, (result) => {
+      if (result === 'ok') address.replaced = lock.resourceVersion;
+      this.#written(address, result);
+    });
   }
 
   program(address: Address): boolean {

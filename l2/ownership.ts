@@ -194,6 +194,8 @@ export class Ownership {
     const found = this.addresses.get(address);
     if (found === undefined && !acts) return;
     const known = found ?? this.#add(address);
+    // Denied while the session lives (row 26): no later SESSION_LIVE would end the fence.
+    if (known.state === 'fenced') known.send({ type: 'SESSION_LIVE' });
     if (!candidate && known.answers) known.leaving ??= 'this node is no longer a candidate';
     // The commonest view, of an address that is held and served, moves no machine.
     const steady = hold === 'own' && candidate && (
@@ -248,9 +250,10 @@ export class Ownership {
     this.#unclaimed.add(address);
     const rule = verdict.kind === 'missing' ? 'missing' : verdict.rule;
     if (known?.state === 'releasing') return rule === 'T7' ? 'owed' : 'other';
-    if (known?.writing === true) return 'wait';
+    const version = this.#parts.view.locks.get(lockName(address))?.resourceVersion ?? '';
+    if (known?.writing === true || known?.replaced === version) return 'wait';
     const now = this.#parts.clock.now();
-    const state = `${rule} ${this.#parts.view.locks.get(lockName(address))?.resourceVersion ?? ''}`;
+    const state = `${rule} ${version}`;
     let since = this.#takeable.get(address);
     if (since?.state !== state) this.#takeable.set(address, since = { state, since: now });
     if (own === undefined) return 'other';
