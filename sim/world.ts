@@ -146,11 +146,11 @@ export class World {
   }
 
   /**
-   * Runs events up to and including time `until`, or until `stop` says so after an event. The
-   * banned globals are poisoned meanwhile. Returns false when the queue ran empty before.
+   * Runs events up to and including time `until`, and lets time pass to it; or until `stop` says so
+   * after an event, at that event's time. The banned globals are poisoned meanwhile.
    */
-  run(until: Micros, stop?: () => boolean): boolean {
-    return withPoisonedGlobals(() => this.#drain(until, stop));
+  run(until: Micros, stop?: () => boolean): void {
+    withPoisonedGlobals(() => this.#drain(until, stop));
   }
 
   /** One last draw of every stream, hashed together: two equal runs end with equal unseeds. */
@@ -160,19 +160,17 @@ export class World {
     return hashText(last.join()).toString(16).padStart(8, '0');
   }
 
-  #drain(until: Micros, stop: (() => boolean) | undefined): boolean {
+  #drain(until: Micros, stop: (() => boolean) | undefined): void {
     for (;;) {
       const event = this.#queue.peek();
-      if (event === undefined) return false;
-      if (event.time > until) break;
+      if (event === undefined || event.time > until) break;
       this.#queue.pop();
       if (event.run === undefined) continue;
       this.#now = event.time;
       this.#step(event, event.run);
-      if (stop?.() === true) return true;
+      if (stop?.() === true) return;
     }
     this.#now = Math.max(this.#now, until);
-    return true;
   }
 
   #step(event: SimEvent, run: () => void): void {
