@@ -199,6 +199,17 @@ export class ApiServer {
     return faults;
   }
 
+  /**
+   * Stores what an older API server or CRD admitted: no validation, no pruning, no defaulting, no
+   * allocation. An object of that name is replaced and keeps its uid. Refuses only what has no name
+   * or is of an unknown kind.
+   */
+  inject(object: KubeObject): Outcome<KubeObject> {
+    const stored = this.#writer.inject(object);
+    this.#deliver();
+    return stored;
+  }
+
   /** Forgets history: watches from older versions are answered 410 (fault `api.compact`). */
   compact(): void {
     this.#store.compact();

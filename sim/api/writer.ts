@@ -8,7 +8,7 @@ import type { World } from '../world.ts';
 import type { ServiceAllocation } from './allocation.ts';
 import { applyTo } from './apply.ts';
 import { Expiry } from './expiry.ts';
-import { drawSuffix } from './identity.ts';
+import { drawSuffix, drawUid } from './identity.ts';
 import { mergePatch, objectOf } from './json.ts';
 import { deletingSince } from './metadata.ts';
 import {
@@ -206,6 +206,28 @@ export class Writer {
       );
     }
     return this.#add(object, place, { dryRun: false, keepStatus: true });
+  }
+
+  /**
+   * Stores the object as it is in place of what has its name; only identity and version are the
+   * server's.
+   */
+  inject(object: KubeObject): Outcome<KubeObject> {
+    const resource = resourceOf(object.apiVersion ?? '', object.kind ?? '');
+    if (resource === undefined) return badRequest(`no matches for kind "${object.kind ?? ''}"`);
+    const namespace = resource.namespaced ? object.metadata?.namespace ?? 'default' : '';
+    const ref: ObjectRef = { resource, namespace, name: this.#nameFor(object) };
+    if (ref.name === '') return badRequest('name or generateName is required');
+    const before = this.#store.get(resource, keyOf(ref))?.metadata;
+    const metadata = {
+      ...object.metadata,
+      name: ref.name,
+      ...(resource.namespaced && { namespace }),
+      uid: before?.uid ?? drawUid(this.#world.stream('api/uid')),
+      creationTimestamp: before?.['creationTimestamp'] ?? formatTime(this.#world.wall),
+    };
+    const plan: Plan = { kind: 'put', object: { ...object, metadata } };
+    return ok(this.#commit(plan, ref, false));
   }
 
   #place(ref: ObjectRef): WritePlace {
