@@ -27,6 +27,8 @@ export type AnnouncerFactory = typeof createAnnouncer;
 
 interface StoredWatch { sink: WatchSink; node: TestNode; process: Process; ended: boolean; due: number; selector: boolean }
 
+interface Commit { object: KubeObject; before: boolean; after: boolean; was: boolean; is: boolean }
+
 /** One write as the server saw it. */
 export interface ApiWrite { time: number; node: string; verb: string; name: string; result: string }
 
@@ -93,7 +95,7 @@ export class LeaseApi {
     this.#watches = this.#watches.filter((watch) => !watch.ended);
   }
 
-  #history: [number, WatchEvent][] = [];
+  #history: [number, Commit][] = [];
 
   #handle(request: KubeRequest): Result<KubeAnswer, KubeError> {
     switch (request.verb) {
@@ -143,17 +145,18 @@ export class LeaseApi {
     const object = { ...source, metadata: { ...source.metadata, resourceVersion } } as KubeObject;
     if (body === undefined) this.objects.delete(name);
     else this.objects.set(name, object);
-    const wasIn = before !== undefined && hasLabel(before);
-    const isIn = body !== undefined && hasLabel(object);
-    if (!wasIn && !isIn) return object;
-    const event: WatchEvent = { type: !isIn ? 'DELETED' : wasIn ? 'MODIFIED' : 'ADDED', object };
+    const event = { object, before: before !== undefined && hasLabel(before), after: body !== undefined && hasLabel(object), was: before !== undefined, is: body !== undefined };
     this.#history.push([this.#version, event]);
     if (this.#history.length > 3000) this.#history.splice(0, 1500);
     for (const watch of this.#watches) this.#deliver(watch, event);
     return object;
   }
 
-  #deliver(watch: StoredWatch, event: WatchEvent): void {
+  #deliver(watch: StoredWatch, commit: Commit): void {
+    // To a watch with a selector a lost label is a deletion.
+    const [was, is] = watch.selector ? [commit.before, commit.after] : [commit.was, commit.is];
+    if (!was && !is) return;
+    const event: WatchEvent = { type: !is ? 'DELETED' : was ? 'MODIFIED' : 'ADDED', object: commit.object };
     const { node } = watch;
     watch.due = Math.max(watch.due, this.world.now + node.path.lag());
     const fire = (): void => {
@@ -197,7 +200,7 @@ export interface ApiWay {
   refuses: boolean;
 }
 
-function kubeOf(node: TestNode, api: LeaseApi): KubePort {
+export function kubeOf(node: TestNode, api: LeaseApi): KubePort {
   const { world } = api;
   // The process that asked, and not its successor on the node, hears the answer.
   const { process } = node;
