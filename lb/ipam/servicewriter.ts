@@ -57,7 +57,7 @@ export class ServiceWriter {
     this.#setLetting(entry, [...difference?.removed ?? [], ...unsure]);
     if (difference === undefined && unsure.length === 0) {
       this.#unqueue(entry);
-      this.#attempts.get(entry)?.rest();
+      this.#rest(entry);
       return;
     }
     const attempts = this.#attempts.get(entry);
@@ -241,6 +241,14 @@ export class ServiceWriter {
     const waiting = this.#blocked.get(address) ?? [];
     this.#blocked.delete(address);
     for (const other of waiting) this.consider(other);
+  }
+
+  // Only Services with something outstanding are remembered.
+  #rest(entry: ServiceEntry): void {
+    const attempts = this.#attempts.get(entry);
+    if (attempts === undefined || attempts.inFlight) return;
+    attempts.rest();
+    this.#attempts.delete(entry);
   }
 
   #unqueue(entry: ServiceEntry): void {

@@ -179,7 +179,7 @@ test('random histories leave no double holder, no lost address and exact counts'
     const c = new Cluster(set);
     c.latency = 1000 * (1 + (steps.length * 37) % 120);
     for (const next of steps) take(c, next);
-    judgeThrowing(t, c.settle(60));
+    judgeThrowing(t, c.settle(200));
     // A status that another client wrote may show what we never gave.
     if (steps.some((next) => next.kind === 'tamper')) return;
     if (c.doubles.length > 0) throw new Error(c.doubles.join('\n'));
@@ -197,7 +197,7 @@ test('a restart after any history writes and tells nothing', (t) => {
         pool.meta.name, '10.3.0.0/30',
       );
     }
-    c.settle(60);
+    c.settle(200);
     c.restart();
     if (c.writes.length + c.events.length > 0) {
       throw new Error(JSON.stringify([c.writes, c.events], undefined, 1));
@@ -245,10 +245,10 @@ test('only its own spec, its pools or its class take an address from a Service',
   fc.assert(fc.property(histories, names, serviceOptions, (steps, name, options) => {
     const c = new Cluster();
     for (const next of steps) take(c, next);
-    c.settle(60);
+    c.settle(200);
     const before = new Map(c.names.map((other) => [other, c.ips(other)]));
     take(c, { kind: 'service', name, options });
-    c.settle(60);
+    c.settle(200);
     for (const [other, ips] of before) {
       if (other === name || ips === '') continue;
       const lost = ips.split(' ').filter((ip) => !c.ips(other).split(' ').includes(ip));
