@@ -155,8 +155,8 @@ export class ServiceWriter {
     return true;
   }
 
-  // Nothing differs from what is known, but an answer was lost: the same list once more tells by its
-  // precondition whether that write came through.
+  // Nothing differs from what is known, but an answer was lost: the same list once more tells by
+  // its precondition whether that write came through.
   #proveSent(entry: ServiceEntry, wanted: WantedStatus | undefined): boolean {
     if (this.#unsure(entry, wanted).length === 0) return false;
     const { ingress } = entry.stored;
