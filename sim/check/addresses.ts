@@ -37,6 +37,12 @@ export function watchAddresses(
       const pool = decoder.pool(object);
       return pool.ok ? [pool.value] : [];
     });
+  // What stood before the watch began is given, not judged.
+  for (const object of cluster.store.list(resources.services)) {
+    const decoded = decoder.service(object);
+    if (!decoded.ok) continue;
+    before.set(decoded.value.key, { service: decoded.value, record: readRecord(decoded.value) });
+  }
   cluster.store.onCommit(resources.services, (object, deleted) => {
     const decoded = decoder.service(object);
     if (!decoded.ok) return;
