@@ -189,7 +189,10 @@ class NodeAnnouncer implements Announcer {
     this.#stream.start();
     link.onLinks(() => this.#wake(() => this.#place.refreshLinks()));
     link.onFrame((ifindex, frame) => this.#wake(() => this.#claims.hear(ifindex, frame)));
-    this.#datapath?.onChange(() => this.#wake(() => this.#ownership.markAll()));
+    this.#datapath?.onChange(({ all, ips }) => this.#wake(() => {
+      if (all) this.#ownership.markAll();
+      else for (const address of ips) this.#ownership.mark(address);
+    }));
     kernel.hostLock(hostLock, () => this.#wake(() => {
       this.#locked = true;
       this.#clear();

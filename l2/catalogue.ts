@@ -40,6 +40,8 @@ export class Catalogue {
   };
   #byService = new Map<string, Map<Ip, Contribution>>();
   #byIp = new Map<Ip, Map<string, Contribution>>();
+  /** The lists of `byIp` in order, made when first asked for. */
+  #ordered = new Map<Ip, readonly Contribution[]>();
   #slices = new Map<string, Map<string, EndpointSlice>>();
   #sliceService = new Map<string, string>();
   #localities = new Map<string, Map<Family, Locality>>();
@@ -78,11 +80,18 @@ export class Catalogue {
     return change;
   }
 
-  /** Contributions by Service key; empty: the address is not wanted. Includes refused addresses. */
-  contributions(address: Ip): Contribution[] {
+  /**
+   * Contributions by Service key; empty: the address is not wanted. Includes refused addresses. The
+   * same list until one of them changes.
+   */
+  contributions(address: Ip): readonly Contribution[] {
+    const known = this.#ordered.get(address);
+    if (known !== undefined) return known;
     const found = this.#byIp.get(address);
     if (found === undefined) return [];
-    return [...found.values()].sort((a, b) => compareText(a.service.key, b.service.key));
+    const list = [...found.values()].sort((a, b) => compareText(a.service.key, b.service.key));
+    this.#ordered.set(address, list);
+    return list;
   }
 
   /** P1 to P6. */
@@ -202,6 +211,7 @@ export class Catalogue {
       if (!sameContribution(before?.get(address), one)) this.#changed.add(address);
       const services = this.#byIp.get(address) ?? new Map<string, Contribution>();
       this.#byIp.set(address, services.set(key, one));
+      this.#ordered.delete(address);
     }
     if (after.size === 0) this.#byService.delete(key);
     else this.#byService.set(key, after);
@@ -211,6 +221,7 @@ export class Catalogue {
     const services = this.#byIp.get(address);
     services?.delete(key);
     if (services?.size === 0) this.#byIp.delete(address);
+    this.#ordered.delete(address);
     this.#changed.add(address);
   }
 }

@@ -1,5 +1,5 @@
 import type { Ip } from '../lb/ip.ts';
-import type { Clock, Micros, Timer } from '../lb/ports.ts';
+import type { Clock, Micros } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
 import { Address } from './address.ts';
 import type { AddressEvent, Hold } from './address-machine.ts';
@@ -47,7 +47,8 @@ export class Ownership {
   readonly addresses = new Map<Ip, Address>();
   #parts: OwnershipParts;
   #dirty = new Set<Ip>();
-  #drain: Timer | undefined;
+  /** A look at what is dirty is due in this instant. */
+  #scheduled = false;
   #agenda: Agenda;
   #byLock = new Map<string, Ip>();
   /** Wanted, takeable or absent, and not yet this node's: looked at again every second. */
@@ -138,8 +139,10 @@ export class Ownership {
   }
 
   #schedule(): void {
-    this.#drain ??= this.#parts.clock.after(0, () => this.#parts.wake(() => {
-      this.#drain = undefined;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#parts.clock.after(0, () => this.#parts.wake(() => {
+      this.#scheduled = false;
       this.#look();
     }));
   }

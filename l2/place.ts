@@ -17,7 +17,8 @@ export interface FrontPort {
   ready(): boolean;
   /** True when this node forwards traffic for the address. */
   hasFront(ip: Ip): boolean;
-  onChange(listener: () => void): void;
+  /** `all`: `ready` changed; else `ips` are those for which `hasFront` may answer otherwise. */
+  onChange(listener: (change: { all: boolean; ips: ReadonlySet<Ip> }) => void): void;
 }
 
 export interface PlaceParts {

@@ -3,6 +3,7 @@ import type { Ip } from '../lb/ip.ts';
 import { parseIpUnmapped } from '../lb/ip.ts';
 import type { Lease } from '../lb/model.ts';
 import type { Micros } from '../lb/ports.ts';
+import { compareText } from '../lb/table.ts';
 import type { SessionFacts } from './candidacy.ts';
 import {
   closedAnnotation, ipAnnotation, l2Label, lockPrefix, nodeOf, sessionName, sessionPrefix,
@@ -107,15 +108,15 @@ export class LeaseView {
     const present = new Set<string>();
     for (const item of items) present.add(item.metadata?.name ?? '');
     // What came and went between two lists was not seen, so an earlier absence proves nothing now.
-    for (const gone of this.#locksGone.keys()) this.#locksGone.set(
-      gone, { since: now, freed: false },
-    );
-    for (const name of [
-      ...this.locks.keys(),
-    ].sort()) if (!present.has(name)) this.#lockGone(name, false);
-    for (const name of [
-      ...this.sessions.keys(),
-    ].sort()) if (!present.has(name)) this.#sessionGone(name);
+    for (const gone of this.#locksGone.keys()) {
+      this.#locksGone.set(gone, { since: now, freed: false });
+    }
+    for (const name of [...this.locks.keys()].sort(compareText)) {
+      if (!present.has(name)) this.#lockGone(name, false);
+    }
+    for (const name of [...this.sessions.keys()].sort(compareText)) {
+      if (!present.has(name)) this.#sessionGone(name);
+    }
     for (const item of items) this.changed(item);
     this.#listener.listed();
   }
@@ -139,7 +140,7 @@ export class LeaseView {
 
   /** Names of the locks that a valid take gives to `identity`. */
   locksOf(identity: string): readonly string[] {
-    return [...(this.#byOwner.get(identity) ?? [])].sort();
+    return [...(this.#byOwner.get(identity) ?? [])].sort(compareText);
   }
 
   namesLocks(identity: string): boolean {

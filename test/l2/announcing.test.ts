@@ -37,7 +37,9 @@ test('l2 51: a claim by another session’s MAC makes the owner read the lock', 
   cluster.run(100 * ms);
   t.is(frames.length - before, 2, 'still ours: defended');
   owner.path.lag = () => 3600 * second;
-  cluster.api.edit(lock, (object) => ({ ...object, spec: { ...object.spec, holderIdentity: 'node-a_00000000' } }));
+  cluster.api.edit(
+    lock, (object) => ({ ...object, spec: { ...object.spec, holderIdentity: 'node-a_00000000' } }),
+  );
   owner.hear(2, foreign(macOf(0)));
   cluster.run(100 * ms);
   t.deepEqual(cluster.owners(vip), []);
@@ -48,7 +50,10 @@ test('l2 61: a burst goes at 0, 1.1, 2.2, 4.4 and 8.8 s, request then reply', (t
   cluster.run(15 * second);
   const { frames } = cluster.owner(vip);
   const start = frames[0]!.time;
-  t.deepEqual(frames.map((one) => (one.time - start) / ms), [0, 0, 1100, 1100, 2200, 2200, 4400, 4400, 8800, 8800]);
+  t.deepEqual(
+    frames.map((one) => (one.time - start) / ms),
+    [0, 0, 1100, 1100, 2200, 2200, 4400, 4400, 8800, 8800],
+  );
   t.deepEqual(frames.slice(0, 2).map((one) => one.frame[21]), [1, 2]);
 });
 
@@ -80,7 +85,9 @@ test('l2 62: a link that becomes usable gets keys and a burst after two seconds'
   const owner = cluster.owner(vip);
   cluster.run(10 * second);
   const before = owner.frames.length;
-  owner.changeLinks((links) => [...links, link('eth1', { ifindex: 3, mac: macOf(16), carrier: false })]);
+  owner.changeLinks(
+    (links) => [...links, link('eth1', { ifindex: 3, mac: macOf(16), carrier: false })],
+  );
   cluster.run(3 * second);
   t.deepEqual(owner.answering().get(ip(vip)), [2]);
   owner.changeLinks((links) => links.map((one) => ({ ...one, carrier: true })));
@@ -88,7 +95,9 @@ test('l2 62: a link that becomes usable gets keys and a burst after two seconds'
   t.deepEqual(owner.answering().get(ip(vip)), [2]);
   cluster.run(200 * ms);
   t.deepEqual(owner.answering().get(ip(vip)), [2, 3]);
-  t.true(owner.frames.slice(before).every((one) => one.ifindex === 3) && owner.frames.length > before);
+  t.true(
+    owner.frames.slice(before).every((one) => one.ifindex === 3) && owner.frames.length > before,
+  );
   t.is(cluster.notes('l2.announcedAfterHeal').length, 1);
 });
 
@@ -152,7 +161,9 @@ test('C9: without a front in the datapath a node is no candidate', (t) => {
 
 test('a Service row of another class is never selected', (t) => {
   const cluster = synced();
-  cluster.tables.services.upsert('prod/x', serviceObject('x', { loadBalancerClass: 'unsupported.io/x', externalIps: [vip] }));
+  cluster.tables.services.upsert(
+    'prod/x', serviceObject('x', { loadBalancerClass: 'unsupported.io/x', externalIps: [vip] }),
+  );
   cluster.run(6 * second);
   t.deepEqual(lockWrites(cluster), []);
 });

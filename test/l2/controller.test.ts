@@ -5,12 +5,18 @@ import type { ObjectEvent } from '../../lb/ports.ts';
 import type { ConditionsWrite } from '../../lb/status.ts';
 import { ok } from '../../lb/result.ts';
 import { Process, processClock, processJournal, MachineClock } from '../../sim/process.ts';
-import { kubeOf, namespace, policyObject, second, sliceObject, specOf, TestCluster, TestNode } from './harness.ts';
+import {
+  kubeOf, namespace, policyObject, second, sliceObject, specOf, TestCluster, TestNode,
+} from './harness.ts';
 
 const vip = '10.0.0.1';
 const lock = 'fairlead-l2-10-0-0-1';
 
-interface Watched { cluster: TestCluster; events: ObjectEvent[]; writes: ConditionsWrite[]; conditions: () => Record<string, string> }
+interface Watched {
+  cluster: TestCluster; events: ObjectEvent[]; writes: ConditionsWrite[]; conditions: () =>
+    Record<string,
+  string>,
+}
 
 /** Three nodes, and a controller whose status writes reach the table at once. */
 function controlled(): Watched {
@@ -30,7 +36,9 @@ function controlled(): Watched {
         return decoded.value;
       },
       status: {
-        writeService: (write, done) => process.later(0, 'status', () => done(ok({ resourceVersion: write.resourceVersion }))),
+        writeService: (write, done) => process.later(
+          0, 'status', () => done(ok({ resourceVersion: write.resourceVersion })),
+        ),
         writeConditions: (write, _manager, done) => {
           writes.push(write);
           const row = cluster.tables.policies.get(write.name)!;
@@ -49,7 +57,9 @@ function controlled(): Watched {
   cluster.start();
   cluster.run(7 * second);
   const conditions = (): Record<string, string> => Object.fromEntries(
-    (cluster.tables.policies.get('all')?.conditions ?? []).map((one) => [one.type.split('/')[1], `${one.status} ${one.message}`]),
+    (
+      cluster.tables.policies.get('all')?.conditions ?? []
+    ).map((one) => [one.type.split('/')[1], `${one.status} ${one.message}`]),
   );
   return { cluster, events, writes, conditions };
 }
@@ -64,7 +74,9 @@ test('a healthy policy has no condition', (t) => {
 
 test('l2 6: a policy with both booleans false is inert, until it is not', (t) => {
   const { cluster, conditions, writes } = controlled();
-  cluster.tables.policies.upsert('all', policyObject('all', { externalIps: false, loadBalancerIps: false }));
+  cluster.tables.policies.upsert(
+    'all', policyObject('all', { externalIps: false, loadBalancerIps: false }),
+  );
   cluster.run(5 * second);
   t.regex(conditions()['inert'] ?? '', /^True ./);
   t.is(writes.length, 1);
@@ -79,8 +91,12 @@ test('l2 6: a policy with both booleans false is inert, until it is not', (t) =>
 
 test('l2 11, 12: what does not compile is told, and taken back', (t) => {
   const { cluster, conditions } = controlled();
-  const nodeSelector = { matchLabels: {}, matchExpressions: [{ key: 'a', operator: 'Near', values: [] }] };
-  cluster.tables.policies.upsert('all', policyObject('all', { interfaces: ['eth['], nodeSelector }));
+  const nodeSelector = {
+    matchLabels: {}, matchExpressions: [{ key: 'a', operator: 'Near', values: [] }],
+  };
+  cluster.tables.policies.upsert(
+    'all', policyObject('all', { interfaces: ['eth['], nodeSelector }),
+  );
   cluster.run(3 * second);
   t.regex(conditions()['bad-interface-regex'] ?? '', /^True .*eth\[/);
   t.regex(conditions()['bad-node-selector'] ?? '', /^True .*operator/);
@@ -95,7 +111,9 @@ test('l2 15: an address without candidate is told after 2 s, with the rule that 
   cluster.tables.policies.upsert('all', policyObject('all', { interfaces: ['eno9'] }));
   cluster.service('s0', [vip]);
   cluster.run(6 * second);
-  t.regex(conditions()['no-candidate'] ?? '', /^True .*node-a fails C3, node-b fails C3, node-c fails C3/);
+  t.regex(
+    conditions()['no-candidate'] ?? '', /^True .*node-a fails C3, node-b fails C3, node-c fails C3/,
+  );
   const told = events.filter((event) => event.reason === 'L2NoCandidate');
   t.deepEqual(told.map((event) => event.object.kind), ['Service', 'CiliumL2AnnouncementPolicy']);
 });

@@ -115,7 +115,9 @@ test('one flipped bit of a golden solicitation is never answered as if nothing h
   for (let bit = 12 * 8; bit < whole.length * 8; bit += 1) {
     const bytes = whole.slice();
     bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-    const verdict = respond(bytes, ingress, { key: () => ({ expiryNs: 10, mac: owner }), bootNs: 0 });
+    const verdict = respond(
+      bytes, ingress, { key: () => ({ expiryNs: 10, mac: owner }), bootNs: 0 },
+    );
     // Traffic class, flow label and bits outside the checksum change nothing about the answer.
     const outside = bit >= 14 * 8 && bit < 18 * 8;
     if (!outside) t.is(verdict.kind, 'pass', `bit ${bit}`);
@@ -123,16 +125,31 @@ test('one flipped bit of a golden solicitation is never answered as if nothing h
 });
 
 test('keys and values of the responder map keep the layout of l2 10.1', (t) => {
-  t.is(hex(encodeResponderKey({ ifindex: 7, ip: vip })), '0700000000000000000000000000ffffc0000264'.padStart(40, '0'));
-  t.is(hex(encodeResponderValue({ expiryNs: 0x0102n, mac: owner })), '020100000000000002000000000a0000');
+  t.is(
+    hex(encodeResponderKey({ ifindex: 7, ip: vip })),
+    '0700000000000000000000000000ffffc0000264'.padStart(40, '0'),
+  );
+  t.is(
+    hex(encodeResponderValue({ expiryNs: 0x0102n, mac: owner })),
+    '020100000000000002000000000a0000',
+  );
   for (const address of [vip, vip6]) {
-    t.deepEqual(decodeResponderKey(encodeResponderKey({ ifindex: 9, ip: address })), { ifindex: 9, ip: address });
+    t.deepEqual(
+      decodeResponderKey(encodeResponderKey({ ifindex: 9, ip: address })),
+      { ifindex: 9, ip: address },
+    );
   }
   const value = { expiryNs: 5_000_000_123n, mac: client };
   t.deepEqual(decodeResponderValue(encodeResponderValue(value)), value);
 });
 
-interface Case { frame: string | Uint8Array; expect: string; from?: Partial<Ingress>; expiryNs?: number; absent?: boolean }
+interface Case {
+  frame: string | Uint8Array;
+  expect: string;
+  from?: Partial<Ingress>;
+  expiryNs?: number;
+  absent?: boolean;
+}
 const responds = test.macro({
   exec(t, row: Case) {
     const frame = typeof row.frame === 'string' ? unhex(row.frame) : row.frame;
@@ -142,7 +159,9 @@ const responds = test.macro({
       bootNs: 1_000_000,
       key(ifindex, address) {
         asked.push([ifindex, address]);
-        return row.absent === true ? undefined : { expiryNs: row.expiryNs ?? 1_001_000, mac: owner };
+        return row.absent === true ? undefined : {
+          expiryNs: row.expiryNs ?? 1_001_000, mac: owner,
+        };
       },
     });
     t.is(verdict.kind === 'answer' ? hex(verdict.frame) : verdict.reason, row.expect);
@@ -185,7 +204,9 @@ test('58: NS multicast gets NA solicited', responds, { frame: golden.nsMulticast
 test('58: NS unicast with option gets NA solicited', responds, { frame: golden.nsUnicast, expect: golden.naSolicited });
 test('58: NS of NUD gets NA solicited, grown', responds, { frame: golden.nsNud, expect: golden.naSolicited });
 test('58: a DAD solicitation gets NA to DAD', responds, { frame: golden.dadNs, expect: golden.naToDad });
-const fixed = (frame: NdpFrame, ...edits: [number, number[]][]): Uint8Array => edited(hex(encodeNdp(frame)), ...edits);
+const fixed = (
+  frame: NdpFrame, ...edits: [number, number[]][]
+): Uint8Array => edited(hex(encodeNdp(frame)), ...edits);
 test('59: hop limit 254 passes', responds, { frame: encodeNdp(ndp({ hopLimit: 254 })), expect: 'hop-limit' });
 test('59: a bad checksum passes', responds, { frame: edited(golden.nsMulticast, [56, [0, 0]]), expect: 'checksum' });
 test('59: code 1 passes', responds, { frame: fixed(ndp({}), [55, [1]]), expect: 'not-a-solicitation' });

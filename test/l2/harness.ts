@@ -13,7 +13,9 @@ import type {
 } from '../../lb/ports.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 import { Table } from '../../lb/table.ts';
-import { MachineClock, Process, processClock, processJournal, processRandom } from '../../sim/process.ts';
+import {
+  MachineClock, Process, processClock, processJournal, processRandom,
+} from '../../sim/process.ts';
 import { World, type WorldNote } from '../../sim/world.ts';
 
 export * from './leaseapi.ts';
@@ -74,7 +76,9 @@ export function kubeOf(node: TestNode, api: LeaseApi): KubePort {
       });
     },
     watch(request, sink): Watch {
-      const watch: StoredWatch = { sink, node, process, ended: false, due: 0, selector: request.labelSelector !== undefined };
+      const watch: StoredWatch = {
+        sink, node, process, ended: false, due: 0, selector: request.labelSelector !== undefined,
+      };
       later(0, () => api.watch(watch, Number(request.resourceVersion)));
       return { cancel: () => { watch.ended = true; } };
     },
@@ -96,7 +100,9 @@ export class TestKernel implements KernelPort {
     this.#process = process;
   }
 
-  update(name: string, entry: MapEntry, flag: 'any' | 'noexist' | 'exist'): Result<void, { kind: 'ENOSPC' | 'EIO' | 'ENOENT' }> {
+  update(
+    name: string, entry: MapEntry, flag: 'any' | 'noexist' | 'exist',
+  ): Result<void, { kind: 'ENOSPC' | 'EIO' | 'ENOENT' }> {
     this.#process().operation();
     if (name !== responderMap) return ok(undefined);
     const text = String(entry.key);
@@ -164,8 +170,17 @@ export class TestNode {
     this.clock = new MachineClock(cluster.world);
     this.process = new Process(cluster.world, `agent/${name}`, this.clock);
     this.kernel = new TestKernel(`boot-${name}`, () => this.process);
-    this.links = [link('eth0', { ifindex: 2, mac: macOf(index), addresses: [ip(`192.0.2.${10 + index}`)] })];
-    this.path = { delay: () => 5 * ms, lag: () => 5 * ms, lose: () => false, reachable: true, deaf: false, refuses: true };
+    this.links = [
+      link('eth0', { ifindex: 2, mac: macOf(index), addresses: [ip(`192.0.2.${10 + index}`)] }),
+    ];
+    this.path = {
+      delay: () => 5 * ms,
+      lag: () => 5 * ms,
+      lose: () => false,
+      reachable: true,
+      deaf: false,
+      refuses: true,
+    };
   }
 
   start(settings: Partial<L2Settings> = {}): void {
@@ -270,7 +285,9 @@ export class TestCluster {
   /** When each address first had a key again, and lost its last: `ip node from` lines. */
   readonly keyLog: { time: number; node: string; ip: Ip }[] = [];
 
-  constructor(names: readonly string[], options: { seed?: number; factory?: AnnouncerFactory } = {}) {
+  constructor(
+    names: readonly string[], options: { seed?: number; factory?: AnnouncerFactory } = {},
+  ) {
     this.world = new World({ seed: BigInt(options.seed ?? 1) });
     this.api = new LeaseApi(this.world);
     this.factory = options.factory ?? createAnnouncer;

@@ -7,7 +7,14 @@ import type { World } from '../../sim/world.ts';
 import { ms, namespace, type TestNode } from './harness.ts';
 
 /** One open watch, and the process that hears it. */
-export interface StoredWatch { sink: WatchSink; node: TestNode; process: Process; ended: boolean; due: number; selector: boolean }
+export interface StoredWatch {
+  sink: WatchSink;
+  node: TestNode;
+  process: Process;
+  ended: boolean;
+  due: number;
+  selector: boolean;
+}
 
 interface Commit { object: KubeObject; before: boolean; after: boolean; was: boolean; is: boolean }
 
@@ -35,7 +42,9 @@ export class LeaseApi {
   locks(): Record<string, string> {
     const found: Record<string, string> = {};
     for (const [name, object] of this.objects) {
-      if (name.startsWith('fairlead-l2-')) found[name.slice(12)] = specOf(object).holderIdentity.split('_')[0] ?? '';
+      if (name.startsWith('fairlead-l2-')) {
+        found[name.slice(12)] = specOf(object).holderIdentity.split('_')[0] ?? '';
+      }
     }
     return found;
   }
@@ -56,8 +65,18 @@ export class LeaseApi {
     const result = this.#handle(request);
     if (request.verb === 'get' || request.verb === 'list') this.reads += 1;
     else {
-      const name = 'ref' in request ? request.ref.name : (('body' in request ? (request.body as KubeObject) : {}).metadata?.name ?? '');
-      this.writes.push({ time: this.world.now, node, verb: request.verb, name, result: result.ok ? 'ok' : result.error.kind });
+      const name = 'ref' in request ? request.ref.name : (
+        ('body' in request ? (request.body as KubeObject) : {}).metadata?.name ?? ''
+      );
+      this.writes.push(
+        {
+          time: this.world.now,
+          node,
+          verb: request.verb,
+          name,
+          result: result.ok ? 'ok' : result.error.kind,
+        },
+      );
     }
     return result;
   }
@@ -72,7 +91,11 @@ export class LeaseApi {
     for (const watch of this.#watches) {
       if (watch.node !== node || watch.ended) continue;
       watch.ended = true;
-      this.world.schedule(0, { kind: 'watch.end', entity: node.name }, () => watch.process.enter(() => watch.sink.end(undefined)));
+      this.world.schedule(
+        0,
+        { kind: 'watch.end', entity: node.name },
+        () => watch.process.enter(() => watch.sink.end(undefined)),
+      );
     }
     this.#watches = this.#watches.filter((watch) => !watch.ended);
   }
@@ -103,14 +126,18 @@ export class LeaseApi {
         const object = this.objects.get(name);
         if (object === undefined) return refuse('gone');
         const { resourceVersion, uid } = request.body.metadata ?? {};
-        if (resourceVersion !== object.metadata?.resourceVersion || uid !== object.metadata?.uid) return refuse('conflict');
+        if (resourceVersion !== object.metadata?.resourceVersion || uid !== object.metadata?.uid) {
+          return refuse('conflict');
+        }
         return ok({ kind: 'object', object: this.#commit(name, request.body)! });
       }
       case 'delete': {
         const object = this.objects.get(request.ref.name);
         if (object === undefined) return refuse('gone');
         const { resourceVersion, uid } = request.preconditions ?? {};
-        if (resourceVersion !== undefined && resourceVersion !== object.metadata?.resourceVersion) return refuse('conflict');
+        if (resourceVersion !== undefined && resourceVersion !== object.metadata?.resourceVersion) {
+          return refuse('conflict');
+        }
         if (uid !== undefined && uid !== object.metadata?.uid) return refuse('conflict');
         this.#commit(request.ref.name, undefined);
         return ok({ kind: 'object', object });
@@ -127,7 +154,13 @@ export class LeaseApi {
     const object = { ...source, metadata: { ...source.metadata, resourceVersion } } as KubeObject;
     if (body === undefined) this.objects.delete(name);
     else this.objects.set(name, object);
-    const event = { object, before: before !== undefined && hasLabel(before), after: body !== undefined && hasLabel(object), was: before !== undefined, is: body !== undefined };
+    const event = {
+      object,
+      before: before !== undefined && hasLabel(before),
+      after: body !== undefined && hasLabel(object),
+      was: before !== undefined,
+      is: body !== undefined,
+    };
     this.#history.push([this.#version, event]);
     if (this.#history.length > 3000) this.#history.splice(0, 1500);
     for (const watch of this.#watches) this.#deliver(watch, event);
@@ -138,7 +171,9 @@ export class LeaseApi {
     // To a watch with a selector a lost label is a deletion.
     const [was, is] = watch.selector ? [commit.before, commit.after] : [commit.was, commit.is];
     if (!was && !is) return;
-    const event: WatchEvent = { type: !is ? 'DELETED' : was ? 'MODIFIED' : 'ADDED', object: commit.object };
+    const event: WatchEvent = {
+      type: !is ? 'DELETED' : was ? 'MODIFIED' : 'ADDED', object: commit.object,
+    };
     const { node } = watch;
     watch.due = Math.max(watch.due, this.world.now + node.path.lag());
     const fire = (): void => {
@@ -165,6 +200,8 @@ function hasLabel(object: KubeObject): boolean {
   return typeof labels === 'object' && labels !== null && 'fairlead.dev/l2' in labels;
 }
 
-export function specOf(object: KubeObject | undefined): { holderIdentity: string; leaseTransitions: number } {
+export function specOf(
+  object: KubeObject | undefined,
+): { holderIdentity: string; leaseTransitions: number } {
   return object?.['spec'] as { holderIdentity: string; leaseTransitions: number };
 }

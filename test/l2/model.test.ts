@@ -19,7 +19,9 @@ test(`l2 5.7: no two nodes answer for one address in ${seeds} random runs`, (t) 
     failovers += result.failovers;
   }
   // A model in which nothing happens proves nothing.
-  t.true(announced > seeds * 10 && failovers > seeds * 3, `${announced} takes, ${failovers} fail-overs`);
+  t.true(
+    announced > seeds * 10 && failovers > seeds * 3, `${announced} takes, ${failovers} fail-overs`,
+  );
 });
 
 test('l2 5.7: one seed gives one run', (t) => {

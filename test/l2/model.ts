@@ -16,7 +16,9 @@ export interface ModelResult {
  * rates within 1 %.
  */
 export function runModel(seed: number, factory?: AnnouncerFactory): ModelResult {
-  const cluster = new TestCluster(['node-a', 'node-b', 'node-c'], { seed, ...(factory && { factory }) });
+  const cluster = new TestCluster(
+    ['node-a', 'node-b', 'node-c'], { seed, ...(factory && { factory }) },
+  );
   const { world } = cluster;
   const chance = world.stream('model');
   // Short sessions put more take-overs into 120 s; half of the seeds keep the default.
@@ -74,12 +76,20 @@ function step(cluster: TestCluster, node: TestNode, chance: Prng): void {
   } else if (act === 2) {
     if (process.paused) return;
     process.pause();
-    cluster.world.schedule(chance.between(10 * ms, 9 * second), { kind: 'model', entity: 'model' }, () => process.resume());
+    cluster.world.schedule(
+      chance.between(10 * ms, 9 * second),
+      { kind: 'model', entity: 'model' },
+      () => process.resume(),
+    );
   } else if (act === 3) cluster.api.drop(node);
   else if (act === 4) {
     node.path.reachable = false;
     node.path.refuses = chance.ratio(1, 2);
-    cluster.world.schedule(chance.between(100 * ms, 9 * second), { kind: 'model', entity: 'model' }, () => { node.path.reachable = true; });
+    cluster.world.schedule(
+      chance.between(100 * ms, 9 * second),
+      { kind: 'model', entity: 'model' },
+      () => { node.path.reachable = true; },
+    );
   } else if (act === 5 || act === 6) editByHand(cluster, chance);
   else if (act === 7) {
     if (process.alive && !process.paused) {
@@ -99,7 +109,11 @@ function step(cluster: TestCluster, node: TestNode, chance: Prng): void {
     cluster.tables.nodes.upsert(node.name, { ...row, unschedulable });
   } else if (act === 13 || act === 14) {
     node.path.deaf = true;
-    cluster.world.schedule(chance.between(3 * second, 7 * second), { kind: 'model', entity: 'model' }, () => { node.path.deaf = false; });
+    cluster.world.schedule(
+      chance.between(3 * second, 7 * second),
+      { kind: 'model', entity: 'model' },
+      () => { node.path.deaf = false; },
+    );
   } else node.clock.setRate(chance.between(-4900, 4900));
 }
 

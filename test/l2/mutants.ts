@@ -63,11 +63,15 @@ export const mutants: readonly Mutant[] = [
 ];
 
 /** Loads the announcer of a patched copy of `l2/`; everything else is the product's own. */
-export async function loadMutant(mutant: Mutant): Promise<{ factory: AnnouncerFactory; remove: () => void }> {
+export async function loadMutant(
+  mutant: Mutant,
+): Promise<{ factory: AnnouncerFactory; remove: () => void }> {
   const root = mkdtempSync(join(tmpdir(), 'fairlead-mutant-'));
   const home = resolve(import.meta.dirname, '../..');
   writeFileSync(join(root, 'package.json'), '{"type":"module"}');
-  for (const shared of ['lb', 'kube', 'node_modules']) symlinkSync(join(home, shared), join(root, shared));
+  for (const shared of ['lb', 'kube', 'node_modules']) {
+    symlinkSync(join(home, shared), join(root, shared));
+  }
   cpSync(join(home, 'l2'), join(root, 'l2'), { recursive: true });
   for (const { file, from, to } of mutant.patches) {
     const path = join(root, 'l2', file);
@@ -75,6 +79,7 @@ export async function loadMutant(mutant: Mutant): Promise<{ factory: AnnouncerFa
     if (text.split(from).length !== 2) throw new Error(`'${from}' stands once in l2/${file}`);
     writeFileSync(path, text.replace(from, () => to));
   }
-  const module = await import(pathToFileURL(join(root, 'l2/announcer.ts')).href) as { createAnnouncer: AnnouncerFactory };
+  const address = pathToFileURL(join(root, 'l2/announcer.ts')).href;
+  const module = await import(address) as { createAnnouncer: AnnouncerFactory };
   return { factory: module.createAnnouncer, remove: () => rmSync(root, { recursive: true }) };
 }

@@ -15,7 +15,9 @@ export function meta(name: string, change: Partial<Meta> = {}): Meta {
 
 export function serviceObject(name: string, change: Partial<Service> = {}): Service {
   return {
-    kind: 'Service', meta: meta(name, { namespace: 'prod' }), key: serviceKey('prod', name), type: 'LoadBalancer',
+    kind: 'Service', meta: meta(
+      name, { namespace: 'prod' },
+    ), key: serviceKey('prod', name), type: 'LoadBalancer',
     clusterIps: [], ports: [], selector: {}, externalIps: [], loadBalancerIp: undefined, loadBalancerClass: undefined,
     ipFamilies: ['IPv4'], ipFamilyPolicy: undefined, externalTrafficPolicy: 'Cluster', internalTrafficPolicy: 'Cluster',
     affinitySeconds: undefined, sourceRanges: [], healthCheckNodePort: 0, ingress: [], conditions: [], faults: [],
@@ -23,10 +25,14 @@ export function serviceObject(name: string, change: Partial<Service> = {}): Serv
   };
 }
 
-export function nodeObject(name: string, change: Partial<Node> & { labels?: Record<string, string> } = {}): Node {
+export function nodeObject(
+  name: string, change: Partial<Node> & { labels?: Record<string, string> } = {},
+): Node {
   const { labels, ...rest } = change;
   return {
-    kind: 'Node', meta: meta(name, { labels: labels ?? {} }), podCidrs: [], unschedulable: false, taints: [],
+    kind: 'Node', meta: meta(
+      name, { labels: labels ?? {} },
+    ), podCidrs: [], unschedulable: false, taints: [],
     addresses: [], conditions: [], faults: [], ...rest,
   };
 }
@@ -38,9 +44,15 @@ export function policyObject(name: string, change: Partial<L2Policy> = {}): L2Po
   };
 }
 
-export function sliceObject(service: string, endpoints: readonly (string | undefined)[], change: Partial<EndpointSlice['endpoints'][0]> = {}): EndpointSlice {
+export function sliceObject(
+  service: string,
+  endpoints: readonly (string | undefined)[],
+  change: Partial<EndpointSlice['endpoints'][0]> = {},
+): EndpointSlice {
   return {
-    kind: 'EndpointSlice', meta: meta(`${service}-1`, { namespace: 'prod' }), service: serviceKey('prod', service),
+    kind: 'EndpointSlice', meta: meta(
+      `${service}-1`, { namespace: 'prod' },
+    ), service: serviceKey('prod', service),
     addressType: 'IPv4', ports: [], faults: [],
     endpoints: endpoints.map((nodeName) => ({
       addresses: ['10.244.0.1'], ready: true, serving: undefined, terminating: undefined, nodeName,

@@ -20,7 +20,9 @@ test('l2 34: the first start of a cluster takes nothing before W, then about a t
   cluster.run(5 * second);
   t.is(cluster.keyLog.length, 0);
   cluster.run(2 * second);
-  const counts = names.map((name) => ips.filter((address) => cluster.owners(address)[0] === name).length);
+  const counts = names.map(
+    (name) => ips.filter((address) => cluster.owners(address)[0] === name).length,
+  );
   t.is(counts.reduce((sum, count) => sum + count, 0), 60);
   for (const count of counts) t.true(count >= 8 && count <= 34, `${counts}`);
   t.deepEqual(cluster.violations, []);
@@ -59,13 +61,17 @@ test('l2 4: a second address of a held Service is taken alone', (t) => {
   cluster.service('s0', [vip, '10.0.0.9']);
   cluster.run(second);
   t.is(cluster.owners('10.0.0.9').length, 1);
-  const again = frames.slice(before).filter((one) => Buffer.from(one.frame).includes(Buffer.from([10, 0, 0, 1])));
+  const again = frames.slice(before).filter(
+    (one) => Buffer.from(one.frame).includes(Buffer.from([10, 0, 0, 1])),
+  );
   t.is(again.length, 0);
 });
 
 test('l2 8: an address that is no longer published is released', (t) => {
   const cluster = settled();
-  cluster.service('s0', [], { ingress: [{ ip: '', hostname: 'a.example', ipMode: undefined, ports: undefined }] });
+  cluster.service(
+    's0', [], { ingress: [{ ip: '', hostname: 'a.example', ipMode: undefined, ports: undefined }] },
+  );
   cluster.run(second);
   t.deepEqual(cluster.owners(vip), []);
   t.deepEqual(cluster.api.locks(), { '10-0-0-1': '' });
@@ -162,7 +168,9 @@ test('l2 28: with graceful pre-emption the first in rank gets its addresses back
   const times = cluster.notes('l2.released').map((note) => note.time);
   t.is(moved.length, times.length);
   t.true(moved.length >= 2);
-  for (let index = 1; index < times.length; index += 1) t.true(times[index]! - times[index - 1]! >= second);
+  for (let index = 1; index < times.length; index += 1) t.true(
+    times[index]! - times[index - 1]! >= second,
+  );
   t.deepEqual(cluster.violations, []);
 });
 
@@ -187,7 +195,9 @@ test('l2 31: the first challenger hangs: the second takes 50 ms later', (t) => {
   cluster.tables.nodes.upsert('node-b', nodeObject('node-b', { unschedulable: true }));
   cluster.run(second);
   t.deepEqual(cluster.owners(vip), ['node-c']);
-  const released = cluster.api.writes.filter((one) => one.name === lock && one.node === 'node-b').at(-1)!;
+  const released = cluster.api.writes.filter(
+    (one) => one.name === lock && one.node === 'node-b',
+  ).at(-1)!;
   const taken = cluster.api.writes.find((one) => one.name === lock && one.node === 'node-c')!;
   t.is(taken.time - released.time, 50 * ms + 10 * ms);
 });
@@ -197,7 +207,9 @@ test('l2 33: an idle cluster writes sessions only and reads nothing', (t) => {
   for (let index = 0; index < 100; index += 1) cluster.service(`s${index}`, [`10.9.0.${index}`]);
   cluster.start();
   cluster.run(20 * second);
-  const [writes, reads, locks] = [cluster.api.writes.length, cluster.api.reads, lockWrites(cluster).length];
+  const [
+    writes, reads, locks,
+  ] = [cluster.api.writes.length, cluster.api.reads, lockWrites(cluster).length];
   cluster.run(60 * second);
   const written = cluster.api.writes.length - writes;
   t.true(written >= 590 && written <= 610, String(written));

@@ -40,7 +40,9 @@ test('l2 36: a stopping owner deletes its keys, waits, releases, and its success
   const goneAt = cluster.world.now;
   const gap = until(cluster, () => cluster.owners(vip).length > 0);
   t.true(gap <= 100 * ms, `${gone} ${gap}`);
-  const release = cluster.api.writes.find((one) => one.name === lock && one.node === owner.name && one.time >= goneAt)!;
+  const release = cluster.api.writes.find(
+    (one) => one.name === lock && one.node === owner.name && one.time >= goneAt,
+  )!;
   t.true(release.time - goneAt >= 10 * ms);
   t.deepEqual(cluster.owners(vip), ['node-a']);
   cluster.run(3 * second);
@@ -77,7 +79,12 @@ test('l2 37: an owner cut off from the API is silent before any other answers', 
 test('l2 38: wall-clock times of any Lease decide nothing', (t) => {
   const cluster = settled();
   for (const name of cluster.api.sessions()) {
-    cluster.api.edit(name, (object) => ({ ...object, spec: { ...object.spec, renewTime: '1999-01-01T00:00:00.000000Z' } }));
+    cluster.api.edit(
+      name,
+      (object) => (
+        { ...object, spec: { ...object.spec, renewTime: '1999-01-01T00:00:00.000000Z' } }
+      ),
+    );
   }
   cluster.run(10 * second);
   t.deepEqual(cluster.owners(vip), ['node-b']);
@@ -146,14 +153,18 @@ test('l2 42: a process killed and restarted re-takes its own locks at once', (t)
   cluster.run(500 * ms);
   const frames = cluster.node('node-b').frames.length;
   cluster.node('node-b').start();
-  const dark = until(cluster, () => cluster.owners(vip).length === 0 || cluster.node('node-b').kernel.map.size === 0);
+  const dark = until(
+    cluster, () => cluster.owners(vip).length === 0 || cluster.node('node-b').kernel.map.size === 0,
+  );
   const took = until(cluster, () => cluster.owners(vip)[0] === 'node-b');
   t.true(took <= 100 * ms, `${dark} ${took}`);
   cluster.run(10 * second);
   t.is(cluster.node('node-b').frames.length - frames, 10);
   t.is(cluster.api.sessions().filter((name) => name.includes('node-b')).length, 2);
   t.true(cluster.api.sessions().filter((name) => name.includes('node-b'))
-    .some((name) => specOf(cluster.api.get(name)).holderIdentity === ''), 'the old session is closed');
+    .some(
+      (name) => specOf(cluster.api.get(name)).holderIdentity === '',
+    ), 'the old session is closed');
 });
 
 test('l2 44: acknowledged renewals that the stream does not show cause a list, and no silence', (t) => {
@@ -189,7 +200,9 @@ test('l2 46: a holder edited by hand silences the owner, and nobody answers for 
   const other = cluster.api.sessions().find((name) => name.includes('node-c'))!;
   const identity = specOf(cluster.api.get(other)).holderIdentity;
   for (const holder of [identity, '']) {
-    cluster.api.edit(lock, (object) => ({ ...object, spec: { ...object.spec, holderIdentity: holder } }));
+    cluster.api.edit(
+      lock, (object) => ({ ...object, spec: { ...object.spec, holderIdentity: holder } }),
+    );
     until(cluster, () => cluster.owners(vip).length === 0, 100 * ms);
     const dark = until(cluster, () => cluster.owners(vip).length > 0);
     t.true(dark >= 5060 * ms && dark <= 5300 * ms, `${dark}`);
@@ -222,7 +235,9 @@ test('l2 48: an address that cannot be programmed is declined and taken by anoth
   cluster.service('s0', [vip]);
   cluster.run(2 * second);
   t.deepEqual(cluster.owners(vip), ['node-a']);
-  t.is(cluster.node('node-b').events.filter((event) => event.reason === 'L2ProgramFailed').length, 1);
+  t.is(
+    cluster.node('node-b').events.filter((event) => event.reason === 'L2ProgramFailed').length, 1,
+  );
 });
 
 test('l2 48: a key that vanishes while held is repaired within a second', (t) => {

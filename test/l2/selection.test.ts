@@ -25,7 +25,10 @@ const ranks = test.macro({
       const sorted = [...list].sort((a, b) => rank.compare(address, `node-${a}`, `node-${b}`));
       t.is(sorted.join(' '), order);
       const names = list.map((one) => `node-${one}`);
-      t.deepEqual(order.split(' ').map((one) => rank.position(address, `node-${one}`, names)), sorted.map((_, k) => k));
+      t.deepEqual(
+        order.split(' ').map((one) => rank.position(address, `node-${one}`, names)),
+        sorted.map((_, k) => k),
+      );
     }
   },
   title: (_, address, nodes, order) => `l2 27: for ${address} nodes ${nodes} rank ${order}`,
@@ -37,7 +40,10 @@ test(ranks, '10.20.30.1', 'a b', 'b a');
 
 const wanted = test.macro({
   exec(t, service: Partial<Service>, policy: Partial<L2Policy>, expected: string) {
-    t.is([...contributionsOf(serviceObject('s', service), [compiled(policy)]).keys()].join(' '), expected);
+    t.is(
+      [...contributionsOf(serviceObject('s', service), [compiled(policy)]).keys()].join(' '),
+      expected,
+    );
   },
   title: (name) => `l2 ${name}`,
 });
@@ -58,11 +64,15 @@ test('14: a user label of that name cannot pretend', wanted, { ...both, meta: me
 test('l2 24: lock names derive from the address alone', (t) => {
   t.is(lockName(ip('192.0.2.1')), 'fairlead-l2-192-0-2-1');
   t.is(lockName(ip('2001:db8::64')), 'fairlead-l2-2001-0db8-0000-0000-0000-0000-0000-0064');
-  t.deepEqual(publishedAddresses(serviceObject('s', { externalIps: ['nonsense', '010.0.0.1'] })), []);
+  t.deepEqual(
+    publishedAddresses(serviceObject('s', { externalIps: ['nonsense', '010.0.0.1'] })), [],
+  );
 });
 
 const refused = test.macro({
-  exec: (t, address: string, why: string) => t.regex(refusalOf(ip(address), (one) => one === '10.0.0.11') ?? '-', new RegExp(why)),
+  exec: (
+    t, address: string, why: string,
+  ) => t.regex(refusalOf(ip(address), (one) => one === '10.0.0.11') ?? '-', new RegExp(why)),
   title: (_, address, why) => `l2 25: ${address}: ${why}`,
 });
 for (const [address, why] of [
@@ -79,14 +89,18 @@ const faulty = test.macro({
   },
   title: (name) => `l2 ${name}`,
 });
-const expression = (operator: string) => ({ matchLabels: {}, matchExpressions: [{ key: 'color', operator, values: [] }] });
+const expression = (operator: string) => (
+  { matchLabels: {}, matchExpressions: [{ key: 'color', operator, values: [] }] }
+);
 test('11: `eth[` is a bad expression', faulty, { interfaces: ['eth[0-9]', 'eth['] }, 'io.cilium/bad-interface-regex', /interfaces\[1\].*eth\[/);
 test('12: NotIn without values is a bad Service selector', faulty, { serviceSelector: expression('NotIn') }, 'io.cilium/bad-service-selector', /values/);
 test('12: an unknown operator is a bad Node selector', faulty, { nodeSelector: expression('Near') }, 'io.cilium/bad-node-selector', /operator/);
 test('13: a look-ahead is a bad expression', faulty, { interfaces: ['^(?!veth)'] }, 'io.cilium/bad-interface-regex', /\(\?!/);
 
 test('l2 13: expressions are unanchored', (t) => {
-  const found = (text: string) => ['veth0', 'eth10'].filter(compiled({ interfaces: [text] }).matchesInterface);
+  const found = (text: string) => ['veth0', 'eth10'].filter(
+    compiled({ interfaces: [text] }).matchesInterface,
+  );
   t.deepEqual(found('eth'), ['veth0', 'eth10']);
   t.deepEqual(found('^eth[0-9]+$'), ['eth10']);
 });
@@ -109,28 +123,51 @@ const usable = test.macro({
     const slice = sliceObject('s', ['n'], { ready, serving, terminating: true });
     t.is(localityOf([slice], 'IPv4').nodes.has('n'), expected);
   },
-  title: (_, ready, serving, expected) => `l2 17: ready ${ready}, serving ${serving}, terminating: usable is ${expected}`,
+  title: (
+    _, ready, serving, expected,
+  ) => `l2 17: ready ${ready}, serving ${serving}, terminating: usable is ${expected}`,
 });
 test(usable, undefined, undefined, true);
 test(usable, false, true, true);
 test(usable, false, false, false);
 
-interface Row { labels?: Record<string, Record<string, string>>; local?: (string | undefined)[][]; cordoned?: string; ignore?: boolean }
+interface Row {
+  labels?: Record<string, Record<string, string>>;
+  local?: (string | undefined)[][];
+  cordoned?: string;
+  ignore?: boolean;
+}
 const candidates = test.macro({
   exec(t, row: Row, expected: string) {
-    const nodes = ['n1', 'n2', 'n3'].map((name) => nodeFacts(nodeObject(name, { labels: row.labels?.[name] ?? {}, unschedulable: row.cordoned === name })));
+    const nodes = ['n1', 'n2', 'n3'].map(
+      (name) => nodeFacts(
+        nodeObject(
+          name, { labels: row.labels?.[name] ?? {}, unschedulable: row.cordoned === name },
+        ),
+      ),
+    );
     const sessions = new Map<string, SessionFacts[]>(nodes.map(({ name }) => [name, [{
       node: name, identity: `${name}_1`, live: true, since: 0, declined: [],
       links: [{ name: 'eth0', mac: '', up: true, lost: false, families: ['IPv4'] }],
     }]]));
     const local = row.local ?? [];
     const contributions = (local.length === 0 ? [undefined] : local).map((list, index) => ({
-      service: serviceObject(`s${index}`, { externalTrafficPolicy: list === undefined || list[0] === '*' ? 'Cluster' : 'Local' }),
+      service: serviceObject(
+        `s${index}`,
+        { externalTrafficPolicy: list === undefined || list[0] === '*' ? 'Cluster' : 'Local' },
+      ),
       policies: [compiled()],
     }));
     const election = elect({
       ip: ip('10.0.0.1'), contributions, nodes, sessions, ignoreExcludeLabel: row.ignore ?? false,
-      locality: (one) => localityOf([sliceObject('s', local[contributions.findIndex((other) => other.service === one.service)] ?? [])], 'IPv4'),
+      locality: (one) => localityOf(
+        [
+          sliceObject(
+            's', local[contributions.findIndex((other) => other.service === one.service)] ?? [],
+          ),
+        ],
+        'IPv4',
+      ),
     });
     const names = election.candidates.map((one) => (one.reluctant ? `~${one.node}` : one.node));
     if (election.excludeIgnored) names.push('exclude-ignored');
@@ -154,7 +191,10 @@ test('22: with the setting it means nothing', candidates, { labels: { n1: exclud
 const clamped = test.macro({
   exec(t, record: Record<string, unknown>, duration: number, renew: number, warnings: number) {
     const read = parseL2Settings(record);
-    t.deepEqual([read.settings.duration / 1000, read.settings.renew / 1000, read.warnings.length], [duration, renew, warnings]);
+    t.deepEqual(
+      [read.settings.duration / 1000, read.settings.renew / 1000, read.warnings.length],
+      [duration, renew, warnings],
+    );
   },
   title: (_, record) => `l2 32: ${JSON.stringify(record)}`,
 });
@@ -171,14 +211,22 @@ const leaseOf = (annotations: Record<string, string>): Lease => ({
   leaseTransitions: 0, acquireTime: undefined, renewTime: undefined, faults: [],
 });
 test('2.3: stamps and session states survive being written', (t) => {
-  const stamps: Stamp[] = [{ kind: 'new' }, { kind: 'take', identity: 'n_1', epoch: 7, uid: 'u' }, { kind: 'release', identity: 'n_1', epoch: 7, uid: 'u' }];
-  for (const stamp of stamps) t.deepEqual(stampOf(leaseOf({ 'fairlead.dev/stamp': stampText(stamp) })), stamp);
+  const stamps: Stamp[] = [
+    { kind: 'new' },
+    { kind: 'take', identity: 'n_1', epoch: 7, uid: 'u' },
+    { kind: 'release', identity: 'n_1', epoch: 7, uid: 'u' },
+  ];
+  for (const stamp of stamps) t.deepEqual(
+    stampOf(leaseOf({ 'fairlead.dev/stamp': stampText(stamp) })), stamp,
+  );
   t.is(stampOf(leaseOf({ 'fairlead.dev/stamp': 'v2 take' })), 'unknown');
   t.is(stampOf(leaseOf({ 'fairlead.dev/stamp': 'v1 take n_1 x u' })), undefined);
   t.is(stampOf(leaseOf({})), undefined);
   fc.assert(fc.property(fc.nat(), fc.nat(), fc.string(), (seq, durationMs, bootId) => {
     const state = { seq, durationMs, bootId, state: 'live' as const, links: [], declined: [], notices: [] };
-    t.deepEqual(sessionStateOf(leaseOf({ 'fairlead.dev/session': sessionStateText(state) })), state);
+    t.deepEqual(
+      sessionStateOf(leaseOf({ 'fairlead.dev/session': sessionStateText(state) })), state,
+    );
   }), { seed: 3, numRuns: 100 });
   fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
     sessionStateOf(leaseOf({ 'fairlead.dev/session': text }));
