@@ -43,7 +43,10 @@ export async function readScenario(console: Console, file: string): Promise<Scen
 }
 
 /** Objects of files and folders. A document that is no object ends the command with 1. */
-export async function readObjects(console: Console, filename: readonly string[]): Promise<KubeObject[]> {
+export async function readObjects(
+  console: Console,
+  filename: readonly string[],
+): Promise<KubeObject[]> {
   const manifests = await readFolder(console, { filename });
   if (manifests.faults.length > 0) {
     const lines = manifests.faults.map((fault) => `${fault.file}:${fault.line}: ${fault.message}`);
@@ -56,6 +59,9 @@ function parseYaml(file: string): unknown {
   try {
     return parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new CommandEnd(exitCodes.usage, `${file}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CommandEnd(
+      exitCodes.usage,
+      `${file}: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }

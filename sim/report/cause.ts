@@ -10,6 +10,7 @@ import type { Recovery } from './timeline.ts';
 export interface Why {
   readonly code:
     | 'none'
+    | 'node-unknown'
     | 'handover'
     | 'session-expiry'
     | 'only-endpoints-lost'
@@ -54,12 +55,15 @@ export function explainOutage(seen: Seen): Why {
   if (outages.length === 0) {
     if (from === undefined && seen.to === undefined)
       return { code: 'no-announcer', text: 'nobody announces it' };
-    return seen.from === seen.to
+    return seen.from === seen.to || seen.to === undefined
       ? { code: 'none', text: 'not touched' }
       : { code: 'handover', text: 'handed over without a lost request' };
   }
   if (from === undefined)
     return { code: 'no-announcer', text: `nobody announced it before either${dropText(seen)}` };
+  if (isApiCut(seen.failure) && seen.pods.struck > 0) {
+    return { code: 'node-unknown', text: unknownText(seen) };
+  }
   const endpoints = lostEndpoints(seen);
   if (endpoints !== undefined) return endpoints;
   if (seen.stale !== undefined && (outage ?? Infinity) > (seen.takenAt ?? 0) + 2 * second)
@@ -82,6 +86,20 @@ export function explainOutage(seen: Seen): Why {
   }
   if (seen.pods.struck > 0) return { code: 'dead-endpoints', text: deadText(seen) };
   return { code: 'other', text: `requests failed for ${formatDuration(outage)}${dropText(seen)}` };
+}
+
+function isApiCut({ fault }: Failure): boolean {
+  return fault.name === 'net.isolate' && fault.with['plane'] === 'api';
+}
+
+// Nothing of the node is broken: the cluster only cannot hear it (gardener#10223).
+function unknownText({ recovery, pods, failure }: Seen): string {
+  const since =
+    recovery.nodeUnknownAt === undefined ? '' : ` after ${inSeconds(recovery.nodeUnknownAt)}`;
+  return (
+    `${failure.node ?? 'the node'} counts as lost${since} and ${pods.struck} of ${pods.total} pods ` +
+    'as unready, though they run'
+  );
 }
 
 /** All pods were on the lost node: the wait is for a pod, not for an announcer. */

@@ -45,7 +45,17 @@ export function isolate(node: string, direction: 'in' | 'out' | 'both'): Failure
   };
 }
 
-export function agentCrash(node: string): Failure {
+/** The node keeps its LAN and its clients, and loses the API server for five minutes. */
+function cutFromApi(node: string): Failure {
+  const parameters = { node, direction: 'both', plane: 'api' };
+  return {
+    title: `${node} loses the API server for 5m`,
+    fault: use('net.isolate', parameters, 300_000_000),
+    node,
+  };
+}
+
+function agentCrash(node: string): Failure {
   return {
     title: `agent of ${node} is killed and restarts`,
     fault: use('process.crash', { target: `agent/${node}`, restartAfter: '2s' }),
@@ -63,7 +73,7 @@ export function apiDownFor(text: string): Failure | undefined {
 export function everySingleFailure(nodes: readonly string[]): Failure[] {
   return [
     ...nodes.map(nodeDown),
-    ...nodes.map((node) => isolate(node, 'both')),
+    ...nodes.map(cutFromApi),
     ...nodes.map(agentCrash),
     apiDown(120_000_000, '2m'),
   ];

@@ -128,7 +128,7 @@ export function strike(stage: Stage, failure: Failure): Strike {
 export function watchStrike(struck: Strike): Observation[] {
   const { stage, struckAt, before, timeline, failure } = struck;
   const { cluster, watched } = stage;
-  const wellAt = watchRecovery(cluster, watched, struckAt);
+  const wellAt = watchRecovery(struck);
   return watched.map((one) => {
     const then = before.get(one.line) ?? nobody;
     return observe(cluster, {
@@ -208,20 +208,20 @@ function serviceOf(cluster: Cluster, one: Watched): Service | undefined {
  * Watches until every line is well again, or patience ends. A line that is well falls silent, so
  * that a long outage of another costs little; what it saw after it was judged well does not count.
  */
-function watchRecovery(
-  cluster: Cluster,
-  watched: readonly Watched[],
-  struckAt: Micros,
-): Map<string, Micros> {
+function watchRecovery({ stage, struckAt, failure }: Strike): Map<string, Micros> {
+  const { cluster, watched } = stage;
   const { world, traffic } = cluster;
   const wellAt = new Map<string, Micros>();
+  // Neighbour caches hide an outage for a while, so nothing is well before the fault is over.
+  const overAt = struckAt + (failure.fault.for ?? 0);
   world.run(struckAt + soon);
   for (const { line } of watched) traffic.line(line).setEvery(everyLate);
-  while (wellAt.size < watched.length && world.now < struckAt + patience) {
+  while (wellAt.size < watched.length && world.now < overAt + patience) {
     for (const { line: name } of watched) {
       const line = traffic.line(name);
       const recovered = line.outages.recoveredAt ?? struckAt;
       if (
+        world.now < overAt ||
         wellAt.has(name) ||
         line.outages.openSince !== undefined ||
         world.now - recovered < steady
