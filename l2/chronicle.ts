@@ -30,19 +30,18 @@ export class Chronicle {
     const cause = causes[of.rule] ?? 'new';
     const text = `node ${this.#node} answers for ${address} on ${of.links.join(', ')}`
       + ` (${cause}, ${Math.round(of.took / 1000)} ms)`;
-    this.#note('info', 'l2.announced', address, text);
+    this.#note('info', 'l2.announced', { object: address, text });
     this.event(address, { type: 'Normal', reason: 'L2Announced', message: text });
   }
 
   failover(address: Ip, former: string): void {
-    this.#note(
-      'info', 'l2.failover', address, `node ${this.#node} took ${address} over from ${former}`,
-    );
+    const text = `node ${this.#node} took ${address} over from ${former}`;
+    this.#note('info', 'l2.failover', { object: address, text });
   }
 
   released(address: Ip, why: string | undefined): void {
     const text = `node ${this.#node} released ${address}${why === undefined ? '' : `: ${why}`}`;
-    this.#note('info', 'l2.released', address, text);
+    this.#note('info', 'l2.released', { object: address, text });
     this.event(address, { type: 'Normal', reason: 'L2Released', message: text });
   }
 
@@ -51,37 +50,37 @@ export class Chronicle {
     const text = fenced
       ? `node ${this.#node} stopped answering for ${address}: its session is lost`
       : `node ${this.#node} stopped answering for ${address}: its lock is no longer this session's`;
-    this.#note('warn', 'l2.lost', address, text);
+    this.#note('warn', 'l2.lost', { object: address, text });
     this.event(address, { type: 'Warning', reason: fenced ? 'L2Fenced' : 'L2Lost', message: text });
   }
 
   programFailed(address: Ip): void {
     const text = `node ${this.#node} could not program ${address} three times; it declines it`
       + ' for 30 s. Look at the fill of map fl_l2';
-    this.#note('error', 'l2.programFailed', address, text);
+    this.#note('error', 'l2.programFailed', { object: address, text });
     this.event(address, { type: 'Warning', reason: 'L2ProgramFailed', message: text });
   }
 
   conflict(address: Ip, macs: { readonly own: string; readonly foreign: string }): void {
     const text = `${macs.foreign} claims ${address}, which node ${this.#node} (${macs.own}) answers`
       + ' for; find the host that has it configured';
-    this.#note('warn', 'l2.conflictSeen', address, text);
+    this.#note('warn', 'l2.conflictSeen', { object: address, text });
     this.event(address, { type: 'Warning', reason: 'L2Conflict', message: text });
   }
 
   duplicateSegment(address: Ip, links: { readonly silent: string; readonly kept: string }): void {
     const text = `links ${links.silent} and ${links.kept} of node ${this.#node} are one segment;`
       + ` only ${links.kept} answers`;
-    this.#note('warn', 'l2.duplicateSegment', address, text);
+    this.#note('warn', 'l2.duplicateSegment', { object: address, text });
     this.event(address, { type: 'Warning', reason: 'L2DuplicateSegment', message: text });
   }
 
   healed(address: Ip, text: string): void {
-    this.#note('info', 'l2.announcedAfterHeal', address, text);
+    this.#note('info', 'l2.announcedAfterHeal', { object: address, text });
   }
 
   mismatch(address: string, text: string): void {
-    this.#note('warn', 'l2.mapMismatch', address, text);
+    this.#note('warn', 'l2.mapMismatch', { object: address, text });
   }
 
   /** About the node as a whole. */
@@ -99,7 +98,11 @@ export class Chronicle {
     }
   }
 
-  #note(level: JournalEntry['level'], code: string, object: string, text: string): void {
-    this.#ports.journal.note({ level, component: 'l2', code, object, text });
+  #note(
+    level: JournalEntry['level'],
+    code: string,
+    of: { readonly object: string; readonly text: string },
+  ): void {
+    this.#ports.journal.note({ level, component: 'l2', code, ...of });
   }
 }

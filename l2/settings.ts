@@ -79,11 +79,11 @@ class SettingsReader {
     if (value === undefined) return bounds.usual;
     const parsed = parseDuration(value);
     if (parsed === undefined) {
-      return this.#warn(key, value, bounds.usual, durationText(bounds.usual));
+      return this.#warn(key, value, { effective: bounds.usual, shown: durationText(bounds.usual) });
     }
     if (parsed === 0 && bounds.off === true) return 0;
     const effective = Math.min(Math.max(parsed, bounds.low), bounds.high);
-    if (effective !== parsed) this.#warn(key, value, effective, durationText(effective));
+    if (effective !== parsed) this.#warn(key, value, { effective, shown: durationText(effective) });
     return effective;
   }
 
@@ -91,14 +91,14 @@ class SettingsReader {
     const value = this.#record[key];
     if (value === undefined) return values[0];
     const found = values.find((one) => one === value);
-    return found ?? this.#warn(key, value, values[0], values[0]);
+    return found ?? this.#warn(key, value, { effective: values[0], shown: values[0] });
   }
 
   fact(key: string): boolean {
     const value = this.#record[key];
     if (value === undefined || value === false || value === 'false') return false;
     if (value === true || value === 'true') return true;
-    return this.#warn(key, value, false, 'false');
+    return this.#warn(key, value, { effective: false, shown: 'false' });
   }
 
   texts(key: string): readonly string[] {
@@ -108,10 +108,11 @@ class SettingsReader {
     if (typeof value === 'string') {
       return value.split(',').map((one) => one.trim()).filter((one) => one !== '');
     }
-    return this.#warn(key, value, [], 'automatic');
+    return this.#warn(key, value, { effective: [], shown: 'automatic' });
   }
 
-  #warn<T>(key: string, value: unknown, effective: T, shown: string): T {
+  #warn<T>(key: string, value: unknown, of: { readonly effective: T; readonly shown: string }): T {
+    const { effective, shown } = of;
     this.warnings.push(
       `${key} ${JSON.stringify(value)} is out of bounds or unreadable; ${shown} is in force`,
     );
