@@ -144,7 +144,10 @@ class NodeAnnouncer implements Announcer {
       wake,
       link: (address, name) => this.#place.announceable(address, name),
       done: (address) => this.#ownership.addresses.get(address)?.send({ type: 'BURST' }),
-      sent: (address) => this.#sentNow(address),
+      sent: (address) => {
+        const known = this.#ownership.addresses.get(address);
+        if (known !== undefined) known.lastSentAt = clock.now();
+      },
     });
     const linksFor = (address: Ip): readonly Link[] => this.#place.linksFor(address);
     this.#duties = new Duties({
@@ -394,10 +397,5 @@ class NodeAnnouncer implements Announcer {
     }
     this.#unneededSince ??= now;
     if (now >= this.#unneededSince + neededFor) this.#session.notNeeded();
-  }
-
-  #sentNow(address: Ip): void {
-    const known = this.#ownership.addresses.get(address);
-    if (known !== undefined) known.lastSentAt = this.#ports.clock.now();
   }
 }
