@@ -248,7 +248,7 @@ function sayNext({ flags }: DemoInput, failure: Failure, say: Say): void {
   if (flags.filename === undefined) {
     say(
       '  npm run -s fairlead -- service explain -f kind/examples/homelab ' +
-        'kind/examples/pending.yaml -- home/printer',
+        '-f kind/examples/pending.yaml home/printer',
     );
     say('      why a Service waits, and what would help');
   }

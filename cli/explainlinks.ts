@@ -1,4 +1,4 @@
-import { formatSelector } from '../kube/selector-text.ts';
+import { formatSelector } from '../lb/selector-text.ts';
 import type { AllocationExplanation, PoolVerdict } from '../lb/ipam/explain.ts';
 import type { Pool, Service } from '../lb/model.ts';
 import { announcementIn } from './checks/announcements.ts';

@@ -1,4 +1,4 @@
-import { formatSelector } from '../kube/selector-text.ts';
+import { formatSelector } from '../lb/selector-text.ts';
 import { compareIp, familyOf, ipNumber, type Family, type Ip } from '../lb/ip.ts';
 import { judgePool, type PoolConfig } from '../lb/ipam/pool.ts';
 import type { PlannedOnce } from '../lb/ipam/once.ts';

@@ -3,7 +3,7 @@ import { err, ok, type Result } from '../lb/result.ts';
 import type { LabelSelector, SelectorExpression } from '../lb/selector.ts';
 import type { KubeObject } from './port.ts';
 import { excerpt, isFields, Reader } from './reader.ts';
-import { parseTimeMs } from './time.ts';
+import { parseTimeMs } from '../lb/time.ts';
 
 export type Decoded<T> = Result<T, readonly Fault[]>;
 
@@ -53,13 +53,16 @@ export function readObject(
   return ok({ meta, root, faults });
 }
 
-// A slash would make two objects share one key.
+// Names reach maps, Lease names and keys, so they are ASCII, as every API server has them; a slash
+// would make two objects share one key.
+const identifierSyntax = /^[!-.0-~]+$/u;
+
 function identifier(metadata: Reader, key: string): string | undefined {
   const text = metadata.text(key);
-  if (text !== undefined && text !== '' && !text.includes('/')) return text;
+  if (text !== undefined && identifierSyntax.test(text)) return text;
   const before = metadata.raw(key);
   if (typeof before === 'string' || before === undefined) {
-    metadata.refuse(key, `expected text without '/', got ${excerpt(before)}`);
+    metadata.refuse(key, `expected ASCII text without '/', got ${excerpt(before)}`);
   }
   return undefined;
 }

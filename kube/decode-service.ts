@@ -76,10 +76,20 @@ function readPort(item: Reader): ServicePort | undefined {
   const port = required(item, 'port', item.integer('port', portBounds));
   const protocol = item.choice('protocol', protocols);
   const nodePort = item.integer('nodePort', nodePortBounds) ?? 0;
-  const name = item.text('name') ?? '';
+  const name = readPortName(item);
   if (port === undefined) return undefined;
   if (protocol === undefined && item.raw('protocol') !== undefined) return undefined;
   return { name, protocol: protocol ?? 'TCP', port, nodePort };
+}
+
+/** RFC 1123, as the API has it: the name is part of the identity of a service port. */
+const portNameSyntax = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/u;
+
+function readPortName(item: Reader): string {
+  const name = item.text('name') ?? '';
+  if (name === '' || portNameSyntax.test(name)) return name;
+  item.refuse('name', `expected a DNS label, got ${excerpt(name)}`);
+  return '';
 }
 
 function readAffinity(spec: Reader): number | undefined {

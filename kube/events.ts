@@ -5,7 +5,7 @@ import { EventQueue, type EventRecord } from './event-queue.ts';
 import type { KubeError, KubeObject, KubePort, KubeRequest } from './port.ts';
 import { resources } from './resource.ts';
 import { retryDelay } from './backoff.ts';
-import { formatTime } from './time.ts';
+import { formatTime } from '../lb/time.ts';
 
 export interface EventPorts {
   readonly kube: KubePort;

@@ -4,7 +4,7 @@ import { assert } from '../lb/result.ts';
 import { decodeLease } from './decode-cluster.ts';
 import type { KubeError, KubeObject, KubePort, ObjectRef } from './port.ts';
 import { apiVersion, resources } from './resource.ts';
-import { formatMicroTime } from './time.ts';
+import { formatMicroTime } from '../lb/time.ts';
 
 export interface LeaderPorts {
   readonly kube: KubePort;

@@ -1,5 +1,5 @@
 import type { Json, KubeObject } from '../kube/port.ts';
-import { formatMicroTime } from '../kube/time.ts';
+import { formatMicroTime } from '../lb/time.ts';
 import { familyOf, ipNumber, type Ip } from '../lb/ip.ts';
 import type { Lease } from '../lb/model.ts';
 import type { Micros } from '../lb/ports.ts';

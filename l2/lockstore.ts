@@ -1,6 +1,6 @@
 import type { KubeError, KubePort } from '../kube/port.ts';
 import { resources } from '../kube/resource.ts';
-import { formatMicroTime } from '../kube/time.ts';
+import { formatMicroTime } from '../lb/time.ts';
 import type { Ip } from '../lb/ip.ts';
 import type { Clock, Micros } from '../lb/ports.ts';
 import {

@@ -1,8 +1,9 @@
-import { conditionOf, mergeConditions, rfc3339, type WantedCondition } from '../lb/conditions.ts';
+import { conditionOf, mergeConditions, type WantedCondition } from '../lb/conditions.ts';
 import type { L2Policy } from '../lb/model.ts';
 import type { Clock } from '../lb/ports.ts';
 import type { StatusPort } from '../lb/status.ts';
 import type { Table } from '../lb/table.ts';
+import { formatTime } from '../lb/time.ts';
 
 /** Every condition type that fairlead sets on a policy (l2.md 2.1). */
 export const policyConditionTypes = [
@@ -73,7 +74,7 @@ export class PolicyStatus {
       this.#again = true;
       return;
     }
-    const at = rfc3339(this.#ports.clock.wall());
+    const at = formatTime(this.#ports.clock.wall());
     const owned = [...policyConditionTypes];
     const merged = mergeConditions(
       policy.conditions, wantedConditions(policy, ailments), { owned, at },

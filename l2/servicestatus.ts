@@ -1,10 +1,11 @@
-import { conditionOf, mergeConditions, rfc3339, type WantedCondition } from '../lb/conditions.ts';
+import { conditionOf, mergeConditions, type WantedCondition } from '../lb/conditions.ts';
 import type { Ip } from '../lb/ip.ts';
 import type { Service, ServiceKey } from '../lb/model.ts';
 import type { Clock, Micros } from '../lb/ports.ts';
 import type { StatusPort } from '../lb/status.ts';
 import { compareText, type Cursor, type Table } from '../lb/table.ts';
 import { publishedAddresses } from './selection.ts';
+import { formatTime } from '../lb/time.ts';
 
 /**
  * How one address stands: who answers for it, or the code of the first broken link (interface.md
@@ -131,7 +132,7 @@ export class ServiceStatus {
   }
 
   #write(service: Service, wanted: readonly WantedCondition[]): void {
-    const at = rfc3339(this.#ports.clock.wall());
+    const at = formatTime(this.#ports.clock.wall());
     const merged = mergeConditions(service.conditions, wanted, { owned: [announcedType], at });
     if (!merged.changed) return;
     const { key } = service;

@@ -1,5 +1,5 @@
 import type { KubeError, KubeObject } from '../kube/port.ts';
-import { formatMicroTime } from '../kube/time.ts';
+import { formatMicroTime } from '../lb/time.ts';
 import { resources } from '../kube/resource.ts';
 import { MachineHost, type Effect } from '../lb/machine.ts';
 import type { Micros, Timer } from '../lb/ports.ts';

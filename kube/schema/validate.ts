@@ -1,6 +1,6 @@
 import type { Fault } from '../../lb/model.ts';
 import type { KubeObject } from '../port.ts';
-import { parseTimeMs } from '../time.ts';
+import { parseTimeMs } from '../../lb/time.ts';
 import { schemaOf } from './kinds.ts';
 import type {
   IntegerSchema, KindSchema, ListSchema, ObjectSchema, Schema, TextSchema,

@@ -1,9 +1,9 @@
 import { compareIp, familyOf, parseIp, type Family, type Ip } from '../ip.ts';
 import type { EndpointSlice, Node, Service } from '../model.ts';
-import type { Result } from '../result.ts';
-import type { Matcher } from '../selector.ts';
+import { err, type Result } from '../result.ts';
+import { compileSelector, type Matcher } from '../selector.ts';
+import { parseSelectorText } from '../selector-text.ts';
 import { sameLabels } from './inputs.ts';
-import { parseSelectorText } from './selectortext.ts';
 import { enabledFamilies } from './request.ts';
 import type { IpamSettings } from './settings.ts';
 import type { NodeOutcome } from './entry.ts';
@@ -67,7 +67,10 @@ function none(reason: string, dropped: Dropped): NodeOutcome {
 }
 
 function nodeSelector(service: Service): Result<Matcher, string> {
-  return parseSelectorText(service.meta.annotations[nodeSelectorAnnotation] ?? '');
+  const parsed = parseSelectorText(service.meta.annotations[nodeSelectorAnnotation] ?? '');
+  if (!parsed.ok) return err(parsed.error.message);
+  const compiled = compileSelector(parsed.value);
+  return compiled.ok ? compiled : err(compiled.error.message);
 }
 
 function exclusion(node: Node, selects: Matcher): 'deleting' | keyof Dropped | undefined {

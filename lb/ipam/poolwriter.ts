@@ -1,4 +1,4 @@
-import { mergeConditions, rfc3339 } from '../conditions.ts';
+import { mergeConditions } from '../conditions.ts';
 import type { Condition } from '../model.ts';
 import type { Clock, Micros, Timer } from '../ports.ts';
 import type { StatusPort, WriteError } from '../status.ts';
@@ -9,6 +9,7 @@ import type { Ledger } from './ledger.ts';
 import { poolConditions, poolConditionTypes } from './poolstatus.ts';
 import type { PoolState } from './poolstate.ts';
 import type { PoolSpace } from './space.ts';
+import { formatTime } from '../time.ts';
 
 /** Field manager of our conditions on pools. */
 export const poolFieldOwner = 'fairlead-lb-ipam';
@@ -145,7 +146,7 @@ export class PoolWriter {
   #difference(pool: PoolState, writing: Writing): readonly Condition[] | undefined {
     const wanted = poolConditions(pool, this.#ledger);
     const merged = mergeConditions(stored(writing).conditions, wanted, {
-      owned: poolConditionTypes, at: rfc3339(this.#ports.clock.wall()),
+      owned: poolConditionTypes, at: formatTime(this.#ports.clock.wall()),
     });
     return merged.changed ? merged.conditions : undefined;
   }

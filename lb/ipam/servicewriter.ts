@@ -1,4 +1,4 @@
-import { rfc3339 } from '../conditions.ts';
+import { formatTime } from '../time.ts';
 import type { Clock } from '../ports.ts';
 import type { StatusPort, WriteError } from '../status.ts';
 import type { Address } from './address.ts';
@@ -134,7 +134,7 @@ export class ServiceWriter {
   }
 
   #compare(entry: ServiceEntry, wanted: WantedStatus): StatusDifference | undefined {
-    const at = rfc3339(this.#ports.clock.wall());
+    const at = formatTime(this.#ports.clock.wall());
     return statusDifference(entry, wanted, { claims: this.#claims, at });
   }
 

@@ -1,6 +1,6 @@
 import type { Fault } from '../../lb/model.ts';
 import type { KubeObject } from '../../kube/port.ts';
-import { parseTimeMs } from '../../kube/time.ts';
+import { parseTimeMs } from '../../lb/time.ts';
 import { base64OfText } from './base64.ts';
 import { equalJson, listOf, objectOf, omit, type JsonObject } from './json.ts';
 

@@ -1,5 +1,5 @@
 import type { Fault } from '../../lb/model.ts';
-import { parseTimeMs } from '../../kube/time.ts';
+import { parseTimeMs } from '../../lb/time.ts';
 import { listOf, objectOf } from './json.ts';
 
 /** What is wrong with `status.conditions` where it holds metav1.Condition entries. */

@@ -2,7 +2,7 @@ import type { Labels } from '../../lb/model.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 import { compileSelector, matchEverything, type Matcher } from '../../lb/selector.ts';
 import type { KubeObject } from '../../kube/port.ts';
-import { parseSelectorText } from '../../kube/selector-text.ts';
+import { parseSelectorText } from '../../lb/selector-text.ts';
 
 /** A matcher for a label selector in kubectl's grammar (A15), or the message of the 400. */
 export function matcherOf(text: string | undefined): Result<Matcher, string> {

@@ -3,7 +3,7 @@ import { ok } from '../../lb/result.ts';
 import type { KubeObject, ObjectRef, Preconditions } from '../../kube/port.ts';
 import { apiVersion } from '../../kube/resource.ts';
 import { defaultObject, prune, validateObject } from '../../kube/schema/validate.ts';
-import { formatTime } from '../../kube/time.ts';
+import { formatTime } from '../../lb/time.ts';
 import type { Micros } from '../../lb/ports.ts';
 import type { Prng } from '../prng.ts';
 import type { ServiceAllocation } from './allocation.ts';

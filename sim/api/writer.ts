@@ -3,7 +3,7 @@ import { ok } from '../../lb/result.ts';
 import type { KubeAnswer, KubeObject, KubeRequest, ObjectRef } from '../../kube/port.ts';
 import { apiVersion, resourceOf, resources } from '../../kube/resource.ts';
 import { unservedVersion } from '../../kube/schema/validate.ts';
-import { formatTime } from '../../kube/time.ts';
+import { formatTime } from '../../lb/time.ts';
 import type { World } from '../world.ts';
 import type { ServiceAllocation } from './allocation.ts';
 import { applyTo } from './apply.ts';

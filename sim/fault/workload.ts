@@ -1,4 +1,4 @@
-import { parseSelectorText } from '../../kube/selector-text.ts';
+import { parseSelectorText } from '../../lb/selector-text.ts';
 import type { PodChoice } from '../kube/actors.ts';
 import type { Reader } from '../scenario/reader.ts';
 import type { FaultKind } from './fault.ts';

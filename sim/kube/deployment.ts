@@ -1,7 +1,7 @@
 import { compareText } from '../../lb/table.ts';
 import type { KubeObject } from '../../kube/port.ts';
 import { resources } from '../../kube/resource.ts';
-import { formatTime } from '../../kube/time.ts';
+import { formatTime } from '../../lb/time.ts';
 import type { ActorContext, ActorWrite } from './actor.ts';
 import { canonical, fields, items, labelsOf, share, type Fields } from './fields.ts';
 import { podActive } from './pod.ts';

@@ -1,7 +1,7 @@
 import type { Micros, Timer } from '../../lb/ports.ts';
 import type { KubeObject } from '../../kube/port.ts';
 import { resources } from '../../kube/resource.ts';
-import { formatMicroTime, formatTime } from '../../kube/time.ts';
+import { formatMicroTime, formatTime } from '../../lb/time.ts';
 import { applyWrites, second, type ActorContext, type ActorWrite } from './actor.ts';
 import { fields, items } from './fields.ts';
 import type { NodeView } from './node.ts';

@@ -3,7 +3,7 @@ import type { Micros, Timer } from '../../lb/ports.ts';
 import { compareText } from '../../lb/table.ts';
 import type { KubeError } from '../../kube/port.ts';
 import { resources } from '../../kube/resource.ts';
-import { formatTime } from '../../kube/time.ts';
+import { formatTime } from '../../lb/time.ts';
 import { applyWrites, second, type ActorContext, type ActorWrite } from './actor.ts';
 import type { Step } from './catalog.ts';
 import { Heartbeat } from './heartbeat.ts';

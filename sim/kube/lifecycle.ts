@@ -1,7 +1,7 @@
 import type { Micros } from '../../lb/ports.ts';
 import type { KubeError, KubeObject } from '../../kube/port.ts';
 import { resources } from '../../kube/resource.ts';
-import { formatTime } from '../../kube/time.ts';
+import { formatTime } from '../../lb/time.ts';
 import { applyWrites, second, type ActorContext, type ActorWrite } from './actor.ts';
 import type { Step } from './catalog.ts';
 import { fields, items, text } from './fields.ts';

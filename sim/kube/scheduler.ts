@@ -1,7 +1,7 @@
 import { compareText } from '../../lb/table.ts';
 import type { KubeError } from '../../kube/port.ts';
 import { resources } from '../../kube/resource.ts';
-import { formatTime } from '../../kube/time.ts';
+import { formatTime } from '../../lb/time.ts';
 import { applyWrites, type ActorContext } from './actor.ts';
 import { nodeTest } from './affinity.ts';
 import { apartTest } from './antiaffinity.ts';

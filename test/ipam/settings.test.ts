@@ -1,11 +1,13 @@
 import test from 'ava';
 import { TokenBucket } from '../../lb/ipam/attempts.ts';
 import { planOnce } from '../../lb/ipam/once.ts';
-import { parseSelectorText } from '../../lb/ipam/selectortext.ts';
+import { compileSelector } from '../../lb/selector.ts';
+import { parseSelectorText } from '../../lb/selector-text.ts';
+import { formatTime } from '../../lb/time.ts';
 import {
   defaultIpamSettings, ipamSettingNames, parseIpamSettings, type IpamSettings,
 } from '../../lb/ipam/settings.ts';
-import { mergeConditions, rfc3339 } from '../../lb/conditions.ts';
+import { mergeConditions } from '../../lb/conditions.ts';
 import {
   condition, nodeObject, poolObject, serviceObject, type ServiceOptions,
 } from './objects.ts';
@@ -62,12 +64,12 @@ test('the present setting goes before the older one', (t) => {
 
 test('times are written as the API server writes them', (t) => {
   const day = 86_400_000_000;
-  t.is(rfc3339(0), '1970-01-01T00:00:00Z');
-  t.is(rfc3339(1_767_225_600_000_000), '2026-01-01T00:00:00Z');
+  t.is(formatTime(0), '1970-01-01T00:00:00Z');
+  t.is(formatTime(1_767_225_600_000_000), '2026-01-01T00:00:00Z');
   const leapDays = [951_782_399_999_999, 951_827_696_000_000];
   for (const micros of [...leapDays, 4_107_542_400_000_000, 19_780 * day - 1]) {
     const seconds = Math.floor(micros / 1_000_000) * 1000;
-    t.is(rfc3339(micros), new Date(seconds).toISOString().replace('.000Z', 'Z'));
+    t.is(formatTime(micros), new Date(seconds).toISOString().replace('.000Z', 'Z'));
   }
 });
 
@@ -113,7 +115,8 @@ test('the bucket gives its burst and then its rate', (t) => {
 const selects = test.macro({
   exec: (t, text: string, labels: Labels, expected: boolean | undefined) => {
     const parsed = parseSelectorText(text);
-    t.is(parsed.ok ? parsed.value(labels) : undefined, expected);
+    const compiled = parsed.ok ? compileSelector(parsed.value) : undefined;
+    t.is(compiled?.ok === true ? compiled.value(labels) : undefined, expected);
   },
   title: (_, text, labels, expected) => {
     return `'${text}' on ${JSON.stringify(labels)} is ${expected ?? 'refused'}`;

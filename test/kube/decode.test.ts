@@ -23,12 +23,12 @@ test(refuses, 'service', 'text', ': expected an object, got "text"');
 test(refuses, 'service', [], ': expected an object, got a list');
 test(refuses, 'service', {}, 'metadata: required');
 test(refuses, 'service', { metadata: 7 }, 'metadata: expected an object, got 7');
-test(refuses, 'service', without('name'), "metadata.name: expected text without '/', got nothing");
-test(refuses, 'service', without('uid'), "metadata.uid: expected text without '/', got nothing");
+test(refuses, 'service', without('name'), "metadata.name: expected ASCII text without '/', got nothing");
+test(refuses, 'service', without('uid'), "metadata.uid: expected ASCII text without '/', got nothing");
 test(refuses, 'lease', without('namespace'),
-  "metadata.namespace: expected text without '/', got nothing");
+  "metadata.namespace: expected ASCII text without '/', got nothing");
 test(refuses, 'slice', without('resourceVersion'),
-  "metadata.resourceVersion: expected text without '/', got nothing");
+  "metadata.resourceVersion: expected ASCII text without '/', got nothing");
 test(refuses, 'service', { metadata: { ...metadata, name: '' } },
   'metadata.name: expected text without \'/\', got ""');
 // Two objects would share a key.

@@ -5,7 +5,7 @@ import type { Source } from './sources.ts';
 const knows: ReadonlyMap<string, readonly string[]> = new Map([
   ['lb', []],
   ['kube', ['lb']],
-  ['l2', ['lb', 'kube/port.ts', 'kube/resource.ts', 'kube/time.ts']],
+  ['l2', ['lb', 'kube/port.ts', 'kube/resource.ts']],
   ['bgp', ['lb', 'kube/port.ts', 'kube/resource.ts']],
   ['bpf', ['lb']],
   ['root', ['lb', 'kube', 'l2', 'bgp', 'bpf']],

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { formatMicroTime, formatTime, parseTimeMs } from '../../kube/time.ts';
+import { formatMicroTime, formatTime, parseTimeMs } from '../../lb/time.ts';
 
 const reads = test.macro({
   exec: (t, text: string, ms: number | undefined) => t.is(parseTimeMs(text), ms),

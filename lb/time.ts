@@ -1,4 +1,4 @@
-import type { Micros } from '../lb/ports.ts';
+import type { Micros } from './ports.ts';
 
 const dayMs = 86_400_000;
 const date = String.raw`(\d{4})-(\d\d)-(\d\d)`;

@@ -1,8 +1,8 @@
-import { err, ok, type Result } from '../lb/result.ts';
+import { err, ok, type Result } from './result.ts';
 import {
   validLabelKey, validLabelValue, type LabelSelector, type SelectorExpression,
-} from '../lb/selector.ts';
-import { compareText } from '../lb/table.ts';
+} from './selector.ts';
+import { compareText } from './table.ts';
 
 export interface SelectorTextError {
   /** Code units from the start of the text. */

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { formatSelector, parseSelectorText } from '../../kube/selector-text.ts';
+import { formatSelector, parseSelectorText } from '../../lb/selector-text.ts';
 import { compileSelector } from '../../lb/selector.ts';
 
 const reads = test.macro({
