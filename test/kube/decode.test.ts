@@ -30,10 +30,13 @@ test(refuses, 'lease', without('namespace'),
 test(refuses, 'slice', without('resourceVersion'),
   "metadata.resourceVersion: expected ASCII text without '/', got nothing");
 test(refuses, 'service', { metadata: { ...metadata, name: '' } },
-  'metadata.name: expected text without \'/\', got ""');
+  'metadata.name: expected ASCII text without \'/\', got ""');
 // Two objects would share a key.
 test(refuses, 'node', { metadata: { ...metadata, name: 'a/b' } },
-  'metadata.name: expected text without \'/\', got "a/b"');
+  'metadata.name: expected ASCII text without \'/\', got "a/b"');
+// It ended every agent as the key of a map row.
+test(refuses, 'service', { metadata: { ...metadata, name: 'ünï' } },
+  'metadata.name: expected ASCII text without \'/\', got "ünï"');
 test(refuses, 'node', { metadata: { ...metadata, name: 5 } },
   'metadata.name: expected text, got 5');
 
