@@ -49,11 +49,19 @@ export interface Datapath {
   /** Whether the kernel's rows serve the address, so that announcing it makes sense. */
   hasFront(address: Ip): boolean;
   /** Called after rounds that changed `ready` or the answer of `hasFront` for any address. */
-  onChange(listener: () => void): void;
+  onChange(listener: (change: FrontChange) => void): void;
   pending(): readonly string[];
   readonly faults: readonly DatapathFault[];
   /** Rows that an audit had to correct; any is a bug or a hand in the maps. */
   readonly auditRepairs: number;
+}
+
+/** What one round changed for those who ask `ready` and `hasFront`. */
+export interface FrontChange {
+  /** `ready` changed, and with it the answer for every address. */
+  readonly all: boolean;
+  /** Addresses for which `hasFront` may answer otherwise than before. */
+  readonly ips: ReadonlySet<Ip>;
 }
 
 const roundRowsMax = 1_000;
@@ -83,10 +91,10 @@ class RowDatapath implements Datapath {
   #sliceIndex = new SliceIndex();
   #programmed = new Map<ServiceKey, readonly DatapathRecord[]>();
   #frontCounts = new Map<Ip, number>();
-  #listeners: (() => void)[] = [];
+  #listeners: ((change: FrontChange) => void)[] = [];
   #phase: 'idle' | 'listing' | 'programming' | 'ready' | 'stopped' = 'idle';
   #armed = false;
-  #changed = false;
+  #changed = new Set<Ip>();
   #auditTimer: Timer | undefined;
   #auditRepairs = 0;
 
@@ -131,7 +139,7 @@ class RowDatapath implements Datapath {
     return this.#frontCounts.has(address);
   }
 
-  onChange(listener: () => void): void {
+  onChange(listener: (change: FrontChange) => void): void {
     this.#listeners.push(listener);
   }
 
@@ -272,19 +280,20 @@ class RowDatapath implements Datapath {
       const before = this.#frontCounts.get(address) ?? 0;
       if (before + by === 0) this.#frontCounts.delete(address);
       else this.#frontCounts.set(address, before + by);
-      if ((before === 0) !== (before + by === 0)) this.#changed = true;
+      if ((before === 0) !== (before + by === 0)) this.#changed.add(address);
     }
   }
 
   #afterRound(): void {
-    if (this.#phase === 'programming' && !this.#rows.unattempted) {
+    const all = this.#phase === 'programming' && !this.#rows.unattempted;
+    if (all) {
       this.#phase = 'ready';
-      this.#changed = true;
       this.#armAudit();
     }
-    if (!this.#changed) return;
-    this.#changed = false;
-    for (const listener of this.#listeners) listener();
+    if (!all && this.#changed.size === 0) return;
+    const change = { all, ips: this.#changed };
+    this.#changed = new Set();
+    for (const listener of this.#listeners) listener(change);
   }
 
   #armAudit(): void {
