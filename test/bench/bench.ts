@@ -7,6 +7,8 @@ export interface Bench {
   readonly floor?: number;
   /** The figure must not be higher. */
   readonly ceiling?: number;
+  /** Takes more than ten seconds; left out of a short run. */
+  readonly long?: boolean;
   /** One measurement in `unit`; called several times, interleaved with the other benches. */
   run(): number;
 }

@@ -130,12 +130,14 @@ export const benches = [
     name: 'sim: boot of 100 nodes, 5,000 Services',
     unit: 's',
     ceiling: 20,
+    long: true,
     run: () => large().boot,
   },
   {
     name: 'sim: 100 nodes, 5,000 Services, 500 probes/s',
     unit: '× real time',
     floor: 20,
+    long: true,
     run: () => large().speed,
   },
 ];
