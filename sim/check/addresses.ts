@@ -13,6 +13,7 @@ import { compileSelector } from '../../lb/selector.ts';
 import { compareText } from '../../lb/table.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Report } from './oracles.ts';
+import { watchPools } from './pools.ts';
 
 /** What the record of one Service lists, by address: `pool/NAME` or `node`. */
 type AddressRecord = ReadonlyMap<Ip, string>;
@@ -32,11 +33,7 @@ export function watchAddresses(
     ServiceKey,
     { readonly service: Service; readonly record: AddressRecord }
   >();
-  const pools = (): Pool[] =>
-    cluster.store.list(resources.pools).flatMap((object) => {
-      const pool = decoder.pool(object);
-      return pool.ok ? [pool.value] : [];
-    });
+  const pools = watchPools(cluster, decoder.pool);
   // What stood before the watch began is given, not judged.
   for (const object of cluster.store.list(resources.services)) {
     const decoded = decoder.service(object);
