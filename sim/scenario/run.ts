@@ -1,4 +1,5 @@
 import type { KubeError, KubeObject } from '../../kube/port.ts';
+import { resourceOf } from '../../kube/resource.ts';
 import type { Micros } from '../../lb/ports.ts';
 import { assert, type Result } from '../../lb/result.ts';
 import { Cluster } from '../cluster/cluster.ts';
@@ -9,7 +10,7 @@ import { evaluateChecks } from './checks.ts';
 import { measure } from './measure.ts';
 import type { Action, Scenario, Step } from './spec.ts';
 import { armEvery, armWhen } from './trigger.ts';
-import type { CheckVerdict, RunVerdict } from './verdict.ts';
+import type { CheckVerdict, ExpectationVerdict, RunVerdict } from './verdict.ts';
 
 export interface RunInput {
   readonly scenario: Scenario;
@@ -92,6 +93,7 @@ function judge({ input, cluster, steps, oracles, unconverged }: Judged): RunVerd
       };
     }),
     ...steps.failures,
+    ...refusals(cluster),
   ];
   const { findings, warnings } = oracles.close(unconverged);
   const { world } = cluster;
@@ -108,6 +110,20 @@ function judge({ input, cluster, steps, oracles, unconverged }: Judged): RunVerd
     blocks: world.trace.blocks,
     unseed: world.unseed(),
   };
+}
+
+/**
+ * Manifests and settings that were not taken as written. Kinds that the simulator does not keep are
+ * no mistake of the scenario and pass.
+ */
+function refusals(cluster: Cluster): ExpectationVerdict[] {
+  return cluster.faults.flatMap(({ object, faults }) => {
+    const known = object === undefined || resourceOf(object.apiVersion ?? '', object.kind ?? '');
+    if (known === undefined) return [];
+    const name = object === undefined ? 'settings' : `${object.kind} ${object.metadata?.name}`;
+    const message = faults.map((fault) => `${fault.path}: ${fault.message}`).join('; ');
+    return [{ name: `${name} is taken`, passed: false, message }];
+  });
 }
 
 /**
