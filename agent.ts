@@ -158,9 +158,9 @@ function announce({ ports, config, tables, events, datapath }: AnnounceParts): A
       events,
       decode: leaseDecoder(caches.decoder.lease),
       rank: caches.rank,
+      datapath,
     },
     tables,
     { ...config.l2, nodeName: config.nodeName, namespace: config.namespace },
-    datapath,
   );
 }

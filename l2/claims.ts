@@ -56,9 +56,8 @@ export class Claims {
     if (own === undefined) return this.#conflict(address, claim);
     if (own.ifindex === ifindex) return;
     if (this.#parts.links.sameSegment({ sent: own, received: ifindex }, familyOf(claim.ip))) {
-      const [silent, kept] = own.ifindex > ifindex ? [
-        own.name, this.#nameOf(ifindex),
-      ] : [this.#nameOf(ifindex), own.name];
+      const heard = this.#nameOf(ifindex);
+      const [silent, kept] = own.ifindex > ifindex ? [own.name, heard] : [heard, own.name];
       this.#parts.chronicle.duplicateSegment(claim.ip, { silent, kept });
     }
     this.#parts.linksChanged();
@@ -141,9 +140,8 @@ export class Claims {
   }
 
   #nameOf(ifindex: number): string {
-    return this.#parts.links.usable().find(
-      (link) => link.ifindex === ifindex,
-    )?.name ?? `interface ${ifindex}`;
+    const link = this.#parts.links.usable().find((one) => one.ifindex === ifindex);
+    return link?.name ?? `interface ${ifindex}`;
   }
 }
 
@@ -151,9 +149,8 @@ function claimOf(ifindex: number, frame: Uint8Array): Claim | undefined {
   const arp = decodeArp(frame);
   // A probe claims nothing yet; its sender address is unset.
   if (arp !== undefined) {
-    return arp.senderIp === '0.0.0.0' ? undefined : {
-      ip: arp.senderIp, mac: arp.senderMac, ifindex,
-    };
+    if (arp.senderIp === '0.0.0.0') return undefined;
+    return { ip: arp.senderIp, mac: arp.senderMac, ifindex };
   }
   const ndp = decodeNdp(frame);
   if (ndp === undefined || ndp.kind !== 'advertisement') return undefined;

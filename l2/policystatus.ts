@@ -31,15 +31,10 @@ export function wantedConditions(policy: L2Policy, ailments: Ailments): WantedCo
     const message = ailments.get(type);
     if (message === undefined && conditionOf(policy.conditions, type) === undefined) return [];
     const status = message === undefined ? 'False' as const : 'True' as const;
-    return [
-      {
-        type,
-        status,
-        reason: 'error',
-        message: message ?? '',
-        observedGeneration: policy.meta.generation,
-      },
-    ];
+    return [{
+      type, status, reason: 'error', message: message ?? '',
+      observedGeneration: policy.meta.generation,
+    }];
   });
 }
 

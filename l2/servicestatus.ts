@@ -25,8 +25,7 @@ const patience: Micros = 2_000_000;
 
 /**
  * The condition that a Service's addresses ask for: True when each is announced, else False with
- * the
- * code of the first that is not; undefined for a Service without addresses. Pure.
+ * the code of the first that is not; undefined for a Service without addresses. Pure.
  */
 export function announcedCondition(
   service: Service,

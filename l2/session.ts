@@ -246,9 +246,8 @@ export class Session {
     });
     const ref = { resource: resources.leases, namespace, name: sessionName(this.identity) };
     const generation = this.#generation;
-    kube.request({
-      verb: 'update', ref, body, timeout: this.#timeout,
-    }, (result) => this.#ports.wake(() => {
+    const request = { verb: 'update', ref, body, timeout: this.#timeout } as const;
+    kube.request(request, (result) => this.#ports.wake(() => {
       if (generation !== this.#generation) return;
       this.#inFlight = false;
       if (result.ok) this.#acknowledged(seq, result.value);
@@ -359,9 +358,9 @@ export class Session {
     this.past.add(identity);
     if (object === undefined) return this.#hooks.ended();
     const body = changedLease(object, {
-      annotations: {
-        [closedAnnotation]: `${identity} ${seq}`,
-      }, spec: { holderIdentity: '' }, label: 'session',
+      annotations: { [closedAnnotation]: `${identity} ${seq}` },
+      spec: { holderIdentity: '' },
+      label: 'session',
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
     });
     const ref = {

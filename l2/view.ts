@@ -253,7 +253,7 @@ export class LeaseView {
     const unchanged = same !== undefined && same.valid === valid
       && same.backwards === backwards && same.holder === lease.holderIdentity
       && same.epoch === lease.leaseTransitions
-        && textOf(same) === lease.meta.annotations[stampAnnotation];
+      && textOf(same) === lease.meta.annotations[stampAnnotation];
     return {
       name, object, stamp, valid, backwards,
       ip: parsed.ok ? parsed.value : undefined,
@@ -275,7 +275,7 @@ export class LeaseView {
     const stamp = stampOf(lease);
     const released = stamp !== undefined && stamp !== 'unknown' && stamp.kind === 'release'
       && stampAgrees(lease, stamp) && known?.valid === true && !known.backwards
-        && known.order === orderOfStamp(stamp);
+      && known.order === orderOfStamp(stamp);
     this.#lockGone(name, released);
   }
 

@@ -13,9 +13,10 @@ const vip = '10.0.0.1';
 const lock = 'fairlead-l2-10-0-0-1';
 
 interface Watched {
-  cluster: TestCluster; events: ObjectEvent[]; writes: ConditionsWrite[]; conditions: () =>
-    Record<string,
-  string>,
+  cluster: TestCluster;
+  events: ObjectEvent[];
+  writes: ConditionsWrite[];
+  conditions: () => Record<string, string>;
 }
 
 /** Three nodes, and a controller whose status writes reach the table at once. */
@@ -28,7 +29,8 @@ function controlled(): Watched {
   const writes: ConditionsWrite[] = [];
   const controller = createL2Controller(
     {
-      clock: processClock(process), journal: processJournal(process), kube: kubeOf(place, cluster.api),
+      clock: processClock(process), journal: processJournal(process),
+      kube: kubeOf(place, cluster.api),
       events: { emit: (event) => events.push(event) },
       decode: (object) => {
         const decoded = cluster.decoder.lease(object);
@@ -56,11 +58,12 @@ function controlled(): Watched {
   controller.start();
   cluster.start();
   cluster.run(7 * second);
-  const conditions = (): Record<string, string> => Object.fromEntries(
-    (
-      cluster.tables.policies.get('all')?.conditions ?? []
-    ).map((one) => [one.type.split('/')[1], `${one.status} ${one.message}`]),
-  );
+  const conditions = (): Record<string, string> => {
+    const stored = cluster.tables.policies.get('all')?.conditions ?? [];
+    return Object.fromEntries(
+      stored.map((one) => [one.type.split('/')[1], `${one.status} ${one.message}`]),
+    );
+  };
   return { cluster, events, writes, conditions };
 }
 

@@ -1,6 +1,6 @@
 import { createDecoder } from '../../kube/decode.ts';
 import type { KubeDone, KubePort, Watch } from '../../kube/port.ts';
-import { LeaseApi, refuse, type StoredWatch } from './leaseapi.ts';
+import { LeaseApi, ms, namespace, refuse, type ApiWay, type StoredWatch } from './leaseapi.ts';
 import { ingress, nodeObject, policyObject, serviceObject } from './objects.ts';
 import { createRank } from '../../l2/rank.ts';
 import { createAnnouncer, type Announcer, type FrontPort } from '../../l2/announcer.ts';
@@ -21,26 +21,10 @@ import { World, type WorldNote } from '../../sim/world.ts';
 export * from './leaseapi.ts';
 export * from './objects.ts';
 
-export const namespace = 'fairlead';
-export const ms = 1000;
 export const second = 1_000_000;
 
 /** What a test may make announcers of: the product's, or a mutant's. */
 export type AnnouncerFactory = typeof createAnnouncer;
-
-/** How messages between one node and the API fare; a test changes the fields. */
-export interface ApiWay {
-  /** One way, per message. */
-  delay(): number;
-  lag(): number;
-  /** Requests or answers that vanish. */
-  lose(what: 'request' | 'answer'): boolean;
-  reachable: boolean;
-  /** Writes pass, but neither lists nor events come: a stuck watch cache. */
-  deaf: boolean;
-  /** Requests are refused at once instead of vanishing while the path is cut. */
-  refuses: boolean;
-}
 
 export function kubeOf(node: TestNode, api: LeaseApi): KubePort {
   const { world } = api;
@@ -218,10 +202,13 @@ export class TestNode {
         },
         random: processRandom(process, `random/${this.name}/${this.#incarnation}`),
         journal: processJournal(process), events: { emit: (event) => this.events.push(event) },
+        datapath: front,
       },
       tables,
-      { ...parseL2Settings({}).settings, ...this.#cluster.settings, ...settings, nodeName: this.name, namespace },
-      front,
+      {
+        ...parseL2Settings({}).settings, ...this.#cluster.settings, ...settings,
+        nodeName: this.name, namespace,
+      },
     );
     this.announcer = announcer;
     process.enter(() => announcer.start());

@@ -4,12 +4,34 @@ import type {
 import { err, ok, type Result } from '../../lb/result.ts';
 import type { Process } from '../../sim/process.ts';
 import type { World } from '../../sim/world.ts';
-import { ms, namespace, type TestNode } from './harness.ts';
+
+export const namespace = 'fairlead';
+export const ms = 1000;
+
+/** How messages between one node and the API fare; a test changes the fields. */
+export interface ApiWay {
+  /** One way, per message. */
+  delay(): number;
+  lag(): number;
+  /** Requests or answers that vanish. */
+  lose(what: 'request' | 'answer'): boolean;
+  reachable: boolean;
+  /** Writes pass, but neither lists nor events come: a stuck watch cache. */
+  deaf: boolean;
+  /** Requests are refused at once instead of vanishing while the path is cut. */
+  refuses: boolean;
+}
+
+/** Whoever asks the API, and how its messages fare. */
+export interface ApiPlace {
+  readonly name: string;
+  readonly path: ApiWay;
+}
 
 /** One open watch, and the process that hears it. */
 export interface StoredWatch {
   sink: WatchSink;
-  node: TestNode;
+  node: ApiPlace;
   process: Process;
   ended: boolean;
   due: number;
@@ -65,17 +87,11 @@ export class LeaseApi {
     const result = this.#handle(request);
     if (request.verb === 'get' || request.verb === 'list') this.reads += 1;
     else {
-      const name = 'ref' in request ? request.ref.name : (
-        ('body' in request ? (request.body as KubeObject) : {}).metadata?.name ?? ''
-      );
+      const body = 'body' in request ? request.body as KubeObject : undefined;
+      const name = 'ref' in request ? request.ref.name : body?.metadata?.name ?? '';
+      const outcome = result.ok ? 'ok' : result.error.kind;
       this.writes.push(
-        {
-          time: this.world.now,
-          node,
-          verb: request.verb,
-          name,
-          result: result.ok ? 'ok' : result.error.kind,
-        },
+        { time: this.world.now, node, verb: request.verb, name, result: outcome },
       );
     }
     return result;
@@ -87,7 +103,7 @@ export class LeaseApi {
     for (const [version, event] of this.#history) if (version > since) this.#deliver(watch, event);
   }
 
-  drop(node: TestNode): void {
+  drop(node: ApiPlace): void {
     for (const watch of this.#watches) {
       if (watch.node !== node || watch.ended) continue;
       watch.ended = true;

@@ -168,9 +168,7 @@ test('l2 28: with graceful pre-emption the first in rank gets its addresses back
   const times = cluster.notes('l2.released').map((note) => note.time);
   t.is(moved.length, times.length);
   t.true(moved.length >= 2);
-  for (let index = 1; index < times.length; index += 1) t.true(
-    times[index]! - times[index - 1]! >= second,
-  );
+  for (const [index, time] of times.slice(1).entries()) t.true(time - times[index]! >= second);
   t.deepEqual(cluster.violations, []);
 });
 
@@ -207,9 +205,9 @@ test('l2 33: an idle cluster writes sessions only and reads nothing', (t) => {
   for (let index = 0; index < 100; index += 1) cluster.service(`s${index}`, [`10.9.0.${index}`]);
   cluster.start();
   cluster.run(20 * second);
-  const [
-    writes, reads, locks,
-  ] = [cluster.api.writes.length, cluster.api.reads, lockWrites(cluster).length];
+  const writes = cluster.api.writes.length;
+  const { reads } = cluster.api;
+  const locks = lockWrites(cluster).length;
   cluster.run(60 * second);
   const written = cluster.api.writes.length - writes;
   t.true(written >= 590 && written <= 610, String(written));

@@ -2,7 +2,8 @@ import test from 'ava';
 import fc from 'fast-check';
 import { elect, localityOf, nodeFacts, type SessionFacts } from '../../l2/candidacy.ts';
 import {
-  identityOf, lockName, nodeOf, sessionName, sessionStateOf, sessionStateText, stampOf, stampText, type Stamp,
+  identityOf, lockName, nodeOf, sessionName, sessionStateOf, sessionStateText, stampOf, stampText,
+  type Stamp,
 } from '../../l2/lease.ts';
 import { compilePolicy, PolicyBook } from '../../l2/policy.ts';
 import { createRank } from '../../l2/rank.ts';
@@ -70,9 +71,9 @@ test('l2 24: lock names derive from the address alone', (t) => {
 });
 
 const refused = test.macro({
-  exec: (
-    t, address: string, why: string,
-  ) => t.regex(refusalOf(ip(address), (one) => one === '10.0.0.11') ?? '-', new RegExp(why)),
+  exec(t, address: string, why: string) {
+    t.regex(refusalOf(ip(address), (one) => one === '10.0.0.11') ?? '-', new RegExp(why));
+  },
   title: (_, address, why) => `l2 25: ${address}: ${why}`,
 });
 for (const [address, why] of [
@@ -123,9 +124,8 @@ const usable = test.macro({
     const slice = sliceObject('s', ['n'], { ready, serving, terminating: true });
     t.is(localityOf([slice], 'IPv4').nodes.has('n'), expected);
   },
-  title: (
-    _, ready, serving, expected,
-  ) => `l2 17: ready ${ready}, serving ${serving}, terminating: usable is ${expected}`,
+  title: (_, ready, serving, expected) =>
+    `l2 17: ready ${ready}, serving ${serving}, terminating: usable is ${expected}`,
 });
 test(usable, undefined, undefined, true);
 test(usable, false, true, true);
@@ -139,35 +139,26 @@ interface Row {
 }
 const candidates = test.macro({
   exec(t, row: Row, expected: string) {
-    const nodes = ['n1', 'n2', 'n3'].map(
-      (name) => nodeFacts(
-        nodeObject(
-          name, { labels: row.labels?.[name] ?? {}, unschedulable: row.cordoned === name },
-        ),
-      ),
-    );
+    const nodes = ['n1', 'n2', 'n3'].map((name) => nodeFacts(nodeObject(name, {
+      labels: row.labels?.[name] ?? {}, unschedulable: row.cordoned === name,
+    })));
     const sessions = new Map<string, SessionFacts[]>(nodes.map(({ name }) => [name, [{
       node: name, identity: `${name}_1`, live: true, since: 0, declined: [],
       links: [{ name: 'eth0', mac: '', up: true, lost: false, families: ['IPv4'] }],
     }]]));
     const local = row.local ?? [];
-    const contributions = (local.length === 0 ? [undefined] : local).map((list, index) => ({
-      service: serviceObject(
-        `s${index}`,
-        { externalTrafficPolicy: list === undefined || list[0] === '*' ? 'Cluster' : 'Local' },
-      ),
+    const contributions = (local.length === 0 ? [['*']] : local).map((list, index) => ({
+      service: serviceObject(`s${index}`, {
+        externalTrafficPolicy: list[0] === '*' ? 'Cluster' : 'Local',
+      }),
       policies: [compiled()],
     }));
     const election = elect({
       ip: ip('10.0.0.1'), contributions, nodes, sessions, ignoreExcludeLabel: row.ignore ?? false,
-      locality: (one) => localityOf(
-        [
-          sliceObject(
-            's', local[contributions.findIndex((other) => other.service === one.service)] ?? [],
-          ),
-        ],
-        'IPv4',
-      ),
+      locality: (one) => {
+        const index = contributions.findIndex((other) => other.service === one.service);
+        return localityOf([sliceObject('s', local[index] ?? [])], 'IPv4');
+      },
     });
     const names = election.candidates.map((one) => (one.reluctant ? `~${one.node}` : one.node));
     if (election.excludeIgnored) names.push('exclude-ignored');
@@ -223,7 +214,9 @@ test('2.3: stamps and session states survive being written', (t) => {
   t.is(stampOf(leaseOf({ 'fairlead.dev/stamp': 'v1 take n_1 x u' })), undefined);
   t.is(stampOf(leaseOf({})), undefined);
   fc.assert(fc.property(fc.nat(), fc.nat(), fc.string(), (seq, durationMs, bootId) => {
-    const state = { seq, durationMs, bootId, state: 'live' as const, links: [], declined: [], notices: [] };
+    const state = {
+      seq, durationMs, bootId, state: 'live' as const, links: [], declined: [], notices: [],
+    };
     t.deepEqual(
       sessionStateOf(leaseOf({ 'fairlead.dev/session': sessionStateText(state) })), state,
     );

@@ -32,6 +32,5 @@ export function until(cluster: TestCluster, fact: () => boolean, limit = 30 * se
 
 /** Writes of locks as `node verb result`. */
 export const lockWrites = (cluster: TestCluster): string[] => cluster.api.writes
-  .filter(
-    (one) => one.name.startsWith('fairlead-l2-'),
-  ).map((one) => `${one.node} ${one.verb} ${one.result}`);
+  .filter((one) => one.name.startsWith('fairlead-l2-'))
+  .map((one) => `${one.node} ${one.verb} ${one.result}`);
