@@ -118,6 +118,7 @@ function beginTerm(ports: ControllerPorts, config: ControllerConfig): Term {
       resource: resources.pools,
       table: tables.pools,
       decode: decoder.pool,
+      whole: true,
       events,
     }),
     feedRows(ports, {
@@ -142,6 +143,7 @@ function beginTerm(ports: ControllerPorts, config: ControllerConfig): Term {
       resource: resources.l2Policies,
       table: tables.policies,
       decode: decoder.l2Policy,
+      whole: true,
       events,
     }),
   ];

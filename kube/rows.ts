@@ -1,4 +1,4 @@
-import { objectKey, type Meta } from '../lb/model.ts';
+import { objectKey, type Fault, type Meta } from '../lb/model.ts';
 import type { EventSink } from '../lb/ports.ts';
 import type { Table } from '../lb/table.ts';
 import type { Decode } from './decode.ts';
@@ -15,6 +15,8 @@ export interface Rows<T extends Row> {
   readonly resource: Resource;
   readonly table: Table<T>;
   readonly decode: Decode<T>;
+  /** Set for a kind whose spec works as a unit: while a field is bad, the last good one does. */
+  readonly whole?: true;
   /** Where bad input is told; one process of a cluster tells it, or every node would. */
   readonly events?: EventSink;
 }
@@ -30,18 +32,22 @@ export function feedRows<T extends Row>(ports: ReflectorPorts, rows: Rows<T>): R
     table: rows.table,
     decode: rows.decode,
     key: (row) => objectKey(row.meta),
-    ...(events === undefined ? {} : { onFault: (faulty) => tell(events, resource, faulty) }),
+    ...(events === undefined ? {} : { onFault: (faulty) => tell(events, rows, faulty) }),
   });
 }
 
 const faultsShown = 3;
 
-function tell(events: EventSink, resource: Resource, faulty: FaultyObject): void {
+function tell(
+  events: EventSink, { resource, whole }: Pick<Rows<Row>, 'resource' | 'whole'>,
+  faulty: FaultyObject,
+): void {
   const { metadata } = faulty.object;
   const first = faulty.faults.slice(0, faultsShown);
   const shown = first.map(({ path, message }) => `${path}: ${message}`);
   const more = faulty.faults.length - shown.length;
-  const outcome = faulty.refused
+  const kept = faulty.refused || (whole === true && faulty.faults.some(specFault));
+  const outcome = kept
     ? 'the last good version stays in force'
     : 'these fields count as unset';
   events.emit({
@@ -57,6 +63,8 @@ function tell(events: EventSink, resource: Resource, faulty: FaultyObject): void
     message: `${shown.join('; ')}${more > 0 ? `; and ${more} more` : ''}; ${outcome}`,
   });
 }
+
+const specFault = ({ path }: Fault): boolean => /^spec\b/u.test(path);
 
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';

@@ -1,6 +1,5 @@
 import type { KubePort } from '../kube/port.ts';
 import type { Ip } from '../lb/ip.ts';
-import type { L2Policy } from '../lb/model.ts';
 import type { Clock, EventSink, Journal, Micros, Timer } from '../lb/ports.ts';
 import type { StatusPort } from '../lb/status.ts';
 import { compareText } from '../lb/table.ts';
@@ -12,6 +11,7 @@ import { PolicyStatus, type Ailments, type PolicyConditionType } from './policys
 import { createRank } from './rank.ts';
 import { LeaseStream } from './stream.ts';
 import { ServiceStatus, type Announcement } from './servicestatus.ts';
+import { policySubjects, serviceSubjects } from './subjects.ts';
 import { Sweep } from './sweep.ts';
 import { LeaseView, ownerOf, type LeaseDecoder } from './view.ts';
 
@@ -64,6 +64,8 @@ class PolicyController implements L2Controller {
   #silent = new Set<string>();
   /** Since when each address has had no candidate, and whether that was told. */
   #without = new Map<Ip, { since: Micros; told: boolean }>();
+  /** Addresses whose unknown locality was told. */
+  #unlocated = new Set<Ip>();
   #refused = new Set<string>();
   #policiesSeen = -1;
   /** A lock changed hands, or a session came or went, since the Services were last judged. */
@@ -226,12 +228,16 @@ class PolicyController implements L2Controller {
     for (const address of [...this.#without.keys()]) {
       if (!this.#catalogue.wanted(address)) this.#without.delete(address);
     }
+    for (const address of [...this.#unlocated]) {
+      if (!this.#catalogue.wanted(address)) this.#unlocated.delete(address);
+    }
     for (const address of addresses) this.#judgeAddress(address, ail);
     this.#judgeNotices(ail);
     for (const policy of this.#tables.policies.values()) {
       const { name } = policy.meta;
       for (const [type, message] of this.#catalogue.book.faults(name)) ail(name, type, message);
-      if (!policy.externalIps && !policy.loadBalancerIps) {
+      const { externalIps, loadBalancerIps } = this.#catalogue.book.get(name) ?? policy;
+      if (!externalIps && !loadBalancerIps) {
         ail(
           name,
           'fairlead.dev/inert',
@@ -253,6 +259,7 @@ class PolicyController implements L2Controller {
       ...new Set(contributions.flatMap((one) => one.policies.map((policy) => policy.name))),
     ];
     const election = this.#elections.of(address);
+    const nowhere = `no endpoint behind ${address} names its node`;
     for (const name of names) {
       if (election.excludeIgnored) {
         ail(
@@ -261,14 +268,9 @@ class PolicyController implements L2Controller {
           `every candidate of ${address} carries the exclude label`,
         );
       }
-      if (election.localityUnknown) {
-        ail(
-          name,
-          'fairlead.dev/endpoint-locality-unknown',
-          `no endpoint behind ${address} names its node`,
-        );
-      }
+      if (election.localityUnknown) ail(name, 'fairlead.dev/endpoint-locality-unknown', nowhere);
     }
+    this.#tellLocality(address, election.localityUnknown ? nowhere : undefined);
     if (this.#elections.candidates(address).length > 0) {
       this.#without.delete(address);
       return;
@@ -282,7 +284,17 @@ class PolicyController implements L2Controller {
     for (const name of names) ail(name, 'fairlead.dev/no-candidate', text);
     if (without.told) return;
     without.told = true;
-    this.#tell(address, { reason: 'L2NoCandidate', message: text }, names);
+    this.#tell(address, { code: 'l2.noCandidate', reason: 'L2NoCandidate', message: text });
+  }
+
+  /** C6b: told when it begins, again only after it has ended. */
+  #tellLocality(address: Ip, message: string | undefined): void {
+    if (message === undefined) {
+      this.#unlocated.delete(address);
+    } else if (!this.#unlocated.has(address)) {
+      this.#unlocated.add(address);
+      this.#tell(address, { code: 'l2.localityUnknown', reason: 'L2LocalityUnknown', message });
+    }
   }
 
   #judgeNotices(ail: (policy: string, type: PolicyConditionType, message: string) => void): void {
@@ -323,41 +335,32 @@ class PolicyController implements L2Controller {
   }
 
   #refuse(address: Ip, reason: string): void {
-    for (const { service } of this.#catalogue.contributions(address)) {
-      const key = `${service.meta.uid} ${address} ${reason}`;
+    for (const one of this.#catalogue.contributions(address)) {
+      const key = `${one.service.meta.uid} ${address} ${reason}`;
       if (this.#refused.has(key)) continue;
       this.#refused.add(key);
-      const { namespace, name, uid } = service.meta;
-      this.#ports.events.emit({
-        object: { apiVersion: 'v1', kind: 'Service', namespace, name, uid },
-        type: 'Warning', reason: 'L2AddressRefused',
-        message: `${address} is not announced: ${reason}`,
-      });
+      for (const object of serviceSubjects([one])) {
+        this.#ports.events.emit({
+          object, type: 'Warning', reason: 'L2AddressRefused',
+          message: `${address} is not announced: ${reason}`,
+        });
+      }
     }
   }
 
+  /** An Event on the Services and the policies of an address, and a note. */
   #tell(
     address: Ip,
-    event: { readonly reason: string; readonly message: string },
-    policies: readonly string[],
+    of: { readonly code: string; readonly reason: string; readonly message: string },
   ): void {
+    const { code, reason, message } = of;
     this.#ports.journal.note({
-      level: 'warn', component: 'l2', code: 'l2.noCandidate', object: address, text: event.message,
+      level: 'warn', component: 'l2', code, object: address, text: message,
     });
-    for (const { service } of this.#catalogue.contributions(address)) {
-      const { namespace, name, uid } = service.meta;
-      const object = { apiVersion: 'v1', kind: 'Service', namespace, name, uid };
-      this.#ports.events.emit({ object, type: 'Warning', ...event });
-    }
-    for (const policy of policies) {
-      const found: L2Policy | undefined = this.#tables.policies.get(policy);
-      if (found === undefined) continue;
-      const { name, uid } = found.meta;
-      const object = {
-        apiVersion: 'cilium.io/v2alpha1', kind: 'CiliumL2AnnouncementPolicy', namespace: '',
-        name, uid,
-      };
-      this.#ports.events.emit({ object, type: 'Warning', ...event });
+    const contributions = this.#catalogue.contributions(address);
+    const policies = policySubjects(contributions.flatMap((one) => one.policies));
+    for (const object of [...serviceSubjects(contributions), ...policies]) {
+      this.#ports.events.emit({ object, type: 'Warning', reason, message });
     }
   }
 }

@@ -6,6 +6,7 @@ import { err, ok, type Result } from '../lb/result.ts';
 /** A policy whose selectors and expressions compiled. */
 export interface CompiledPolicy {
   readonly name: string;
+  readonly uid: string;
   readonly matchesNode: Matcher;
   /** Sees the Service's labels plus its namespace and name (P3). */
   readonly matchesService: Matcher;
@@ -21,7 +22,7 @@ export type PolicyFaultType =
   | 'io.cilium/bad-service-selector'
   | 'io.cilium/bad-interface-regex';
 
-/** Each type at most once, with the first fault of that kind. */
+/** Each type at most once, with the first fault of that kind; other fields have no type. */
 export type PolicyFaults = ReadonlyMap<PolicyFaultType, string>;
 
 /** Compiles one policy, or says everything that is wrong with it. Pure. */
@@ -30,9 +31,13 @@ export function compilePolicy(policy: L2Policy): Result<CompiledPolicy, PolicyFa
   const blame = (type: PolicyFaultType, fault: Fault): void => {
     if (!faults.has(type)) faults.set(type, `${fault.path}: ${fault.message}`);
   };
+  // A fault of another field has no condition type, and its Event names it; the policy that would
+  // read it as unset announces less than its author meant, so it does not compile either.
+  let readable = true;
   for (const fault of policy.faults) {
     const type = faultTypeOf(fault.path);
     if (type !== undefined) blame(type, fault);
+    if (/^spec\b/u.test(fault.path)) readable = false;
   }
   const node = compileSelector(policy.nodeSelector);
   if (!node.ok) blame('io.cilium/bad-node-selector', below('spec.nodeSelector', node.error));
@@ -47,10 +52,11 @@ export function compilePolicy(policy: L2Policy): Result<CompiledPolicy, PolicyFa
     if (compiled.ok) expressions.push(compiled.value);
     else blame('io.cilium/bad-interface-regex', { path, message: `'${text}': ${compiled.error}` });
   }
-  if (!node.ok || !service.ok || faults.size > 0) return err(faults);
+  if (!node.ok || !service.ok || !readable || faults.size > 0) return err(faults);
   const every = policy.interfaces.length === 0;
   return ok({
     name: policy.meta.name,
+    uid: policy.meta.uid,
     matchesNode: node.value,
     matchesService: service.value,
     matchesInterface: every ? () => true : remembered(

@@ -23,8 +23,8 @@ function back(cluster: TestCluster): void {
 const owner = (cluster: TestCluster): string => specOf(cluster.api.get(lock)).holderIdentity;
 
 // Seed 13 of the scenario `api-down-availability`: the reply to the take came before its event, the
-// stale view asked for a second take, its conflict counted as a denial, and nothing ended the fence.
-test('l2 40: an event later than the reply to the take is awaited, and no second take is sent', (t) => {
+// stale view asked for a second take, its conflict was a denial, and nothing ended the fence.
+test('l2 40: an event later than the reply to the take is awaited: no second take', (t) => {
   const cluster = outage();
   for (const node of cluster.nodes) node.path.lag = () => 100 * ms;
   const before = cluster.api.writes.length;
@@ -56,6 +56,8 @@ test('l2 row 26: an owner that was denied under a live session takes part again'
 function edited(cluster: TestCluster): boolean {
   const live = cluster.notes('l2.sessionLive').filter((note) => note.entity === 'agent/node-b');
   if (live.length < 2) return false;
-  cluster.api.edit(lock, (object) => ({ ...object, spec: { ...object.spec, leaseDurationSeconds: 6 } }));
+  cluster.api.edit(
+    lock, (object) => ({ ...object, spec: { ...object.spec, leaseDurationSeconds: 6 } }),
+  );
   return true;
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 import { apiVersion, resources, type Resource } from '../../kube/resource.ts';
 import type { KubeObject } from '../../kube/port.ts';
+import { ip } from '../../lb/ip.ts';
 import { watchOracles, type OracleWatch } from '../../sim/check/oracles.ts';
 import { Cluster } from '../../sim/cluster/cluster.ts';
 import { defaultCluster } from '../../sim/scenario/parse.ts';
@@ -14,6 +15,9 @@ export type Odd = Record<string, unknown>;
 const good: readonly KubeObject[] = parseAllDocuments(
   readFileSync(new URL('../scenario/manifests/base.yaml', import.meta.url), 'utf8'),
 ).map((document) => document.toJS() as KubeObject);
+
+/** Addresses of `web` and `spread`. */
+const goodIps = [ip('192.168.10.40'), ip('192.168.10.41')];
 
 /** A converged cluster that serves `web` and `spread`, with clients that ask both. */
 export interface Site {
@@ -67,7 +71,10 @@ export function site(seed: number, extra: readonly KubeObject[] = []): Site {
         told.set(name, failures.length);
         return fresh.map((one) => `${name} at ${one.startedAt / second} s: ${one.outcome}`);
       });
-      return [...ended, ...lines];
+      // A client's neighbour cache hides for half a minute that nobody answers any more.
+      const silent = goodIps.filter((one) => cluster.ownersOf(one).length !== 1)
+        .map((one) => `${one} at ${cluster.world.now / second} s: ${cluster.ownersOf(one).length} owners`);
+      return [...ended, ...lines, ...silent];
     },
   };
   cluster.start();

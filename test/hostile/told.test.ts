@@ -17,8 +17,9 @@ const nest = (depth: number): unknown => {
   return value;
 };
 const port = { port: 80 };
-const service = (field: string, spec: Odd): Row =>
-  ({ resource: services, field, content: { spec: { type: 'LoadBalancer', ports: [port], ...spec } } });
+const service = (field: string, spec: Odd): Row => ({
+  resource: services, field, content: { spec: { type: 'LoadBalancer', ports: [port], ...spec } },
+});
 const pool = (field: string, spec: unknown): Row =>
   ({ resource: pools, field, content: { spec } });
 const policy = (field: string, spec: unknown): Row =>
@@ -82,7 +83,9 @@ const rows: readonly Row[] = [
   pool('spec.blocks[0]', { blocks: [{ start: '10.98.0.9', stop: 'fd00::1' }] }),
   pool('spec.allowFirstLastIPs', { blocks: [block], allowFirstLastIPs: false }),
   pool('spec.disabled', { blocks: [block], disabled: 'no' }),
-  pool('spec.serviceSelector.matchLabels', { blocks: [block], serviceSelector: { matchLabels: [] } }),
+  pool('spec.serviceSelector.matchLabels', {
+    blocks: [block], serviceSelector: { matchLabels: [] },
+  }),
   pool('spec.serviceSelector.matchExpressions[0].operator', {
     blocks: [block], serviceSelector: { matchExpressions: [{ key: 'a', operator: 'Is' }] },
   }),
@@ -96,12 +99,14 @@ const rows: readonly Row[] = [
   policy('spec.interfaces', { loadBalancerIPs: true, interfaces: 'eth0' }),
   policy('spec.interfaces[0]', { loadBalancerIPs: true, interfaces: ['(eth'] }),
   policy('spec.interfaces[0]', { loadBalancerIPs: true, interfaces: ['(?=eth0)'] }),
-  policy('spec.interfaces[1]', { loadBalancerIPs: true, interfaces: ['eth0', `${'('.repeat(2000)}`] }),
+  policy('spec.interfaces[1]', { loadBalancerIPs: true, interfaces: ['eth0', '('.repeat(2000)] }),
   policy('spec.loadBalancerIPs', { loadBalancerIPs: 'true' }),
   policy('spec.externalIPs', { loadBalancerIPs: true, externalIPs: 1 }),
   node('spec.podCIDRs', { spec: { podCIDRs: '10.0.0.0/8' } }),
   node('spec.taints[0]', { spec: { taints: ['NoSchedule'] } }),
-  node('status.addresses[0].address', { status: { addresses: [{ type: 'InternalIP', address: 1 }] } }),
+  node('status.addresses[0].address', {
+    status: { addresses: [{ type: 'InternalIP', address: 1 }] },
+  }),
   node('status.conditions', { status: { conditions: { Ready: 'True' } } }),
   slice('addressType', { addressType: 'IPv9' }),
   slice('endpoints[0].addresses', { endpoints: [{ addresses: '10.42.4.9' }] }),
