@@ -121,7 +121,8 @@ function refusals(cluster: Cluster): ExpectationVerdict[] {
     const known = object === undefined || resourceOf(object.apiVersion ?? '', object.kind ?? '');
     if (known === undefined) return [];
     const name = object === undefined ? 'settings' : `${object.kind} ${object.metadata?.name}`;
-    const message = faults.map((fault) => `${fault.path}: ${fault.message}`).join('; ');
+    const texts = faults.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+    const message = texts.join('; ');
     return [{ name: `${name} is taken`, passed: false, message }];
   });
 }

@@ -1,10 +1,10 @@
 import test from 'ava';
-import { run } from '../../cli/program.ts';
 import { hintsFor } from '../../sim/report/remedy.ts';
 import { nodeDown } from '../../sim/report/failure.ts';
 import { runPlacement } from '../../sim/report/whatif.ts';
 import { summarise } from '../../sim/report/whatif-table.ts';
 import { defaultCluster } from '../../sim/scenario/parse.ts';
+import { fairlead } from '../cli/session.ts';
 import { manifestsOf } from './fixture.ts';
 
 const homelab = manifestsOf(
@@ -78,27 +78,8 @@ test('the table gives median and worst, and hints are measured', (t) => {
   );
 });
 
-async function output(
-  words: readonly string[],
-): Promise<{ code: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const code = await run(words, {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    outTty: false,
-    env: {},
-    input: () => Promise.resolve(''),
-  });
-  return { code, out, err };
-}
-
 test('what-if as JSON lists every Service with owners, outage, reason and why', async (t) => {
-  const { code, out } = await output([
+  const { exitCode, out } = await fairlead([
     'sim',
     'what-if',
     '-f',
@@ -110,7 +91,7 @@ test('what-if as JSON lists every Service with owners, outage, reason and why', 
     '-o',
     'json',
   ]);
-  t.is(code, 0);
+  t.is(exitCode, 0);
   const document: { kind: string; items: { services: Record<string, unknown>[] }[] } =
     JSON.parse(out);
   t.is(document.kind, 'WhatIfList');
@@ -123,8 +104,8 @@ test('what-if as JSON lists every Service with owners, outage, reason and why', 
 });
 
 test('the demo tells pools, the waiting Service with its reason, the take-over and what to try next', async (t) => {
-  const { code, out, err } = await output(['demo']);
-  t.is(code, 0);
+  const { exitCode, out, err } = await fairlead(['demo']);
+  t.is(exitCode, 0);
   t.is(err, '');
   t.regex(out, /home\/printer +<pending> +- +pool_selector_mismatch: /u);
   t.regex(out, /t=0s +node-\d loses power/u);
@@ -135,7 +116,7 @@ test('the demo tells pools, the waiting Service with its reason, the take-over a
 });
 
 test('a failure that names no node of the folder is a usage error that lists them', async (t) => {
-  const { code, err } = await output([
+  const { exitCode, err } = await fairlead([
     'sim',
     'what-if',
     '-f',
@@ -143,6 +124,6 @@ test('a failure that names no node of the folder is a usage error that lists the
     '--node-down',
     'nod-1',
   ]);
-  t.is(code, 64);
+  t.is(exitCode, 64);
   t.regex(err, /no node nod-1; there are node-1, node-2, node-3/u);
 });
