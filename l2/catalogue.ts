@@ -1,5 +1,6 @@
 import { familyOf, parseIpUnmapped, type Family, type Ip } from '../lb/ip.ts';
-import type { EndpointSlice, L2Policy, Node, Service } from '../lb/model.ts';
+import type { EndpointSlice, L2Policy, Node, Service, ServiceKey } from '../lb/model.ts';
+import { SliceIndex } from '../lb/sliceindex.ts';
 import { compareText, type Cursor, type Table } from '../lb/table.ts';
 import { localityOf, nodeFacts, nowhere, type Locality, type NodeFacts } from './candidacy.ts';
 import { PolicyBook, type CompiledPolicy } from './policy.ts';
@@ -27,6 +28,8 @@ export interface Refusal {
   readonly reason: string;
 }
 
+const none: readonly Contribution[] = [];
+
 /**
  * Which addresses are wanted and by whom, derived per changed object: an address knows the Services
  * that contribute it, a Service the addresses it contributes.
@@ -42,15 +45,14 @@ export class Catalogue {
   #byIp = new Map<Ip, Map<string, Contribution>>();
   /** The lists of `byIp` in order, made when first asked for. */
   #ordered = new Map<Ip, readonly Contribution[]>();
-  #slices = new Map<string, Map<string, EndpointSlice>>();
-  #sliceService = new Map<string, string>();
+  #slices = new SliceIndex();
   #localities = new Map<string, Map<Family, Locality>>();
   #nodes = new Map<string, NodeFacts>();
   #nodeList: readonly NodeFacts[] | undefined;
   #nodeAddresses = new Map<Ip, Set<string>>();
   #changed = new Set<Ip>();
   #all = false;
-  /** Raised with every change that can reach a candidacy. */
+  /** Raised with every change of a Node or a policy: no candidacy computed before holds. */
   version = 0;
 
   constructor(tables: L2Tables) {
@@ -74,7 +76,7 @@ export class Catalogue {
     this.#refreshSlices();
     for (const change of this.#cursors.services.take()) this.#setService(change.key, change.value);
     const change = { ips: this.#changed, all: this.#all };
-    if (change.all || change.ips.size > 0) this.version += 1;
+    if (change.all) this.version += 1;
     this.#changed = new Set();
     this.#all = false;
     return change;
@@ -82,13 +84,13 @@ export class Catalogue {
 
   /**
    * Contributions by Service key; empty: the address is not wanted. Includes refused addresses. The
-   * same list until one of them changes.
+   * identical list until one of them, or the endpoints of a Local one, changes.
    */
   contributions(address: Ip): readonly Contribution[] {
     const known = this.#ordered.get(address);
     if (known !== undefined) return known;
     const found = this.#byIp.get(address);
-    if (found === undefined) return [];
+    if (found === undefined) return none;
     const list = [...found.values()].sort((a, b) => compareText(a.service.key, b.service.key));
     this.#ordered.set(address, list);
     return list;
@@ -124,8 +126,8 @@ export class Catalogue {
     if (families === undefined) this.#localities.set(key, families = new Map());
     let found = families.get(family);
     if (found === undefined) {
-      const slices = this.#slices.get(key);
-      found = slices === undefined ? nowhere : localityOf(slices.values(), family);
+      const slices = this.#slices.of(key);
+      found = slices.length === 0 ? nowhere : localityOf(slices, family);
       families.set(family, found);
     }
     return found;
@@ -168,27 +170,16 @@ export class Catalogue {
   }
 
   #refreshSlices(): void {
-    const touched = new Set<string>();
-    for (const { key, value } of this.#cursors.slices.take()) {
-      const before = this.#sliceService.get(key);
-      if (before !== undefined) this.#slices.get(before)?.delete(key);
-      const after = value?.service;
-      if (value === undefined || after === undefined) this.#sliceService.delete(key);
-      else {
-        this.#sliceService.set(key, after);
-        const slices = this.#slices.get(after) ?? new Map<string, EndpointSlice>();
-        this.#slices.set(after, slices.set(key, value));
-      }
-      for (const service of [before, after]) if (service !== undefined) touched.add(service);
-    }
-    for (const service of touched) {
-      if (this.#slices.get(service)?.size === 0) this.#slices.delete(service);
+    const concerns = (service: ServiceKey): void => {
       this.#localities.delete(service);
       // Under policy Cluster endpoints do not decide who announces (C5).
       for (const [address, one] of this.#byService.get(service) ?? []) {
-        if (one.service.externalTrafficPolicy === 'Local') this.#changed.add(address);
+        if (one.service.externalTrafficPolicy !== 'Local') continue;
+        this.#changed.add(address);
+        this.#ordered.delete(address);
       }
-    }
+    };
+    for (const change of this.#cursors.slices.take()) this.#slices.take(change, concerns);
   }
 
   #setService(key: string, service: Service | undefined): void {

@@ -1,6 +1,7 @@
 import type { Ip } from '../lb/ip.ts';
 import type { EventSink, Journal, JournalEntry, Micros, ObjectEvent } from '../lb/ports.ts';
 import type { Catalogue } from './catalogue.ts';
+import { policySubjects, serviceSubjects, type Subject } from './subjects.ts';
 
 const causes: Readonly<Record<string, string>> = {
   T1: 'release', T2: 'crash', T3: 'crash', T4: 're-take', T5: 'new', T6: 'crash', T7: 're-take',
@@ -65,14 +66,14 @@ export class Chronicle {
     const text = `${macs.foreign} claims ${address}, which node ${this.#node} (${macs.own}) answers`
       + ' for; find the host that has it configured';
     this.#note('warn', 'l2.conflictSeen', { object: address, text });
-    this.event(address, { type: 'Warning', reason: 'L2Conflict', message: text });
+    this.#alarm(address, 'L2Conflict', text);
   }
 
   duplicateSegment(address: Ip, links: { readonly silent: string; readonly kept: string }): void {
     const text = `links ${links.silent} and ${links.kept} of node ${this.#node} are one segment;`
       + ` only ${links.kept} answers`;
     this.#note('warn', 'l2.duplicateSegment', { object: address, text });
-    this.event(address, { type: 'Warning', reason: 'L2DuplicateSegment', message: text });
+    this.#alarm(address, 'L2DuplicateSegment', text);
   }
 
   healed(address: Ip, text: string): void {
@@ -90,12 +91,23 @@ export class Chronicle {
 
   /** One Event on each Service that contributes the address. */
   event(address: Ip, event: Omit<ObjectEvent, 'object'>): void {
-    for (const { service } of this.#catalogue.contributions(address)) {
-      const { namespace, name, uid } = service.meta;
-      this.#ports.events.emit(
-        { object: { apiVersion: 'v1', kind: 'Service', namespace, name, uid }, ...event },
-      );
-    }
+    this.#emit(serviceSubjects(this.#catalogue.contributions(address)), event);
+  }
+
+  /** A Warning that also concerns the policies by which this node announces the address. */
+  #alarm(address: Ip, reason: string, message: string): void {
+    const event = { type: 'Warning', reason, message } as const;
+    this.event(address, event);
+    const labels = this.#catalogue.node(this.#node)?.labels;
+    if (labels === undefined) return;
+    const policies = this.#catalogue.contributions(address).flatMap(
+      (one) => one.policies.filter((policy) => policy.matchesNode(labels)),
+    );
+    this.#emit(policySubjects(policies), event);
+  }
+
+  #emit(subjects: readonly Subject[], event: Omit<ObjectEvent, 'object'>): void {
+    for (const object of subjects) this.#ports.events.emit({ object, ...event });
   }
 
   #note(

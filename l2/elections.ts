@@ -22,9 +22,15 @@ export interface ElectionParts {
   readonly silent: (name: string) => boolean;
 }
 
+/** Nodes by class (l2.md 4): those that serve well stand before those that serve if they must. */
+interface CandidateClasses {
+  readonly sure: readonly string[];
+  readonly reluctant: readonly string[];
+}
+
 /**
- * Who could announce what, and in which order. Addresses with the same policies and localities
- * share one election, so thousands of Services cost as many as there are differences among them.
+ * Who could announce what, and in which order. Addresses with the same policies share one election
+ * where endpoints do not decide, so thousands of Services cost as much as their policies.
  */
 export class Elections {
   #parts: ElectionParts;
@@ -32,6 +38,10 @@ export class Elections {
   #seen = -1;
   #catalogueSeen = -1;
   #elections = new Map<string, Election>();
+  /** Of addresses of Local Services, by the identity of their contributions. */
+  #local = new WeakMap<readonly Contribution[], Election>();
+  #profiles = new WeakMap<readonly Contribution[], string>();
+  #classes = new WeakMap<readonly Candidate[], CandidateClasses>();
   #sessions: ReadonlyMap<string, readonly SessionFacts[]> = new Map();
   #declined = new Map<Ip, Set<string>>();
 
@@ -48,14 +58,17 @@ export class Elections {
   of(address: Ip): Election {
     this.#renew();
     const contributions = this.#parts.catalogue.contributions(address);
-    const profile = profileOf(address, contributions);
+    if (contributions.some(isLocal)) {
+      const known = this.#local.get(contributions);
+      if (known !== undefined) return known;
+      const election = this.#elect(address, contributions);
+      this.#local.set(contributions, election);
+      return election;
+    }
+    const profile = this.#profileOf(address, contributions);
     let election = this.#elections.get(profile);
     if (election === undefined) {
-      election = elect({
-        ip: address, contributions, nodes: this.#parts.catalogue.nodes, sessions: this.#sessions,
-        locality: (one) => this.#parts.catalogue.locality(one, address),
-        ignoreExcludeLabel: this.#parts.ignoreExcludeLabel,
-      });
+      election = this.#elect(address, contributions);
       this.#elections.set(profile, election);
     }
     return election;
@@ -82,15 +95,10 @@ export class Elections {
 
   /** Rank by class, then by rendezvous hash; 0 acts first. */
   position(address: Ip, own: Candidate): number {
-    const others = this.candidates(address);
-    const rivals: string[] = [];
-    let before = 0;
-    for (const other of others) {
-      if (other.node === own.node) continue;
-      if (other.reluctant === own.reluctant) rivals.push(other.node);
-      else if (own.reluctant) before += 1;
-    }
-    return before + this.#parts.rank.position(address, own.node, rivals);
+    const { sure, reluctant } = this.#classesOf(this.candidates(address));
+    const { rank } = this.#parts;
+    if (!own.reluctant) return rank.position(address, own.node, sure);
+    return sure.length + rank.position(address, own.node, reluctant);
   }
 
   /** E1: how long a candidate of that rank lets better ones go first. */
@@ -113,6 +121,37 @@ export class Elections {
     this.#seen = this.#version;
     this.#catalogueSeen = catalogue.version;
     this.#elections.clear();
+    this.#local = new WeakMap();
+  }
+
+  #elect(ip: Ip, contributions: readonly Contribution[]): Election {
+    const { catalogue, ignoreExcludeLabel } = this.#parts;
+    return elect({
+      ip, contributions, nodes: catalogue.nodes, sessions: this.#sessions,
+      locality: (one) => catalogue.locality(one, ip), ignoreExcludeLabel,
+    });
+  }
+
+  // Addresses whose contributions name the same policies have the same candidates.
+  #profileOf(address: Ip, contributions: readonly Contribution[]): string {
+    const known = this.#profiles.get(contributions);
+    if (known !== undefined) return known;
+    const names = contributions.map((one) => one.policies.map((policy) => policy.name).join(','));
+    const sorted = [...new Set(names)].sort(compareText);
+    const profile = `${familyOf(address)} ${sorted.join(' ')}`;
+    this.#profiles.set(contributions, profile);
+    return profile;
+  }
+
+  #classesOf(candidates: readonly Candidate[]): CandidateClasses {
+    let classes = this.#classes.get(candidates);
+    if (classes === undefined) {
+      const names = (of: boolean): string[] => candidates.filter((one) => one.reluctant === of)
+        .map((one) => one.node);
+      classes = { sure: names(false), reluctant: names(true) };
+      this.#classes.set(candidates, classes);
+    }
+    return classes;
   }
 
   #readSessions(): void {
@@ -139,12 +178,4 @@ export class Elections {
     }
     this.#sessions = sessions;
   }
-}
-
-function profileOf(address: Ip, contributions: readonly Contribution[]): string {
-  const parts = contributions.map((one) => {
-    const names = one.policies.map((policy) => policy.name).join(',');
-    return isLocal(one) ? `${names}#${one.service.key}` : names;
-  });
-  return `${familyOf(address)} ${[...new Set(parts)].sort(compareText).join(' ')}`;
 }

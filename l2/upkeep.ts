@@ -34,10 +34,14 @@ export interface UpkeepParts {
   readonly refreshLinks: () => void;
 }
 
+/** Watch deliveries per second in the whole cluster above which the load is told (l2.md 5.5). */
+const deliveriesMax = 20_000;
+
 /** The level check of l2.md 6 and all else that is looked at by the second: no trust in edges. */
 export class Upkeep {
   #parts: UpkeepParts;
   #nodeText = '';
+  #loadTold = false;
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
@@ -48,6 +52,7 @@ export class Upkeep {
     this.#compareMap();
     this.#forgetDeclined();
     this.#readNode();
+    this.#weighRenewals();
     ownership.markUnclaimed();
     if (session.state === 'live') this.#closePast();
     if (claims.noticesEnded()) session.publish();
@@ -72,6 +77,21 @@ export class Upkeep {
     if (text === this.#nodeText) return;
     this.#nodeText = text;
     refreshLinks();
+  }
+
+  /** l2.md 5.5: every session's renewal reaches every other one, so the load grows with M². */
+  #weighRenewals(): void {
+    const { view, settings, chronicle } = this.#parts;
+    let open = 0;
+    for (const seen of view.sessions.values()) if (seen.open) open += 1;
+    const heavy = open * open * second > deliveriesMax * settings.renew;
+    if (heavy && !this.#loadTold) {
+      const deliveries = Math.round((open * open * second) / settings.renew);
+      chronicle.note('warn', 'l2.renewalLoad', `${open} sessions cause ${deliveries} watch`
+        + ` deliveries per second, more than ${deliveriesMax}; raise l2.session.duration and`
+        + ' l2.session.renew, or select fewer nodes in the policies');
+    }
+    this.#loadTold = heavy;
   }
 
   #forgetDeclined(): void {

@@ -22,7 +22,10 @@ test('l2 50: a stranger is answered by one defence in ten seconds, and answering
   }
   t.is(owner.frames.length - frames, 2, 'one request and one reply');
   t.deepEqual(cluster.owners(vip), ['node-b']);
-  t.is(owner.events.filter((event) => event.reason === 'L2Conflict').length, 1);
+  const told = owner.events.filter((event) => event.reason === 'L2Conflict');
+  t.deepEqual(told.map((event) => `${event.object.kind} ${event.object.name}`), [
+    'Service s0', 'CiliumL2AnnouncementPolicy all',
+  ]);
   const session = cluster.api.sessions().find((name) => name.includes('node-b'))!;
   t.true(JSON.stringify(cluster.api.get(session)).includes('address-conflict'));
 });
@@ -133,6 +136,8 @@ test('l2 64: of two links in one segment the lower ifindex answers', (t) => {
   t.deepEqual(owner.answering().get(ip(vip)), [2, 3]);
   owner.hear(2, foreign(macOf(16)));
   cluster.run(100 * ms);
+  const told = owner.events.filter((event) => event.reason === 'L2DuplicateSegment');
+  t.deepEqual(told.map((event) => event.object.kind), ['Service', 'CiliumL2AnnouncementPolicy']);
   t.deepEqual(owner.answering().get(ip(vip)), [2]);
   cluster.run(70 * second);
   t.deepEqual(owner.answering().get(ip(vip)), [2, 3]);
