@@ -23,8 +23,10 @@ export class SliceController {
   #services = new Map<string, SliceService>();
   /** Services by one pair of their selector: whoever lacks it cannot match. */
   #bySelector = new LabelIndex();
-  /** Managed slices by Service and name. */
+  /** Managed slices by Service and key. */
   #slices = new Map<string, Map<string, KubeObject>>();
+  /** The Service of each managed slice. */
+  #ownerOf = new Map<string, string>();
   #writing = false;
 
   constructor(context: ActorContext) {
@@ -89,15 +91,29 @@ export class SliceController {
   #sliceEvent(event: WatchEvent): void {
     if (event.type === 'BOOKMARK') return;
     const labels = labelsOf(event.object.metadata?.['labels']);
-    if (labels[managedByLabel] !== managedByValue) return;
-    const key = `${event.object.metadata?.namespace ?? ''}/${labels[serviceNameLabel] ?? ''}`;
-    const name = event.object.metadata?.name ?? '';
-    const present = this.#slices.get(key) ?? new Map<string, KubeObject>();
-    if (event.type === 'DELETED') present.delete(name);
-    else present.set(name, event.object);
-    if (present.size === 0) this.#slices.delete(key);
-    else this.#slices.set(key, present);
-    if (!this.#writing && this.#services.has(key)) this.#queue.add(key);
+    const managed = event.type !== 'DELETED' && labels[managedByLabel] === managedByValue;
+    const namespace = event.object.metadata?.namespace ?? '';
+    const after = managed ? `${namespace}/${labels[serviceNameLabel] ?? ''}` : undefined;
+    const id = keyOf(event.object);
+    const before = this.#ownerOf.get(id);
+    // A slice whose labels were edited belongs to its Service no longer, and is replaced.
+    if (before !== undefined && before !== after) this.#drop(before, id);
+    if (after !== undefined) {
+      const present = this.#slices.get(after) ?? new Map<string, KubeObject>();
+      this.#slices.set(after, present.set(id, event.object));
+      this.#ownerOf.set(id, after);
+    }
+    if (this.#writing) return;
+    for (const key of new Set([before, after])) {
+      if (key !== undefined && this.#services.has(key)) this.#queue.add(key);
+    }
+  }
+
+  #drop(service: string, id: string): void {
+    const present = this.#slices.get(service);
+    present?.delete(id);
+    if (present?.size === 0) this.#slices.delete(service);
+    this.#ownerOf.delete(id);
   }
 
   #sync(key: string): KubeError | undefined {

@@ -119,7 +119,7 @@ export class Cluster {
 
   slices(service = 'app'): any[] {
     return (this.api.list(resources.endpointSlices) as any[])
-      .filter((slice) => slice.metadata.labels['kubernetes.io/service-name'] === service);
+      .filter((slice) => slice.metadata.labels?.['kubernetes.io/service-name'] === service);
   }
 
   /** `address rst` of each endpoint: ready, serving, terminating. */

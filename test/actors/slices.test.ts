@@ -283,6 +283,25 @@ test('a slice that somebody empties or removes is written again', (t) => {
   t.is(cluster.endpoints('IPv6'), 'fd00:10::2 rs-');
 });
 
+test('a slice that loses its labels is replaced, and one that moves Service too', (t) => {
+  const cluster = new Cluster({ nodes: 'n1' });
+  cluster.apply(service(), barePod('a', {}, { app: 'app' }));
+  cluster.actors.start();
+  cluster.settle();
+  const relabel = (labels: object): void => {
+    const [slice] = cluster.slices();
+    const { namespace, name } = slice.metadata;
+    const ref = { resource: resources.endpointSlices, namespace, name };
+    cluster.api.handle({ verb: 'patch', ref, body: { metadata: { labels } } as any }, 'hand');
+    cluster.run(2);
+    t.false(cluster.slices().some((other) => other.metadata.name === name));
+    t.is(cluster.endpoints(), '10.244.0.2 rs-');
+  };
+  relabel({ 'kubernetes.io/service-name': null });
+  relabel({ 'endpointslice.kubernetes.io/managed-by': null, 'kubernetes.io/service-name': null });
+  relabel({ 'kubernetes.io/service-name': 'other' });
+});
+
 test('slices of other managers and Services without selector are left alone', (t) => {
   const cluster = new Cluster({ nodes: 'n1' });
   const manual = {
