@@ -1,6 +1,7 @@
 import type { Ip } from '../lb/ip.ts';
 import { MachineHost, type Effect } from '../lb/machine.ts';
 import type { Clock, Micros } from '../lb/ports.ts';
+import { lockName } from './lease.ts';
 import { addressMachine, type AddressEvent, type AddressState } from './address-machine.ts';
 
 /** What carrying out an effect needs of the node; see `AddressDuties` in ownership.ts. */
@@ -27,6 +28,8 @@ const attemptsMax = 3;
 /** One address of which this node does more than stand by: its machine, and what it remembers. */
 export class Address {
   readonly ip: Ip;
+  /** Name of its lock. */
+  readonly lock: string;
   /** A create, take or release is under way. */
   writing = false;
   /**
@@ -60,6 +63,7 @@ export class Address {
     duties: AddressDuties,
   ) {
     this.ip = ip;
+    this.lock = lockName(ip);
     this.#duties = duties;
     this.#clock = ports.clock;
     this.#machine = new MachineHost(addressMachine, {

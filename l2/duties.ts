@@ -5,7 +5,7 @@ import type { Bursts } from './burst.ts';
 import type { Chronicle } from './chronicle.ts';
 import { solicitedNodeGroup } from './frames.ts';
 import type { ResponderKeys } from './keys.ts';
-import { lockName, nodeOf } from './lease.ts';
+import { nodeOf } from './lease.ts';
 import type { Link } from './links.ts';
 import type { LockStore, WriteResult } from './lockstore.ts';
 import type { Session } from './session.ts';
@@ -57,7 +57,7 @@ export class Duties implements AddressDuties {
 
   take(address: Address): void {
     const { view, store, session, clock } = this.#parts;
-    const lock = view.locks.get(lockName(address.ip));
+    const lock = view.locks.get(address.lock);
     if (lock === undefined) return address.send({ type: 'WRITE', result: 'conflict' });
     const since = address.cause?.since ?? clock.now();
     address.cause = { rule: address.cause?.rule ?? 'T5', former: formerOf(lock), since };
@@ -127,7 +127,7 @@ export class Duties implements AddressDuties {
   release(address: Address): void {
     const { view, store, session, keys, clock } = this.#parts;
     const { ip } = address;
-    const lock = view.locks.get(lockName(ip));
+    const lock = view.locks.get(address.lock);
     const { identity } = session();
     // A deletion that could not be verified is tried again; the expiry has passed by now.
     if (!keys.remove(ip) && clock.boot() < keys.lastExpiry(ip)) {

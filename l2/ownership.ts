@@ -99,7 +99,8 @@ export class Ownership {
 
   /** True while the stream shows the address as held (l2.md 5.3). */
   holds(address: Ip): boolean {
-    const lock = this.#parts.view.locks.get(lockName(address));
+    const name = this.addresses.get(address)?.lock ?? lockName(address);
+    const lock = this.#parts.view.locks.get(name);
     if (lock === undefined || ownerOf(lock) !== this.#parts.session().identity) return false;
     return lock.epoch > (this.#parts.duties().releasedEpochs.get(address) ?? -1);
   }
@@ -168,7 +169,7 @@ export class Ownership {
     const { session, view, catalogue } = this.#parts;
     const known = this.addresses.get(address);
     if (!session().open) return;
-    const name = lockName(address);
+    const name = known?.lock ?? lockName(address);
     this.#byLock.set(name, address);
     const wanted = catalogue.wanted(address);
     if (known === undefined && !wanted) return this.#forget(address);
@@ -237,7 +238,7 @@ export class Ownership {
 
   #denied(known: Address | undefined): boolean {
     if (known?.deniedVersion === undefined) return false;
-    return known.deniedVersion === this.#parts.view.locks.get(lockName(known.ip))?.resourceVersion;
+    return known.deniedVersion === this.#parts.view.locks.get(known.lock)?.resourceVersion;
   }
 
   /** E1 and rows 1 to 3: whether it is this node's turn to create or take. */

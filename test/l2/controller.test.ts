@@ -1,12 +1,13 @@
 import test from 'ava';
 import { createL2Controller } from '../../l2/controller.ts';
+import type { L2Settings } from '../../l2/settings.ts';
 import type { Condition, ServiceKey } from '../../lb/model.ts';
 import type { ObjectEvent } from '../../lb/ports.ts';
 import type { ConditionsWrite } from '../../lb/status.ts';
 import { ok } from '../../lb/result.ts';
 import { Process, processClock, processJournal, MachineClock } from '../../sim/process.ts';
 import {
-  kubeOf, namespace, policyObject, second, sliceObject, specOf, TestCluster, TestNode,
+  kubeOf, namespace, nodeObject, policyObject, second, sliceObject, specOf, TestCluster, TestNode,
 } from './harness.ts';
 
 const vip = '10.0.0.1';
@@ -20,8 +21,9 @@ interface Watched {
 }
 
 /** Three nodes, and a controller whose status writes reach the table at once. */
-function controlled(): Watched {
+function controlled(settings: Partial<L2Settings> = {}): Watched {
   const cluster = new TestCluster(['node-a', 'node-b', 'node-c']);
+  cluster.settings = settings;
   const place = new TestNode(cluster, 'controller', 9);
   const process = new Process(cluster.world, 'controller', new MachineClock(cluster.world));
   place.process = process;
@@ -53,7 +55,10 @@ function controlled(): Watched {
       },
     },
     cluster.tables,
-    { namespace, identity: 'controller-1' },
+    {
+      namespace, identity: 'controller-1',
+      ignoreExcludeLabel: settings.ignoreExcludeLabel ?? false,
+    },
   );
   controller.start();
   cluster.start();
@@ -66,6 +71,11 @@ function controlled(): Watched {
   };
   return { cluster, events, writes, conditions };
 }
+
+/** Kind of object and reason of each. */
+const eventTexts = (events: readonly ObjectEvent[]): string[] => events.map(
+  (event) => `${event.object.kind} ${event.reason}`,
+);
 
 test('a healthy policy has no condition', (t) => {
   const { cluster, conditions, writes } = controlled();
@@ -121,13 +131,82 @@ test('l2 15: an address without candidate is told after 2 s, with the rule that 
   t.deepEqual(told.map((event) => event.object.kind), ['Service', 'CiliumL2AnnouncementPolicy']);
 });
 
-test('l2 20: unknown locality is told', (t) => {
-  const { cluster, conditions } = controlled();
+test('l2 20: unknown locality is told, on the Service and the policy, once', (t) => {
+  const { cluster, conditions, events } = controlled();
   cluster.tables.slices.upsert('prod/s0-1', sliceObject('s0', [undefined]));
   cluster.service('s0', [vip], { externalTrafficPolicy: 'Local' });
   cluster.run(4 * second);
   t.regex(conditions()['endpoint-locality-unknown'] ?? '', /^True/);
   t.is(cluster.owners(vip).length, 1);
+  cluster.run(10 * second);
+  t.deepEqual(eventTexts(events), [
+    'Service L2LocalityUnknown', 'CiliumL2AnnouncementPolicy L2LocalityUnknown',
+  ]);
+  cluster.tables.slices.upsert('prod/s0-1', sliceObject('s0', ['node-a']));
+  cluster.run(4 * second);
+  t.is(conditions()['endpoint-locality-unknown'], 'False ');
+  cluster.tables.slices.upsert('prod/s0-1', sliceObject('s0', [undefined]));
+  cluster.run(4 * second);
+  t.is(events.length, 4, 'told again, for it began again');
+});
+
+/** Puts the exclude label on these nodes. */
+function exclude(cluster: TestCluster, ...nodes: readonly string[]): void {
+  const labels = { 'node.kubernetes.io/exclude-from-external-load-balancers': '' };
+  for (const name of nodes) cluster.tables.nodes.upsert(name, nodeObject(name, { labels }));
+}
+
+test('l2 22, C7: a label that every candidate carries is ignored, and that is told', (t) => {
+  const { cluster, conditions, events } = controlled();
+  exclude(cluster, 'node-a', 'node-b', 'node-c');
+  cluster.service('s0', [vip]);
+  cluster.run(5 * second);
+  t.is(cluster.owners(vip).length, 1);
+  t.deepEqual(Object.keys(conditions()), ['exclude-label-ignored']);
+  t.regex(conditions()['exclude-label-ignored'] ?? '', /^True .*10\.0\.0\.1/);
+  t.deepEqual(eventTexts(events), []);
+});
+
+test('l2 22: a node that carries the label among others that do not is no candidate', (t) => {
+  const { cluster, conditions, events } = controlled();
+  exclude(cluster, 'node-a', 'node-b');
+  cluster.service('s0', [vip]);
+  cluster.run(5 * second);
+  t.deepEqual(cluster.owners(vip), ['node-c']);
+  t.deepEqual(conditions(), {});
+  t.deepEqual(eventTexts(events), []);
+});
+
+test('l2 22: when the last one without it cannot serve, the Event names C7 for the others', (t) => {
+  const { cluster, events } = controlled();
+  exclude(cluster, 'node-a', 'node-b');
+  cluster.node('node-c').kernel.fail = 'ENOSPC';
+  cluster.service('s0', [vip]);
+  cluster.run(6 * second);
+  t.deepEqual(cluster.owners(vip), []);
+  const told = events.filter((event) => event.reason === 'L2NoCandidate');
+  t.is(told.length, 2);
+  t.regex(told[0]!.message, /node-a fails C7, node-b fails C7, node-c fails C8/);
+});
+
+test('l2 22: with the setting the label means nothing, and there is nothing to tell', (t) => {
+  const { cluster, conditions } = controlled({ ignoreExcludeLabel: true });
+  exclude(cluster, 'node-a', 'node-b', 'node-c');
+  cluster.service('s0', [vip]);
+  cluster.run(5 * second);
+  t.deepEqual(cluster.owners(vip), ['node-b']);
+  t.deepEqual(conditions(), {});
+});
+
+test('l2 66: a node that answers without eBPF is told of, and announces', (t) => {
+  const { cluster, conditions } = controlled({ responder: 'fallback' });
+  cluster.service('s0', [vip]);
+  cluster.run(5 * second);
+  t.is(cluster.owners(vip).length, 1);
+  t.is(conditions()['responder-degraded'], 'True node node-a answers without eBPF');
+  for (const name of cluster.nodes.map((node) => node.name)) cluster.node(name).stop();
+  cluster.run(10 * second);
+  t.is(conditions()['responder-degraded'], 'False ');
 });
 
 test('l2 25: a refused address is told on its Service once', (t) => {

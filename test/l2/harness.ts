@@ -4,7 +4,9 @@ import { LeaseApi, ms, namespace, refuse, type ApiWay, type StoredWatch } from '
 import { ingress, nodeObject, policyObject, serviceObject } from './objects.ts';
 import { createRank } from '../../l2/rank.ts';
 import { createAnnouncer, type Announcer, type FrontPort } from '../../l2/announcer.ts';
-import { decodeResponderKey, decodeResponderValue, responderMap } from '../../l2/responder-map.ts';
+import {
+  decodeResponderKey, decodeResponderValue, encodeResponderKey, responderMap,
+} from '../../l2/responder-map.ts';
 import { parseL2Settings, type L2Settings } from '../../l2/settings.ts';
 import { ip, type Ip } from '../../lb/ip.ts';
 import type { EndpointSlice, L2Policy, Node, Service } from '../../lb/model.ts';
@@ -231,6 +233,15 @@ export class TestNode {
     for (const listener of this.#frameListeners) this.process.enter(() => listener(ifindex, frame));
   }
 
+  /** Whether an unexpired key of that address stands on one of the links: asked at every write. */
+  answers(address: Ip): boolean {
+    const now = BigInt(this.clock.now()) * 1000n;
+    return this.links.some(({ ifindex }) => {
+      const entry = this.kernel.map.get(String(encodeResponderKey({ ifindex, ip: address })));
+      return entry !== undefined && decodeResponderValue(entry.value).expiryNs > now;
+    });
+  }
+
   /** Addresses with an unexpired key, with their interfaces. */
   answering(): Map<Ip, number[]> {
     const found = new Map<Ip, number[]>();
@@ -308,7 +319,7 @@ export class TestCluster {
 
   /** Names of the nodes with an unexpired key of that address. */
   owners(address: string): string[] {
-    return this.nodes.filter((node) => node.answering().has(ip(address))).map((node) => node.name);
+    return this.nodes.filter((node) => node.answers(ip(address))).map((node) => node.name);
   }
 
   owner(address: string): TestNode {
@@ -322,7 +333,7 @@ export class TestCluster {
   #written(node: TestNode, address: Ip): void {
     this.keyLog.push({ time: this.world.now, node: node.name, ip: address });
     for (const other of this.nodes) {
-      if (other !== node && other.answering().has(address) && node.answering().has(address)) {
+      if (other !== node && other.answers(address) && node.answers(address)) {
         this.violations.push(`${this.world.now}: ${address} on ${node.name} and ${other.name}`);
       }
     }

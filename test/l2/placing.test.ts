@@ -199,18 +199,3 @@ test('l2 31: the first challenger hangs: the second takes 50 ms later', (t) => {
   const taken = cluster.api.writes.find((one) => one.name === lock && one.node === 'node-c')!;
   t.is(taken.time - released.time, 50 * ms + 10 * ms);
 });
-
-test('l2 33: an idle cluster writes sessions only and reads nothing', (t) => {
-  const cluster = new TestCluster(Array.from({ length: 10 }, (_, index) => `node-${index}`));
-  for (let index = 0; index < 100; index += 1) cluster.service(`s${index}`, [`10.9.0.${index}`]);
-  cluster.start();
-  cluster.run(20 * second);
-  const writes = cluster.api.writes.length;
-  const { reads } = cluster.api;
-  const locks = lockWrites(cluster).length;
-  cluster.run(60 * second);
-  const written = cluster.api.writes.length - writes;
-  t.true(written >= 590 && written <= 610, String(written));
-  t.is(cluster.api.reads, reads);
-  t.is(lockWrites(cluster).length, locks);
-});
