@@ -12,7 +12,8 @@ export const second = 1_000_000;
 /** JSON that nobody has looked at. */
 export type Odd = Record<string, unknown>;
 
-const good: readonly KubeObject[] = parseAllDocuments(
+/** The manifests of `test/scenario` that serve `web` and `spread`. */
+export const good: readonly KubeObject[] = parseAllDocuments(
   readFileSync(new URL('../scenario/manifests/base.yaml', import.meta.url), 'utf8'),
 ).map((document) => document.toJS() as KubeObject);
 
@@ -73,7 +74,9 @@ export function site(seed: number, extra: readonly KubeObject[] = []): Site {
       });
       // A client's neighbour cache hides for half a minute that nobody answers any more.
       const silent = goodIps.filter((one) => cluster.ownersOf(one).length !== 1)
-        .map((one) => `${one} at ${cluster.world.now / second} s: ${cluster.ownersOf(one).length} owners`);
+        .map((one) => (
+          `${one} at ${cluster.world.now / second} s: ${cluster.ownersOf(one).length} owners`
+        ));
       return [...ended, ...lines, ...silent];
     },
   };
