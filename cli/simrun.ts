@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import { writeFileSync } from 'node:fs';
+import { ScenarioError } from '../sim/scenario/error.ts';
 import type { Run, RunInput } from '../sim/scenario/run.ts';
 import type { RunVerdict } from '../sim/scenario/verdict.ts';
 import type { Paint } from './console.ts';
@@ -63,7 +64,7 @@ async function runFiles(files: readonly string[], flags: RunFlags, place: RunPla
     const read = await readScenario(console, file);
     for (let seed = first; seed < first + count; seed += 1) {
       const input = inputOf(read, { seed, order: flags.order });
-      const run = runScenario(input);
+      const run = runAs(file, () => runScenario(input));
       const twice = flags.twice === true;
       const difference = twice ? differenceOfRuns(runScenario, input, run) : undefined;
       const judged = { file, verdict: run.verdict, difference };
@@ -84,6 +85,16 @@ async function runFiles(files: readonly string[], flags: RunFlags, place: RunPla
     return difference === undefined ? exitClass(verdict) : 'non-determinism';
   });
   session.exitCode = exitCodes[gravest(classes)];
+}
+
+// A name that the cluster does not have is the author's mistake, not a bug of ours.
+function runAs(file: string, start: () => Run): Run {
+  try {
+    return start();
+  } catch (error) {
+    if (error instanceof ScenarioError) throw usageError(`${file}: ${error.message}`);
+    throw error;
+  }
 }
 
 /** One run with what a second run of the same input showed. */

@@ -5,6 +5,7 @@ import { compareText } from '../../lb/table.ts';
 import type { SimKernel } from '../node/kernel.ts';
 import type { SimNode } from '../node/node.ts';
 import type { MachineClock, Process } from '../process.ts';
+import { demand } from '../scenario/error.ts';
 import type { World } from '../world.ts';
 import type { NodeAgent } from './agents.ts';
 import type { ControllerReplica } from './controllers.ts';
@@ -23,6 +24,8 @@ export interface Machine {
 export class Machines {
   #world: World;
   #machines: ReadonlyMap<string, Machine>;
+  /** By name. No machine comes or goes, and oracles ask after each write of a responder. */
+  #sorted: readonly Machine[];
   /** Processes that ended by a bug in an earlier life. */
   #fallen: Process[] = [];
   #strikeListeners: ((node: string) => void)[] = [];
@@ -31,15 +34,17 @@ export class Machines {
   constructor(world: World, machines: readonly Machine[]) {
     this.#world = world;
     this.#machines = new Map(machines.map((machine) => [machine.node.name, machine]));
+    this.#sorted = [...machines].sort((a, b) => compareText(a.node.name, b.node.name));
   }
 
   /** Node names, sorted. */
   names(): string[] {
-    return [...this.#machines.keys()].sort(compareText);
+    return this.#sorted.map(({ node }) => node.name);
   }
 
-  all(): Machine[] {
-    return this.names().map((name) => this.get(name));
+  /** By name. */
+  all(): readonly Machine[] {
+    return this.#sorted;
   }
 
   has(node: string): boolean {
@@ -48,7 +53,7 @@ export class Machines {
 
   get(node: string): Machine {
     const machine = this.#machines.get(node);
-    assert(machine !== undefined, `node ${node} exists; there are ${this.names().join(', ')}`);
+    demand(machine !== undefined, `node ${node} exists; there are ${this.names().join(', ')}`);
     return machine;
   }
 
@@ -173,9 +178,9 @@ export class Machines {
 
   /** Names of nodes whose responder would answer for `ip` now, sorted. */
   ownersOf(ip: Ip): string[] {
-    return this.all()
-      .filter(({ node }) => node.wouldAnswer(ip))
-      .map(({ node }) => node.name);
+    const names: string[] = [];
+    for (const { node } of this.#sorted) if (node.wouldAnswer(ip)) names.push(node.name);
+    return names;
   }
 
   #site(name: string): NodeAgent | ControllerReplica {
@@ -190,7 +195,7 @@ export class Machines {
     const [kind, node] = name.split('/');
     if (kind === 'agent') return this.get(node ?? '').agent;
     const site = replicas.find((replica) => replica.name === name);
-    assert(
+    demand(
       site !== undefined,
       `process ${name} exists; there are ${replicas.map((one) => one.name).join(', ')}`,
     );

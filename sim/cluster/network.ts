@@ -1,15 +1,14 @@
 import { familyOf, type Family, type Ip } from '../../lb/ip.ts';
-import { assert } from '../../lb/result.ts';
 import { compareText } from '../../lb/table.ts';
 import { Host } from '../net/host.ts';
 import type { Link } from '../net/link.ts';
-import type { NeighbourFacts } from '../net/neighbour.ts';
-import type { NeighbourSettings } from '../net/neighbour-rules.ts';
+import type { NeighbourCache, NeighbourFacts } from '../net/neighbour.ts';
 import { Router } from '../net/router.ts';
 import { Segment } from '../net/segment.ts';
 import type { PacketTap } from '../net/tap.ts';
 import type { LinkSpec } from '../scenario/spec.ts';
-import type { MachinePlan, SegmentPlan, Topology } from './topology.ts';
+import type { MachinePlan, Topology } from './topology.ts';
+import { demand } from '../scenario/error.ts';
 
 /** The wires of a cluster and the machines on them that are not nodes. */
 export class Network {
@@ -21,7 +20,9 @@ export class Network {
 
   constructor(tap: PacketTap, topology: Topology) {
     this.topology = topology;
-    this.#segments = new Map(topology.segments.map((plan) => [plan.name, buildSegment(tap, plan)]));
+    this.#segments = new Map(
+      topology.segments.map((plan) => [plan.name, new Segment(tap, plan.name, plan.switch)]),
+    );
     for (const plan of topology.machines) {
       if (plan.kind === 'router') this.#addRouter(tap, plan);
     }
@@ -41,10 +42,7 @@ export class Network {
 
   segment(name: string): Segment {
     const segment = this.#segments.get(name);
-    assert(
-      segment !== undefined,
-      `segment ${name} exists; there are ${namesOf(this.#segments)}`,
-    );
+    demand(segment !== undefined, `segment ${name} exists; there are ${namesOf(this.#segments)}`);
     return segment;
   }
 
@@ -52,12 +50,13 @@ export class Network {
     return [...this.#segments.keys()].sort(compareText).map((name) => this.segment(name));
   }
 
-  /** Links of a machine: all of them, or by `MACHINE@SEGMENT` one. */
+  /** Links of a machine: all of them; by `MACHINE@SEGMENT` or `SEGMENT/MACHINE` one. */
   links(name: string): Link[] {
-    const [owner, where] = name.split('@');
+    const slash = /^([^/]+)\/([^:]+)(?::.*)?$/u.exec(name);
+    const [owner, where] = slash === null ? name.split('@') : [slash[2], slash[1]];
     const segments = where === undefined ? this.segments() : [this.segment(where)];
     const links = segments.flatMap((segment) => segment.linkOf(owner ?? '') ?? []);
-    assert(links.length > 0, `machine ${name} has a link`);
+    demand(links.length > 0, `machine ${name} has a link`);
     return links;
   }
 
@@ -72,10 +71,17 @@ export class Network {
     }
   }
 
+  /** The neighbour tables of a host or router, one per interface. */
+  neighbourCaches(machine: string): readonly NeighbourCache[] {
+    const found = this.hosts.get(machine) ?? this.routers.get(machine);
+    demand(found !== undefined, `host or router ${machine} exists`);
+    return found.stack.interfaces.map((iface) => iface.neighbours);
+  }
+
   /** What a host or router knows about a neighbour; undefined when it has no entry. */
   neighbour(machine: string, address: Ip): NeighbourFacts | undefined {
     const found = this.hosts.get(machine) ?? this.routers.get(machine);
-    assert(found !== undefined, `host or router ${machine} exists`);
+    demand(found !== undefined, `host or router ${machine} exists`);
     return found.neighbour(address);
   }
 
@@ -91,7 +97,7 @@ export class Network {
   }
 
   #addRouter(tap: PacketTap, plan: MachinePlan): void {
-    const router = new Router(tap, { name: plan.name, neighbour: neighbourOf(plan) });
+    const router = new Router(tap, { name: plan.name, neighbour: plan.neighbour });
     for (const nic of plan.nics) {
       router.connect({
         segment: this.segment(nic.segment),
@@ -105,7 +111,7 @@ export class Network {
 
   #addHost(tap: PacketTap, plan: MachinePlan): void {
     const [nic] = plan.nics;
-    assert(nic !== undefined, `host ${plan.name} is attached to a segment`);
+    demand(nic !== undefined, `host ${plan.name} is attached to a segment`);
     const gateways = (['IPv4', 'IPv6'] as const).flatMap(
       (family) => this.gatewayOf(plan, family) ?? [],
     );
@@ -117,7 +123,7 @@ export class Network {
         segment: this.segment(nic.segment),
         addresses: nic.addresses,
         gateways,
-        neighbour: neighbourOf(plan),
+        neighbour: plan.neighbour,
       }),
     );
   }
@@ -125,19 +131,4 @@ export class Network {
 
 function namesOf(named: ReadonlyMap<string, unknown>): string {
   return [...named.keys()].sort(compareText).join(', ');
-}
-
-function buildSegment(tap: PacketTap, plan: SegmentPlan): Segment {
-  return new Segment(
-    tap,
-    plan.name,
-    plan.macAgeing === undefined ? {} : { macAgeing: plan.macAgeing },
-  );
-}
-
-function neighbourOf(plan: MachinePlan): Partial<NeighbourSettings> {
-  return {
-    profile: plan.profile,
-    ...(plan.timeout === undefined ? {} : { timeout: plan.timeout }),
-  };
 }

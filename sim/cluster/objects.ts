@@ -1,7 +1,8 @@
 import type { Json, KubeError, KubeObject } from '../../kube/port.ts';
 import { resourceOf, resources, type Resource } from '../../kube/resource.ts';
-import { assert, type Result } from '../../lb/result.ts';
+import { type Result } from '../../lb/result.ts';
 import type { ApiServer } from '../api/server.ts';
+import { demand } from '../scenario/error.ts';
 
 const admin = 'admin';
 
@@ -89,8 +90,9 @@ export class ObjectStore {
 
 function parseName(text: string): { resource: Resource; namespace: string; name: string } {
   const [plural, ...rest] = text.split('/');
-  const resource = Object.values(resources).find((candidate) => candidate.plural === plural);
-  assert(resource !== undefined, `'${text}' begins with the plural name of a kind`);
+  const wanted = plural === 'svc' ? 'services' : plural;
+  const resource = Object.values(resources).find((candidate) => candidate.plural === wanted);
+  demand(resource !== undefined, `'${text}' begins with the plural name of a kind`);
   const [first = '', second] = rest;
   return resource.namespaced
     ? { resource, namespace: second === undefined ? 'default' : first, name: second ?? first }

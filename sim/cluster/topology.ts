@@ -9,9 +9,10 @@ import {
 } from '../../lb/ip.ts';
 import type { Ip, PrefixParts } from '../../lb/ip.ts';
 import type { Node, Pool } from '../../lb/model.ts';
-import type { Micros } from '../../lb/ports.ts';
 import { assert } from '../../lb/result.ts';
-import type { HostSpec, NeighbourProfile, NetworkSpec } from '../scenario/spec.ts';
+import type { NeighbourSettings } from '../net/neighbour-rules.ts';
+import type { SwitchOptions } from '../net/switch.ts';
+import type { HostSpec,  NetworkSpec } from '../scenario/spec.ts';
 
 /** One interface of a machine: its segment and its addresses there. */
 export interface NicPlan {
@@ -25,8 +26,7 @@ export interface MachinePlan {
   readonly name: string;
   readonly kind: 'node' | 'client' | 'host' | 'router';
   readonly nics: readonly NicPlan[];
-  readonly profile: NeighbourProfile;
-  readonly timeout: Micros | undefined;
+  readonly neighbour: Partial<NeighbourSettings>;
   /** The router that foreign traffic is sent to; undefined for routers. */
   readonly gateway: string | undefined;
 }
@@ -34,7 +34,7 @@ export interface MachinePlan {
 export interface SegmentPlan {
   readonly name: string;
   readonly subnets: readonly PrefixParts[];
-  readonly macAgeing: Micros | undefined;
+  readonly switch: SwitchOptions;
 }
 
 /** Who is on which wire with which address: the network before it is built. */
@@ -67,7 +67,7 @@ export function planTopology(inputs: TopologyInputs): Topology {
   const segments = network.segments.map((segment) => ({
     name: segment.name,
     subnets: segment.subnets.flatMap(readPrefix),
-    macAgeing: segment.macAgeing,
+    switch: segment.switch,
   }));
   const allocator = new AddressChoice(segments, pools, inputs.nodes);
   const nodes = inputs.nodes.map((node) => planNode({ node, network, allocator }));
@@ -104,16 +104,16 @@ function defaultNetwork(nodes: readonly Node[]): NetworkSpec {
   const wifi = [free((index) => `192.168.${index}.0/24`)];
   if (used.some((subnet) => subnet.family === 'IPv6'))
     wifi.push(free((index) => `fd00:${index}::/64`));
-  const host = { profile: 'linux', timeout: undefined, gateway: 'router', onLink: [] } as const;
+  const host = { neighbour: {}, gateway: 'router', onLink: [] } as const;
   return {
     segments: [
       {
         name: 'lan',
         subnets: [...subnets],
-        macAgeing: undefined,
+        switch: {},
         attach: [...nodes.map((node) => node.meta.name), 'router', 'laptop'],
       },
-      { name: 'wifi', subnets: wifi, macAgeing: undefined, attach: ['router', 'phone'] },
+      { name: 'wifi', subnets: wifi, switch: {}, attach: ['router', 'phone'] },
     ],
     hosts: [
       { ...host, name: 'router', kind: 'router', gateway: undefined },
@@ -138,7 +138,7 @@ function planNode(parts: {
       addresses: allocator.of(segment.name, internalIps(node)),
       onLink: [],
     }));
-  return { name, kind: 'node', nics, profile: 'linux', timeout: undefined, gateway: undefined };
+  return { name, kind: 'node', nics, neighbour: {}, gateway: undefined };
 }
 
 interface HostParts {
@@ -163,8 +163,7 @@ function planHost({ host, network, allocator, pools }: HostParts): MachinePlan {
     name: host.name,
     kind: host.kind,
     nics,
-    profile: host.profile,
-    timeout: host.timeout,
+    neighbour: host.neighbour,
     gateway: host.gateway,
   };
 }

@@ -7,6 +7,7 @@ import { TrafficLine } from '../net/client.ts';
 import { podName } from '../node/pod.ts';
 import type { TrafficSpec } from '../scenario/spec.ts';
 import type { Cluster } from './cluster.ts';
+import { demand } from '../scenario/error.ts';
 
 /** Where a line goes when its Service has no address: nobody answers there. */
 const nowhere = '192.0.2.255' as Ip;
@@ -54,7 +55,7 @@ export class Traffic {
 
   line(name: string): TrafficLine {
     const line = this.lines.get(name);
-    assert(
+    demand(
       line !== undefined,
       `traffic ${name} exists; there are ${[...this.lines.keys()].sort(compareText).join(', ')}`,
     );
@@ -63,7 +64,7 @@ export class Traffic {
 
   add(spec: TrafficSpec): TrafficLine {
     const host = this.#cluster.network.hosts.get(spec.from);
-    assert(
+    demand(
       host !== undefined,
       `traffic ${spec.name} comes from a host, not from '${spec.from}'`,
     );

@@ -70,6 +70,26 @@ export const apiFaults: Readonly<Record<string, FaultKind>> = {
       };
     },
   },
+  /** Every watch closes, as when the leader of the store changes. */
+  'api.leaderChange': {
+    prepare() {
+      return (cluster) => {
+        cluster.path.dropWatches({}, 'close');
+        return () => undefined;
+      };
+    },
+  },
+  /** Watches are cut and their versions compacted: what happened between is never seen. */
+  'api.unobserved': {
+    prepare(parameters) {
+      const scope = readScope(parameters);
+      return (cluster) => {
+        cluster.path.dropWatches(scope, 'cut');
+        cluster.api.compact();
+        return () => undefined;
+      };
+    },
+  },
   /** Old versions are gone: watches and lists from them answer 410. */
   'api.compact': {
     prepare() {

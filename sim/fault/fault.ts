@@ -6,6 +6,7 @@ import { canonicalJson } from '../check/canonical.ts';
 import { Reader } from '../scenario/reader.ts';
 import type { FaultUse } from '../scenario/spec.ts';
 import { apiFaults } from './api.ts';
+import { hostFaults } from './host.ts';
 import { kernelFaults } from './kernel.ts';
 import { netFaults } from './net.ts';
 import { nodeFaults } from './node.ts';
@@ -22,9 +23,15 @@ export interface FaultKind {
 }
 
 const kinds: ReadonlyMap<string, FaultKind> = new Map(
-  [nodeFaults, processFaults, apiFaults, netFaults, kernelFaults, workloadFaults].flatMap((layer) =>
-    Object.entries(layer),
-  ),
+  [
+    nodeFaults,
+    processFaults,
+    apiFaults,
+    netFaults,
+    hostFaults,
+    kernelFaults,
+    workloadFaults,
+  ].flatMap((layer) => Object.entries(layer)),
 );
 
 /** Names of all faults, sorted. */

@@ -6,7 +6,7 @@ export const kernelFaults: Readonly<Record<string, FaultKind>> = {
   /** A share of the writes to `map` fails with `errno`. */
   'kernel.mapError': {
     prepare(parameters) {
-      const target = readNodeTarget(parameters);
+      const target = readNodeTarget(parameters, 'all');
       const map = parameters.text('map') ?? 'fl_view';
       const ratioPpm = parameters.ratio('ratio') ?? 1_000_000;
       const errno = parameters.oneOf('errno', ['ENOSPC', 'EIO', 'EINVAL']) ?? 'EIO';
@@ -23,7 +23,7 @@ export const kernelFaults: Readonly<Record<string, FaultKind>> = {
   /** `map` takes no more than `limit` entries. */
   'kernel.mapFull': {
     prepare(parameters) {
-      const target = readNodeTarget(parameters);
+      const target = readNodeTarget(parameters, 'all');
       const map = parameters.text('map') ?? 'fl_view';
       const limit = parameters.count('limit') ?? 0;
       return (cluster) => {

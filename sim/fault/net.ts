@@ -1,6 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Direction, Link } from '../net/link.ts';
-import { splitGroups, type Cut, type CutForm } from '../net/cut.ts';
+import { Cut, splitGroups, type CutForm } from '../net/cut.ts';
 import type { Reader } from '../scenario/reader.ts';
 import { readNodeTarget } from './target.ts';
 import type { FaultKind, Heal } from './fault.ts';
@@ -99,7 +99,9 @@ export const netFaults: Readonly<Record<string, FaultKind>> = {
       });
       if (groups.length < 2) parameters.fault('groups', 'expected at least two groups');
       const form = readForm(parameters);
-      return (cluster) => cutSegments(cluster, segment, splitGroups(groups, form));
+      const symmetric = parameters.flag('symmetric') ?? true;
+      const cuts = (): Cut[] => (symmetric ? splitGroups(groups, form) : oneWay(groups, form));
+      return (cluster) => cutSegments(cluster, segment, cuts());
     },
   },
   /** Cuts one node from one plane: what it receives (`in`), what it sends (`out`), or both. */
@@ -137,6 +139,12 @@ export const netFaults: Readonly<Record<string, FaultKind>> = {
     },
   },
 };
+
+// The first group is not heard by the others; they are heard by it.
+function oneWay(groups: readonly (readonly string[])[], form: CutForm): Cut[] {
+  const [from = [], ...others] = groups;
+  return others.map((to) => new Cut({ from, to, symmetric: false, form }));
+}
 
 function readForm(parameters: Reader): CutForm {
   const kind = parameters.oneOf('form', ['drop', 'slow', 'queue']) ?? 'drop';

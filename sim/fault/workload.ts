@@ -7,7 +7,7 @@ import type { FaultKind } from './fault.ts';
 /** Reads `namespace`, and `selector: app=web` or `pod: NAME`. */
 function readPodTarget(parameters: Reader): PodChoice {
   const namespace = parameters.text('namespace') ?? 'default';
-  const name = parameters.text('pod');
+  const name = parameters.text('pod') ?? parameters.text('pods');
   const text = parameters.text('selector');
   if (text === undefined) {
     if (name === undefined) parameters.fault('pod', 'expected a pod or a selector');

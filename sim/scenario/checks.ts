@@ -1,17 +1,18 @@
 import { parseIpUnmapped } from '../../lb/ip.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { unmet } from '../check/expectation.ts';
+import type { PathQuery } from '../check/jsonpath.ts';
 import type { CheckSpec, Lookup } from './spec.ts';
 import type { CheckVerdict } from './verdict.ts';
 
 /** Looks there and then, and says for each check whether it holds (simulator.md 7.1). */
 export function evaluateChecks(cluster: Cluster, checks: readonly CheckSpec[]): CheckVerdict[] {
   return checks.map((check) => {
-    const values = lookUp(cluster, check.lookup);
+    const values = partOf(lookUp(cluster, check.lookup), check.query);
     const message = values.ok ? unmet(check.expectation, values.found) : values.message;
     return {
       path: check.path,
-      what: describe(check.lookup),
+      what: `${describe(check.lookup)} ${check.part}`.trim(),
       at: cluster.world.now,
       passed: message === undefined,
       message: message ?? '',
@@ -23,12 +24,18 @@ type Found =
   | { readonly ok: true; readonly found: readonly unknown[] }
   | { readonly ok: false; readonly message: string };
 
+/** Narrows what was found to the part that a path names. */
+function partOf(values: Found, query: PathQuery | undefined): Found {
+  if (!values.ok || query === undefined) return values;
+  return { ok: true, found: values.found.flatMap((value) => query(value)) };
+}
+
 function lookUp(cluster: Cluster, lookup: Lookup): Found {
   switch (lookup.kind) {
     case 'object': {
       const object = cluster.store.get(lookup.object);
       if (object === undefined) return { ok: true, found: [] };
-      return { ok: true, found: lookup.query === undefined ? [object] : lookup.query(object) };
+      return { ok: true, found: [object] };
     }
     case 'owner-of': {
       const address = parseIpUnmapped(lookup.address);
@@ -49,7 +56,7 @@ function lookUp(cluster: Cluster, lookup: Lookup): Found {
 function describe(lookup: Lookup): string {
   switch (lookup.kind) {
     case 'object':
-      return `${lookup.object} ${lookup.path}`.trim();
+      return lookup.object;
     case 'owner-of':
       return `owner of ${lookup.address}`;
     case 'neighbour':

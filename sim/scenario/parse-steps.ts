@@ -1,9 +1,9 @@
 import type { KubeObject } from '../../kube/port.ts';
 import { faultsOf } from '../fault/fault.ts';
-import { compilePath } from '../check/jsonpath.ts';
 import { parseDuration } from './quantity.ts';
 import { Reader } from './reader.ts';
-import type { Action, CheckSpec, Expectation, Lookup, Step, Trigger, When } from './spec.ts';
+import { readCheck } from './parse-checks.ts';
+import type { Action, Step, Trigger, When } from './spec.ts';
 
 const second = 1_000_000;
 const actions = ['fault', 'heal', 'apply', 'delete', 'patch', 'waitFor', 'mark', 'check'] as const;
@@ -79,9 +79,9 @@ function readAction(step: Reader): Action | undefined {
     case 'apply':
       return readApply(step);
     case 'delete':
-      return { kind, objects: textOrTexts(step, 'delete') };
+      return { kind, objects: step.texts('delete') };
     case 'patch':
-      return { kind, object: step.text('patch') ?? '', patch: mapping(step, 'with') };
+      return readPatch(step);
     case 'waitFor': {
       const state = step.oneOf('waitFor', ['quiescent', 'converged']) ?? 'quiescent';
       return { kind, state, timeout: step.duration('timeout') ?? 120 * second };
@@ -98,12 +98,21 @@ function mapping(step: Reader, field: string): Readonly<Record<string, unknown>>
   return Object.fromEntries(child.names().map((name) => [name, child.raw(name)]));
 }
 
-function textOrTexts(step: Reader, field: string): string[] {
-  return Array.isArray(step.raw(field)) ? step.texts(field) : [step.text(field) ?? ''];
+// `patch: services/web/nginx` beside `with`, or both inside: `patch: {object, with}`.
+function readPatch(step: Reader): Action {
+  if (typeof step.raw('patch') === 'string') {
+    return { kind: 'patch', object: step.text('patch') ?? '', patch: mapping(step, 'with') };
+  }
+  const inner = step.child('patch');
+  const object = inner.text('object') ?? '';
+  if (object === '') inner.fault('object', 'is required');
+  const patch = mapping(inner, 'with');
+  inner.finish();
+  return { kind: 'patch', object, patch };
 }
 
 function readApply(step: Reader): Action {
-  const items = step.list('apply', (value, path) => ({ value, path }));
+  const items = step.oneOrMore('apply', (value, path) => ({ value, path }));
   const objects: KubeObject[] = [];
   const files: string[] = [];
   for (const { value, path } of items) {
@@ -112,53 +121,4 @@ function readApply(step: Reader): Action {
     else step.faults.push({ path, message: 'expected an object or the name of a file' });
   }
   return { kind: 'apply', objects, files };
-}
-
-function readCheck(check: Reader): CheckSpec[] {
-  const lookup = readLookup(check);
-  const expectation = readExpectation(check);
-  check.finish();
-  return lookup === undefined || expectation === undefined
-    ? []
-    : [{ lookup, expectation, path: check.path }];
-}
-
-function readLookup(check: Reader): Lookup | undefined {
-  if (check.has('object')) {
-    const path = check.text('path') ?? '';
-    const query = path === '' ? undefined : compilePath(path);
-    if (path !== '' && query === undefined) check.fault('path', `${path} is no JSONPath`);
-    return { kind: 'object', object: check.text('object') ?? '', path, query };
-  }
-  // `lookup` may hold the derived thing, or the derived thing may stand in the check itself.
-  const place = check.has('lookup') ? check.child('lookup') : check;
-  let lookup: Lookup | undefined;
-  if (place.has('owner-of')) lookup = { kind: 'owner-of', address: place.text('owner-of') ?? '' };
-  else if (place.has('neighbour')) {
-    const entry = place.child('neighbour');
-    lookup = {
-      kind: 'neighbour',
-      host: entry.text('host') ?? '',
-      address: entry.text('address') ?? '',
-    };
-    entry.finish();
-  } else if (place.has('frontends')) {
-    const entry = place.child('frontends');
-    lookup = { kind: 'frontends', node: entry.text('node') ?? '' };
-    entry.finish();
-  } else place.fault('', 'expected object, owner-of, neighbour or frontends');
-  if (place !== check) place.finish();
-  return lookup;
-}
-
-function readExpectation(check: Reader): Expectation | undefined {
-  if (check.has('equals')) return { kind: 'equals', value: check.raw('equals') };
-  if (check.has('contains')) return { kind: 'contains', value: check.raw('contains') };
-  if (check.has('matches')) return { kind: 'matches', pattern: check.text('matches') ?? '' };
-  if (check.has('absent')) {
-    if (check.flag('absent') !== true) check.fault('absent', 'expected true');
-    return { kind: 'absent' };
-  }
-  check.fault('', 'expected one of equals, contains, matches, absent');
-  return undefined;
 }

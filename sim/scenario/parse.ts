@@ -3,6 +3,8 @@ import type { Micros } from '../../lb/ports.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 import { Reader } from './reader.ts';
 import { validTarget } from '../cluster/traffic.ts';
+import type { NeighbourSettings } from '../net/neighbour-rules.ts';
+import type { SwitchOptions } from '../net/switch.ts';
 import { readSteps } from './parse-steps.ts';
 import type {
   Bound,
@@ -70,6 +72,12 @@ function readCluster(cluster: Reader): ClusterSpec {
   const nodes = Array.isArray(cluster.raw('nodes'))
     ? cluster.readers('nodes').map(readNode)
     : readNodeCount(cluster.child('nodes'));
+  if ((cluster.count('apiServers') ?? 1) !== 1) {
+    cluster.fault('apiServers', 'the simulator runs one API server');
+  }
+  if ((cluster.text('cni') ?? 'routes') !== 'routes') {
+    cluster.fault('cni', 'pod ranges are reached by plain routes: expected routes');
+  }
   cluster.finish();
   return { kubernetes, nodes, settings: read };
 }
@@ -119,7 +127,7 @@ function readSegment(segment: Reader): SegmentSpec {
     name: segment.text('name') ?? 'lan',
     subnets: segment.texts('subnets'),
     attach: segment.texts('attach'),
-    macAgeing: toggles.duration('macAgeing'),
+    switch: readSwitch(toggles),
   };
   toggles.finish();
   segment.finish();
@@ -131,8 +139,7 @@ function readHost(host: Reader): HostSpec {
   const read: HostSpec = {
     name: host.text('name') ?? 'host',
     kind: host.oneOf('kind', ['client', 'host', 'router']) ?? 'host',
-    profile: neighbour.oneOf('profile', ['linux', 'sticky', 'long', 'strict']) ?? 'linux',
-    timeout: neighbour.duration('timeout'),
+    neighbour: readNeighbour(neighbour),
     gateway: host.text('gateway'),
     onLink: host.readers('onLink').map((entry) => {
       const taken = { segment: entry.text('segment') ?? '', prefix: entry.text('prefix') ?? '' };
@@ -143,6 +150,29 @@ function readHost(host: Reader): HostSpec {
   neighbour.finish();
   host.finish();
   return read;
+}
+
+// Options that are absent keep the defaults of the switch and of the neighbour cache.
+function readSwitch(toggles: Reader): SwitchOptions {
+  const macAgeing = toggles.duration('macAgeing');
+  return {
+    ...(macAgeing === undefined ? {} : { macAgeing }),
+    arpSuppression: toggles.flag('arpSuppression') ?? false,
+    portSecurity: toggles.flag('portSecurity') ?? false,
+    multicastSnooping: toggles.flag('multicastSnooping') ?? false,
+  };
+}
+
+function readNeighbour(neighbour: Reader): Partial<NeighbourSettings> {
+  const timeout = neighbour.duration('timeout');
+  const arpAccept = neighbour.count('arpAccept') ?? 0;
+  if (arpAccept > 2) neighbour.fault('arpAccept', 'expected 0, 1 or 2');
+  return {
+    profile: neighbour.oneOf('profile', ['linux', 'sticky', 'long', 'strict']) ?? 'linux',
+    arpAccept: arpAccept === 1 || arpAccept === 2 ? arpAccept : 0,
+    dropGratuitous: neighbour.flag('dropGratuitous') ?? false,
+    ...(timeout === undefined ? {} : { timeout }),
+  };
 }
 
 function readLink(link: Reader): LinkSpec {

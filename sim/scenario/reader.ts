@@ -124,12 +124,21 @@ export class Reader {
     });
   }
 
+  /** As `list`, and a single item may stand without a list around it. */
+  oneOrMore<T>(field: string, read: (value: unknown, path: string) => T | undefined): T[] {
+    const value = this.raw(field);
+    if (value === undefined || Array.isArray(value)) return this.list(field, read);
+    const taken = read(value, this.at(field));
+    return taken === undefined ? [] : [taken];
+  }
+
   readers(field: string): Reader[] {
     return this.list(field, (value, path) => new Reader(value, path, this.faults));
   }
 
+  /** Texts of a list, or one text without a list around it. */
   texts(field: string): string[] {
-    return this.list(field, (value, path) => {
+    return this.oneOrMore(field, (value, path) => {
       if (typeof value === 'string') return value;
       this.faults.push({ path, message: 'expected text' });
       return undefined;

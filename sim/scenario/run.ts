@@ -121,7 +121,9 @@ function refusals(cluster: Cluster): ExpectationVerdict[] {
     const known = object === undefined || resourceOf(object.apiVersion ?? '', object.kind ?? '');
     if (known === undefined) return [];
     const name = object === undefined ? 'settings' : `${object.kind} ${object.metadata?.name}`;
-    const texts = faults.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+    const texts = faults.map(({ path, message }) =>
+      path === '' ? message : `${path}: ${message}`,
+    );
     const message = texts.join('; ');
     return [{ name: `${name} is taken`, passed: false, message }];
   });

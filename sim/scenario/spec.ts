@@ -2,6 +2,8 @@ import type { Micros } from '../../lb/ports.ts';
 import type { Labels } from '../../lb/model.ts';
 import type { KubeObject } from '../../kube/port.ts';
 import type { PathQuery } from '../check/jsonpath.ts';
+import type { NeighbourSettings } from '../net/neighbour-rules.ts';
+import type { SwitchOptions } from '../net/switch.ts';
 
 /**
  * One machine of the simulated cluster. Addresses are texts with prefix length:
@@ -26,17 +28,13 @@ export interface SegmentSpec {
   readonly name: string;
   readonly subnets: readonly string[];
   readonly attach: readonly string[];
-  readonly macAgeing: Micros | undefined;
+  readonly switch: SwitchOptions;
 }
-
-export type NeighbourProfile = 'linux' | 'sticky' | 'long' | 'strict';
 
 export interface HostSpec {
   readonly name: string;
   readonly kind: 'client' | 'host' | 'router';
-  readonly profile: NeighbourProfile;
-  /** Life of an entry in profiles `sticky` and `long`. */
-  readonly timeout: Micros | undefined;
+  readonly neighbour: Partial<NeighbourSettings>;
   /** Name of the router that this host sends foreign traffic to. */
   readonly gateway: string | undefined;
   /** Further prefixes that a router has on a segment: `{segment: lan, prefix}`. */
@@ -102,22 +100,20 @@ export type Trigger =
 export type Expectation =
   | { readonly kind: 'equals' | 'contains'; readonly value: unknown }
   | { readonly kind: 'matches'; readonly pattern: string }
-  | { readonly kind: 'absent' };
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'present' };
 
 export type Lookup =
-  /** Without a query: the object itself. */
-  | {
-      readonly kind: 'object';
-      readonly object: string;
-      readonly path: string;
-      readonly query: PathQuery | undefined;
-    }
+  | { readonly kind: 'object'; readonly object: string }
   | { readonly kind: 'owner-of'; readonly address: string }
   | { readonly kind: 'neighbour'; readonly host: string; readonly address: string }
   | { readonly kind: 'frontends'; readonly node: string };
 
 export interface CheckSpec {
   readonly lookup: Lookup;
+  /** JSONPath into what was looked up, as written; empty for the whole of it. */
+  readonly part: string;
+  readonly query: PathQuery | undefined;
   readonly expectation: Expectation;
   /** Path in the scenario file, for the verdict. */
   readonly path: string;

@@ -9,10 +9,7 @@ const folder = mkdtempSync(join(tmpdir(), 'fairlead-simrun-'));
 test.after.always(() => rmSync(folder, { recursive: true }));
 
 /** Writes a scenario with this spec and runs `sim run` on it. */
-async function simRun(
-  spec: string,
-  ...flags: readonly string[]
-): Promise<Ran> {
+async function simRun(spec: string, ...flags: readonly string[]): Promise<Ran> {
   const file = join(folder, `${Math.abs(hash(spec))}.yaml`);
   const head = 'apiVersion: sim.fairlead.dev/v1alpha1\nkind: Scenario\nmetadata: {name: s}\n';
   writeFileSync(file, `${head}spec: ${spec}`);
@@ -62,6 +59,19 @@ test(
   64,
   /spec\.steps\[0\]\.fault: unknown fault node\.explode/u,
 );
+test(
+  exits,
+  '{steps: [{fault: node.powerOff, with: {node: nod-1}}]}',
+  64,
+  /node nod-1 .* there are node-1, node-2, node-3/u,
+);
+test(
+  exits,
+  '{traffic: [{name: a, from: moon, to: "10.0.0.1:80"}]}',
+  64,
+  /traffic a comes from a host, not from 'moon'/u,
+);
+test(exits, '{steps: [{fault: switch.forget, with: {segment: wan}}]}', 64, /there are lan, wifi/u);
 test(exits, '{manifests: [nowhere.yaml]}', 3, /nowhere\.yaml does not exist/u);
 
 test('JSON holds the verdict of each check and expectation, and two runs of a seed are one run', async (t) => {
