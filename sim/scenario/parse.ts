@@ -236,7 +236,9 @@ function readExpect(expect: Reader): Expect {
   );
   const read: Expect = {
     always,
-    convergedWithin: readEventually(expect),
+    // Named among the oracles it means the usual bound.
+    convergedWithin:
+      readEventually(expect) ?? (always.includes('converged') ? 120 * second : undefined),
     measures: expect.readers('measure').flatMap(readMeasure),
     sometimes: expect.texts('sometimes'),
     never: expect.texts('never'),
