@@ -59,7 +59,16 @@ export function bitsOf(family: Family): 32 | 128 {
 
 /** The address as 4 or 16 bytes in network order. */
 export function ipBytes(address: Ip): Uint8Array {
-  return Uint8Array.from(ipaddr.parse(address).toByteArray());
+  if (familyOf(address) === 'IPv6') return Uint8Array.from(ipaddr.parse(address).toByteArray());
+  // Canonical text has nothing but digits and three dots; frames and maps ask for it all the time.
+  const bytes = new Uint8Array(4);
+  let byteIndex = 0;
+  for (let index = 0; index < address.length; index += 1) {
+    const digit = address.charCodeAt(index) - 0x30;
+    if (digit < 0) byteIndex += 1;
+    else bytes[byteIndex] = (bytes[byteIndex] ?? 0) * 10 + digit;
+  }
+  return bytes;
 }
 
 /** The address as 16 bytes, IPv4 as `::ffff:a.b.c.d` (datapath.md 7). */

@@ -168,7 +168,7 @@ export class SimMap {
   }
 }
 
-/** Bytes as a text that is equal exactly for equal bytes. */
+// Equal exactly for equal bytes. Spreading them over the arguments takes four times as long.
 function keyText(key: Uint8Array): string {
-  return String.fromCharCode(...key);
+  return Reflect.apply(String.fromCharCode, undefined, key) as string;
 }

@@ -79,8 +79,9 @@ export class ResponderIndex {
   }
 }
 
-// Exact below 2^53 ns, which is 104 days of boot time.
+// A little-endian u64, exact below 2^53 ns, which is 104 days of boot time.
 function expiryOf(value: Uint8Array): number {
-  const view = new DataView(value.buffer, value.byteOffset, 8);
-  return view.getUint32(4, true) * 0x1_0000_0000 + view.getUint32(0, true);
+  let expiry = 0;
+  for (let index = 7; index >= 0; index -= 1) expiry = expiry * 256 + (value[index] ?? 0);
+  return expiry;
 }
