@@ -6,7 +6,7 @@ import type { Micros } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
 import type { SessionFacts } from './candidacy.ts';
 import {
-  closedAnnotation, ipAnnotation, l2Label, lockPrefix, nodeOf, sessionName, sessionPrefix,
+  closedAnnotation, ipAnnotation, lockPrefix, nodeOf, sessionName, sessionPrefix,
   sessionStateOf, stampAnnotation, stampOf, type SessionState, type Stamp,
 } from './lease.ts';
 import { rawSession, type RawSession } from './rawsession.ts';
@@ -227,7 +227,6 @@ export class LeaseView {
 
   #lockSeen(name: string, object: KubeObject): void {
     const lease = this.#decode(object);
-    if (lease.meta.labels[l2Label] !== 'lock' && lease.meta.labels[l2Label] !== undefined) return;
     const known = this.locks.get(name);
     if (known !== undefined && known.resourceVersion === lease.meta.resourceVersion) return;
     const seen = this.#observe(lease, object, known);
