@@ -161,38 +161,41 @@ class NodeAnnouncer implements Announcer {
   }
 
   #sessionChanged(name: string): void {
-    this.#parts.elections.outdate();
-    const seen = this.#parts.view.sessions.get(name);
+    const { elections, view, session, silence, ownership } = this.#parts;
+    elections.outdate();
+    const seen = view.sessions.get(name);
     if (seen === undefined) {
-      if (this.#parts.session.open && this.#parts.view.session(this.#parts.session.identity) === undefined) {
-        this.#parts.session.delivered(undefined);
+      if (session.open && view.session(session.identity) === undefined) {
+        session.delivered(undefined);
       }
     } else {
-      this.#parts.silence.observe();
+      silence.observe();
       if (!seen.open) {
-        for (const lock of this.#parts.view.locksOf(seen.identity)) this.#parts.ownership.lockChanged(lock);
+        for (const lock of view.locksOf(seen.identity)) ownership.lockChanged(lock);
       }
     }
-    this.#parts.ownership.markHeld();
+    ownership.markHeld();
   }
 
   #live(): void {
-    this.#parts.chronicle.note('info', 'l2.sessionLive', `session ${this.#parts.session.identity} is open`);
-    this.#parts.links.forgetLosses();
-    this.#parts.elections.outdate();
-    this.#parts.silence.restart();
-    this.#parts.ownership.forgetWaits();
-    this.#parts.overtime.sessionLive();
-    this.#parts.ownership.sendAll({ type: 'SESSION_LIVE' });
-    this.#parts.ownership.markAll();
+    const { chronicle, session, links, elections, silence, ownership, overtime } = this.#parts;
+    chronicle.note('info', 'l2.sessionLive', `session ${session.identity} is open`);
+    links.forgetLosses();
+    elections.outdate();
+    silence.restart();
+    ownership.forgetWaits();
+    overtime.sessionLive();
+    ownership.sendAll({ type: 'SESSION_LIVE' });
+    ownership.markAll();
   }
 
   /** Row 5: one batch; a key whose lock is no longer held is never extended. */
   #extend(fence: Micros): void {
-    this.#parts.overtime.counted();
-    for (const address of this.#parts.ownership.addresses.values()) {
+    const { overtime, ownership, keys } = this.#parts;
+    overtime.counted();
+    for (const address of ownership.addresses.values()) {
       const placed = address.answers || address.state === 'programming';
-      if (placed && this.#parts.ownership.holds(address.ip)) this.#parts.keys.extend(address.ip, fence);
+      if (placed && ownership.holds(address.ip)) keys.extend(address.ip, fence);
     }
   }
 

@@ -135,7 +135,9 @@ test('an emptied session Lease', dispossessed, (cluster, session) => {
 test('a deleted session Lease', dispossessed, (cluster, session) => remove(cluster, session));
 
 /** One more agent on that node, as a container runtime that lost count would start it. */
-function startSecond(cluster: Cluster, name: string): { process: Process; pending: () => string[] } {
+function startSecond(
+  cluster: Cluster, name: string,
+): { process: Process; pending: () => string[] } {
   const { node } = cluster.machines.get(name);
   const process = new Process(cluster.world, 'agent/second', node.clock);
   const way = { server: cluster.api, path: cluster.path };
