@@ -4,6 +4,7 @@ import { bootCluster } from '../sim/report/whatif.ts';
 import { clusterSpecOf, type ClusterFlags } from './clusterspec.ts';
 import type { Console } from './console.ts';
 import { readFolder, type FolderFlags } from './folder.ts';
+import { faultText } from './finding.ts';
 
 /** A folder and the cluster that it makes, run with seed 0 until it rests (interface.md 6). */
 export interface BootedFolder {
@@ -28,7 +29,7 @@ export async function bootFolder(
   });
   for (const { object, faults } of cluster.faults) {
     const name = `${object?.kind ?? ''} ${object?.metadata?.name ?? ''}`.trim();
-    for (const { path, message } of faults) console.err(`warning: ${name}: ${path}: ${message}\n`);
+    for (const fault of faults) console.err(`warning: ${name}: ${faultText(fault)}\n`);
   }
   return { manifests, cluster };
 }

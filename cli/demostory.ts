@@ -16,6 +16,7 @@ import type { Console, Paint } from './console.ts';
 import type { DemoFlags } from './demo.ts';
 import { tableText } from './table.ts';
 import { failuresOf } from './failures.ts';
+import { faultText } from './finding.ts';
 import { textOf } from './whatif.ts';
 import { wholeNumber } from './simrun.ts';
 
@@ -52,7 +53,7 @@ export function showDemo(console: Console, input: DemoInput): void {
     for (const fault of faults)
       say(
         `  ${input.paint('yellow', 'refused')}  ${object?.kind ?? ''} ` +
-          `${object?.metadata?.name ?? ''}: ${fault.path}: ${fault.message}`,
+          `${object?.metadata?.name ?? ''}: ${faultText(fault)}`,
       );
   }
   say();

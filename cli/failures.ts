@@ -43,12 +43,18 @@ export function failuresOf(flags: FailureFlags, nodes: readonly string[]): Failu
   return failures;
 }
 
+const placementsUsual = 200;
+/** For all of several failures together: the answer for a folder must not take a minute. */
+const placementsShared = 50;
+const placementsMin = 5;
+
 /** Placements for each failure: many for one, fewer each for several. */
 export function seedsFor(
   flags: Pick<WhatIfFlags, 'seed' | 'seeds'>,
   failures: number,
 ): { first: number; count: number } {
-  const usual = failures === 1 ? 200 : 25;
+  const share = Math.max(placementsMin, Math.floor(placementsShared / Math.max(failures, 1)));
+  const usual = failures === 1 ? placementsUsual : share;
   const count = flags.seeds === undefined ? usual : wholeNumber('--seeds', flags.seeds);
   return { first: wholeNumber('--seed', flags.seed), count };
 }

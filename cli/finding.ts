@@ -1,3 +1,4 @@
+import type { Fault } from '../lb/model.ts';
 import { compareText } from '../lb/table.ts';
 import { nameOf } from './foldermodel.ts';
 import type { ManifestObject, Position } from '../kube/manifest.ts';
@@ -47,4 +48,9 @@ export function compareFindings(left: Finding, right: Finding): number {
   return compareText(left.file, right.file) || left.line - right.line ||
     left.column - right.column || compareText(left.code, right.code) ||
     compareText(left.message, right.message);
+}
+
+/** `spec.ports[0].port: expected …`; a fault of the object as a whole has no path. */
+export function faultText({ path, message }: Fault): string {
+  return path === '' ? message : `${path}: ${message}`;
 }

@@ -46,7 +46,7 @@ export function registerWhatIf(sim: Command, session: Session): void {
     ),
   )
     .option('--seed <n>', 'first placement', '0')
-    .option('--seeds <n>', 'placements to try (200, or 25 for each of several failures)')
+    .option('--seeds <n>', 'placements to try of each failure (200, or 50 shared by several)')
     .addOption(new Option('--no-hints', 'skip the re-runs that measure a remedy'));
   command.action(async (flags: WhatIfFlags) => {
     const { console } = session;

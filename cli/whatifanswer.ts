@@ -9,6 +9,7 @@ import {
 } from '../sim/report/whatif-table.ts';
 import { clusterSpecOf } from './clusterspec.ts';
 import { usageError } from './exit.ts';
+import { faultText } from './finding.ts';
 import { failuresOf, seedsFor } from './failures.ts';
 import type { WhatIfFlags } from './whatif.ts';
 
@@ -61,7 +62,7 @@ function warningsOf(booted: ReturnType<typeof bootCluster>): string[] {
     faults.map((fault) => {
       const name =
         object === undefined ? '' : `${object.kind ?? ''} ${object.metadata?.name ?? ''}: `;
-      return `${name}${fault.path}: ${fault.message}`;
+      return `${name}${faultText(fault)}`;
     }),
   );
   const unserved = summary(booted).unserved.map(

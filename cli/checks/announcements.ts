@@ -59,7 +59,8 @@ function announcementOf(service: Service, { byL2, byBgp }: Announcers): Announce
   const candidates = [...(l2 ? byL2 : []), ...(bgp ? byBgp : [])];
   const by = candidates.filter(({ matches }) => matches(labels)).map(({ name }) => name);
   if (by.length > 0) return { kind: 'announced', by: [...new Set(by)] };
-  return l2 && (!bgp || byL2.length > 0)
+  // A folder without any BGP object is not asking for BGP.
+  return l2 && (!bgp || byL2.length > 0 || byBgp.length === 0)
     ? { kind: 'silent', code: 'NoPolicy', message: 'no CiliumL2AnnouncementPolicy' }
     : { kind: 'silent', code: 'NoAdvertisement', message: 'no CiliumBGPAdvertisement' };
 }

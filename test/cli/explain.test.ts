@@ -97,7 +97,8 @@ test(codes, 'a pool in conflict', service(l2) + good.replace('/24', '/24}, {cidr
 test(codes, 'an address that is none', service(', loadBalancerIP: 10.0.0.400') + good, 'allocation invalid_request');
 test(codes, 'an address outside every pool', service(l2, ', annotations: {lbipam.cilium.io/ips: 10.9.9.9}') + good, 'allocation no_pool');
 test(codes, 'an exhausted pool', service(l2).replace('name: s', 'name: r') + service(l2) + pool('blocks: [{start: 10.0.0.1}]'), 'allocation out_of_ips');
-test(codes, 'nobody announces', service() + good, 'announcement NoAdvertisement');
+test(codes, 'nobody announces', service() + good, 'announcement NoPolicy');
+test(codes, 'no advertisement for the class', service(', loadBalancerClass: io.cilium/bgp-control-plane') + good, 'announcement NoAdvertisement');
 test(codes, 'no policy for the class', service(l2) + good, 'announcement NoPolicy');
 test(codes, 'no pod', service(', selector: {app: x}') + good + policy + 'apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: y}}\nspec: {}\n', 'backends NoEndpointSlice');
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { allCommands, programFor } from '../../cli/program.ts';
@@ -69,7 +69,7 @@ test('every file and folder that the pages name is there', (t) => {
 
 function readFileOrFolder(path: string): void {
   try {
-    readFileSync(join(root, path));
+    readFileSync(join(root, existsSync(join(root, path)) ? path : `${path}.ts`));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EISDIR') throw error;
   }

@@ -71,7 +71,7 @@ test('a policy with a bad service selector', finds, policy('externalIPs: true\n 
 test('a policy that announces nothing', finds, policy('interfaces: [eth0]'), '4:1 WARN fairlead.dev/inert spec');
 test('a policy that selects no Node of the folder', finds, all(policy('loadBalancerIPs: true\n  nodeSelector: {matchLabels: {rack: b}}'), node('n1')), '6:3 WARN fairlead.dev/no-candidate spec.nodeSelector');
 test('a policy that selects no Service of the folder', finds, all(policy('loadBalancerIPs: true\n  serviceSelector: {matchLabels: {a: b}}'), service('type: ClusterIP')), '6:3 WARN SelectorMatchesNothing spec.serviceSelector');
-test('a policy with a number for a boolean', finds, policy('loadBalancerIPs: 1'), '4:1 WARN fairlead.dev/inert spec', '5:3 ERROR schema spec.loadBalancerIPs');
+test('a policy with a number for a boolean', finds, policy('loadBalancerIPs: 1'), '5:3 ERROR schema spec.loadBalancerIPs');
 test('a Service that no policy selects', finds, all(policy('loadBalancerIPs: true\n  serviceSelector: {matchLabels: {a: b}}'), service('type: LoadBalancer')), '6:3 WARN SelectorMatchesNothing spec.serviceSelector', '10:1 WARN NoPolicy metadata.labels');
 
 const peers = (text: string) =>
