@@ -20,6 +20,6 @@ test('a lock whose label was edited to another value is still judged by its cont
   cluster.run(20 * second);
   t.is(cluster.owners(vip).length, 1);
   t.is(specOf(cluster.api.get(lock)).holderIdentity.split('_')[0], cluster.owners(vip)[0]);
-  t.is((cluster.api.get(lock)?.metadata as any).labels['fairlead.dev/l2'], 'lock');
+  t.is((cluster.api.get(lock)!.metadata as any).labels['fairlead.dev/l2'], 'lock');
   t.deepEqual(cluster.violations, []);
 });
