@@ -103,6 +103,7 @@ export function createAgent(ports: AgentPorts, config: AgentConfig): Agent {
       const close = (): void => {
         datapath.stop();
         for (const feed of feeds) feed.stop();
+        events.stop();
         done();
       };
       if (announcer === undefined) close();

@@ -61,6 +61,7 @@ export function createController(ports: ControllerPorts, config: ControllerConfi
     term?.ipam.stop();
     term?.l2?.stop();
     for (const feed of term?.feeds ?? []) feed.stop();
+    term?.events.stop();
     term = undefined;
   };
   const leader = createLeader(
@@ -100,64 +101,58 @@ export function createController(ports: ControllerPorts, config: ControllerConfi
   };
 }
 
+interface ControllerTables {
+  readonly pools: Table<Pool>;
+  readonly services: Table<Service>;
+  readonly nodes: Table<Node>;
+  readonly slices: Table<EndpointSlice>;
+  readonly policies: Table<L2Policy>;
+}
+
 function beginTerm(ports: ControllerPorts, config: ControllerConfig): Term {
-  const { clock, kube, journal, decoder } = ports;
-  const tables = {
-    pools: new Table<Pool>('ciliumloadbalancerippools'),
-    services: new Table<Service>('services'),
-    nodes: new Table<Node>('nodes'),
-    slices: new Table<EndpointSlice>('endpointslices'),
-    policies: new Table<L2Policy>('ciliuml2announcementpolicies'),
+  const { clock, kube, journal } = ports;
+  const tables: ControllerTables = {
+    pools: new Table('ciliumloadbalancerippools'),
+    services: new Table('services'),
+    nodes: new Table('nodes'),
+    slices: new Table('endpointslices'),
+    policies: new Table('ciliuml2announcementpolicies'),
   };
-  const events = createEventRecorder(ports, {
-    component: 'fairlead-controller',
-    instance: config.identity,
-  });
-  const feeds = [
-    feedRows(ports, {
-      resource: resources.pools,
-      table: tables.pools,
-      decode: decoder.pool,
-      whole: true,
-      events,
-    }),
-    feedRows(ports, {
-      resource: resources.services,
-      table: tables.services,
-      decode: decoder.service,
-      events,
-    }),
-    feedRows(ports, {
-      resource: resources.nodes,
-      table: tables.nodes,
-      decode: decoder.node,
-      events,
-    }),
-    feedRows(ports, {
-      resource: resources.endpointSlices,
-      table: tables.slices,
-      decode: decoder.slice,
-      events,
-    }),
-    feedRows(ports, {
-      resource: resources.l2Policies,
-      table: tables.policies,
-      decode: decoder.l2Policy,
-      whole: true,
-      events,
-    }),
-  ];
+  const source = { component: 'fairlead-controller', instance: config.identity };
+  const events = createEventRecorder(ports, source);
+  const feeds = createFeeds(ports, tables, events);
   const status = createStatusPort({ kube });
   const ipam = createIpam({ clock, status, events, journal }, tables, config.ipam);
+  const decode = leaseDecoder(ports.decoder.lease);
   const l2 = config.l2Enabled
-    ? createL2Controller(
-        { clock, kube, status, events, journal, decode: leaseDecoder(decoder.lease) },
-        tables,
-        config,
-      )
+    ? createL2Controller({ clock, kube, status, events, journal, decode }, tables, config)
     : undefined;
   ipam.start();
   l2?.start();
   for (const feed of feeds) feed.start();
   return { feeds, ipam, l2, events };
+}
+
+// Pools and policies work as a unit: while a field of one is bad, its last good version does.
+function createFeeds(
+  ports: ControllerPorts,
+  tables: ControllerTables,
+  events: EventRecorder,
+): Reflector[] {
+  const { pool, service, node, slice, l2Policy } = ports.decoder;
+  const { pools, services, nodes, endpointSlices, l2Policies } = resources;
+  const { policies } = tables;
+  return [
+    feedRows(ports, { resource: pools, table: tables.pools, decode: pool, whole: true, events }),
+    feedRows(ports, { resource: services, table: tables.services, decode: service, events }),
+    feedRows(ports, { resource: nodes, table: tables.nodes, decode: node, events }),
+    feedRows(ports, { resource: endpointSlices, table: tables.slices, decode: slice, events }),
+    feedRows(ports, {
+      resource: l2Policies,
+      table: policies,
+      decode: l2Policy,
+      whole: true,
+      events,
+    }),
+  ];
 }

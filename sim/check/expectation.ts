@@ -7,6 +7,8 @@ export function unmet(expectation: Expectation, values: readonly unknown[]): str
   switch (expectation.kind) {
     case 'absent':
       return values.length === 0 ? undefined : `expected nothing, found ${found}`;
+    case 'present':
+      return values.length > 0 ? undefined : 'expected something, found nothing';
     case 'equals': {
       const wanted = canonicalJson(expectation.value);
       const equal =

@@ -43,7 +43,8 @@ const datapathNames: readonly string[] = [
  * Settings of parts that no simulated process has yet: a folder that carries them is not wrong, and
  * they change nothing here.
  */
-const elsewhere = /^(?:bgp|metrics|events|log|kubernetes)\.|^datapath\.(?:enabled|healthzAddress|mode)$/u;
+const elsewhere =
+  /^(?:(?:bgp|metrics|events|log|kubernetes)\..*|datapath\.(?:enabled|healthzAddress|mode))$/u;
 
 /**
  * Reads settings by the names of interface.md 10; those absent have their defaults. Grouped keys
@@ -57,7 +58,8 @@ export function parseClusterSettings(
   const faults: Fault[] = [];
   const known = new Set([...ipamSettingNames, ...l2Names, ...datapathNames]);
   for (const key of Object.keys(flat).sort(compareText)) {
-    if (!known.has(key) && !elsewhere.test(key)) faults.push({ path: key, message: 'unknown setting' });
+    if (known.has(key) || elsewhere.test(key)) continue;
+    faults.push({ path: key, message: 'unknown setting' });
   }
   const ipam = parseIpamSettings(flat);
   if (!ipam.ok) faults.push({ path: ipam.error.key, message: ipam.error.message });

@@ -77,9 +77,3 @@ export function isMulticast(address: Ip): boolean {
   if (address.startsWith('ff')) return true;
   return /^2(?:2[4-9]|3[0-9])\./u.test(address);
 }
-
-/** The unspecified address of a family, sender of probes. */
-export const unspecified: { readonly IPv4: Ip; readonly IPv6: Ip } = {
-  IPv4: ip('0.0.0.0'),
-  IPv6: ip('::'),
-};

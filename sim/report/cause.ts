@@ -97,8 +97,8 @@ function unknownText({ recovery, pods, failure }: Seen): string {
   const since =
     recovery.nodeUnknownAt === undefined ? '' : ` after ${inSeconds(recovery.nodeUnknownAt)}`;
   return (
-    `${failure.node ?? 'the node'} counts as lost${since} and ${pods.struck} of ${pods.total} pods ` +
-    'as unready, though they run'
+    `${failure.node ?? 'the node'} counts as lost${since}, ` +
+    `and ${pods.struck} of ${pods.total} pods as unready, though they run`
   );
 }
 

@@ -75,7 +75,9 @@ test(exits, '{steps: [{fault: switch.forget, with: {segment: wan}}]}', 64, /ther
 test(exits, '{manifests: [nowhere.yaml]}', 3, /nowhere\.yaml does not exist/u);
 
 test('JSON holds the verdict of each check and expectation, and two runs of a seed are one run', async (t) => {
-  const spec = `{steps: [${settled}, {check: [{object: nodes/node-1, path: metadata.name, equals: node-1}]}], expect: {never: [l2.failover]}}`;
+  const check = '{object: nodes/node-1, path: metadata.name, equals: node-1}';
+  const expect = 'expect: {never: [l2.failover]}';
+  const spec = `{steps: [${settled}, {check: [${check}]}], ${expect}}`;
   const { exitCode, out } = await simRun(spec, '-o', 'json', '--seeds', '2', '--twice');
   t.is(exitCode, 0);
   const document: {

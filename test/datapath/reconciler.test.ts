@@ -46,7 +46,7 @@ function bench(settings: Partial<ReconcileSettings<number>> = {}): Bench {
     recovered: (key, error) => recovered.push(`${key} after ${error}`), ...settings,
   });
   return {
-    world, shelf, reconciler, recovered, run: (ms) => void world.run(world.now + ms * 1_000),
+    world, shelf, reconciler, recovered, run: (ms) => world.run(world.now + ms * 1_000),
   };
 }
 

@@ -107,18 +107,26 @@ test('the example of the specification is accepted', (t) => {
   network:
     segments:
     - {name: lan, subnets: [192.168.10.0/24], switch: {macAgeing: 300s}, attach: [node-1, router]}
-    hosts: [{name: router, kind: router, neighbour: {profile: linux}}, {name: phone, kind: client, gateway: router}]
+    hosts:
+    - {name: router, kind: router, neighbour: {profile: linux}}
+    - {name: phone, kind: client, gateway: router}
   manifests: [./manifests/]
   traffic: [{name: jellyfin, from: phone, to: "svc/media/jellyfin:80", every: 200ms, flows: 20}]
   steps:
   - {at: 0s, waitFor: quiescent, timeout: 120s}
   - {at: +10s, fault: node.powerOff, with: {node: node-2}}
-  - {when: {object: leases/*/fairlead-l2-*, change: spec.holderIdentity, count: 1}, fault: api.outage, for: 3s}
+  - when: {object: leases/*/fairlead-l2-*, change: spec.holderIdentity, count: 1}
+    fault: api.outage
+    for: 3s
   - {at: +10m, heal: node.powerOff}
   expect:
     always: [one-owner, no-double-assignment, in-pool]
     eventually: [{converged: {within: 30s}}]
-    measure: [{probe: jellyfin, outage: {max: 11s, total: 12s}, brokenFlows: {max: flowsOn(node-2)}}, {apiWrites: {perMinute: {max: 240}}}]
+    measure:
+    - probe: jellyfin
+      outage: {max: 11s, total: 12s}
+      brokenFlows: {max: flowsOn(node-2)}
+    - {apiWrites: {perMinute: {max: 240}}}
     sometimes: [l2.failover]
   fuzz: {duration: 10m}`;
   const parsed = parseScenario(parse(`${head}spec: ${spec}`));
