@@ -19,14 +19,15 @@ export class SliceIndex {
   /** Takes a change in; a slice that moved concerns the Service it left and the one it joined. */
   take({ key, value }: Change<EndpointSlice>, concerns: (service: ServiceKey) => void): void {
     const before = this.#services.get(key);
-    if (before !== undefined) {
-      if (before !== value?.service) this.#leave(key, before);
+    const after = value?.service;
+    if (before !== undefined && before !== after) {
+      this.#leave(key, before);
       concerns(before);
     }
-    if (value?.service === undefined) return;
-    this.#services.set(key, value.service);
-    this.#join(value, value.service);
-    concerns(value.service);
+    if (value === undefined || after === undefined) return;
+    if (before !== after) this.#services.set(key, after);
+    this.#join(value, after);
+    concerns(after);
   }
 
   // A slice belongs to a Service of its own namespace, so its name identifies it in the list.
