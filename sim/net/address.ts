@@ -1,4 +1,4 @@
-import { familyOf, ip, ipBytes, ipFromBytes, type Ip } from '../../lb/ip.ts';
+import { familyOf, ipBytes, ipFromBytes, type Ip } from '../../lb/ip.ts';
 
 const hexPairs: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
   byte.toString(16).padStart(2, '0'));
