@@ -18,6 +18,8 @@ interface Watched {
   events: ObjectEvent[];
   writes: ConditionsWrite[];
   conditions: () => Record<string, string>;
+  /** Where the controller runs. */
+  place: TestNode;
 }
 
 /** Three nodes, and a controller whose status writes reach the table at once. */
@@ -69,7 +71,7 @@ function controlled(settings: Partial<L2Settings> = {}): Watched {
       stored.map((one) => [one.type.split('/')[1], `${one.status} ${one.message}`]),
     );
   };
-  return { cluster, events, writes, conditions };
+  return { cluster, events, writes, conditions, place };
 }
 
 /** Kind of object and reason of each. */
@@ -229,6 +231,26 @@ test('l2 8: a released lock goes after 60 s, and not before', (t) => {
   cluster.service('s0', [vip]);
   cluster.run(second);
   t.is(cluster.owners(vip).length, 1, 'it was seen released, so nobody waits');
+});
+
+test('l2 49: a clean-up that races with a take fails at its precondition', (t) => {
+  const { cluster, place } = controlled();
+  cluster.service('s0', [vip]);
+  cluster.run(2 * second);
+  cluster.service('s0', []);
+  cluster.run(50 * second);
+  const before = cluster.api.writes.length;
+  // The deletion is on its way for 3 s, and the address is wanted again meanwhile.
+  place.path.delay = () => 3 * second;
+  cluster.run(12_500_000);
+  cluster.service('s0', [vip]);
+  cluster.run(5 * second);
+  const deletions = cluster.api.writes.slice(before).filter(
+    (one) => one.name === lock && one.verb === 'delete',
+  );
+  t.deepEqual(deletions.map((one) => one.result), ['conflict']);
+  t.is(cluster.owners(vip).length, 1);
+  t.is(specOf(cluster.api.get(lock)).leaseTransitions, 2);
 });
 
 test('L5: a closed session that no lock names goes after 60 s', (t) => {

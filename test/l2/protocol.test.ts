@@ -1,6 +1,11 @@
 import test from 'ava';
-import { ms, second, specOf } from './harness.ts';
+import { ms, second, specOf, type TestCluster } from './harness.ts';
 import { lock, lockWrites, settled, synced, until, vip } from './settled.ts';
+
+/** The session Lease of that node. */
+const sessionOf = (cluster: TestCluster, node: string): string => (
+  cluster.api.sessions().find((name) => name.includes(node))!
+);
 
 test('l2 35, 7: a crashed owner is followed within 6.3 s by default', (t) => {
   const cluster = settled();
@@ -221,6 +226,33 @@ test('l2 47: a challenger whose stream is late cannot close a living session', (
   cluster.run(20 * second);
   t.deepEqual(cluster.owners(vip), ['node-b']);
   t.is(specOf(cluster.api.get(lock)).leaseTransitions, 1);
+});
+
+test('l2 47: of two challengers that close one session together one succeeds', (t) => {
+  const cluster = synced();
+  const ips = Array.from({ length: 12 }, (_, index) => `10.0.5.${index}`);
+  for (const [index, address] of ips.entries()) cluster.service(`s${index}`, [address]);
+  cluster.run(2 * second);
+  const mine = ips.filter((address) => cluster.owners(address)[0] === 'node-b');
+  // The writes of one reach the server when those of the other do, 50 ms of rank apart.
+  const lead = cluster.rank.compare(
+    specOf(cluster.api.get(sessionOf(cluster, 'node-b'))).holderIdentity, 'node-a', 'node-c',
+  ) < 0 ? 'node-a' : 'node-c';
+  cluster.node(lead).path.delay = () => 60 * ms;
+  const before = cluster.api.writes.length;
+  const session = sessionOf(cluster, 'node-b');
+  cluster.node('node-b').crash();
+  cluster.run(8 * second);
+  const closings = cluster.api.writes.slice(before).filter((one) => one.name === session);
+  t.deepEqual(closings.map((one) => one.result), ['ok', 'conflict']);
+  t.is(new Set(closings.map((one) => one.node)).size, 2);
+  for (const address of mine) {
+    const [first] = ['node-a', 'node-c'].sort((a, b) => cluster.rank.compare(address, a, b));
+    // The better in rank acts first, and its request may still come second over the slower path.
+    t.true(first === lead || cluster.owners(address)[0] === first, address);
+    t.is(cluster.owners(address).length, 1, address);
+  }
+  t.deepEqual(cluster.violations, []);
 });
 
 test('l2 48: an address that cannot be programmed is declined and taken by another', (t) => {
