@@ -23,11 +23,16 @@ export function decodePool(object: KubeObject): Decoded<Pool> {
     meta,
     blocks: [...blocks, ...cidrs.map(({ cidr }) => ({ cidr, start: undefined, stop: undefined }))],
     allowFirstLastIps: spec === undefined ? undefined : readOption(spec),
-    disabled: spec?.flag('disabled') ?? false,
+    disabled: spec !== undefined && readDisabled(spec),
     serviceSelector: readSelector(spec, 'serviceSelector'),
     conditions: readConditions(root.child('status')),
     faults,
   });
+}
+
+// A switch that cannot be read counts as thrown: a typing error must not open a closed pool.
+function readDisabled(spec: Reader): boolean {
+  return spec.flag('disabled') ?? spec.raw('disabled') !== undefined;
 }
 
 const noBlock: PoolBlock = { cidr: undefined, start: undefined, stop: undefined };

@@ -28,7 +28,7 @@ const templates: readonly (readonly [Resource, Odd])[] = [
     },
     status: {
       loadBalancer: { ingress: [{ ip: '192.168.10.47', ipMode: 'VIP', ports: [{ port: 80 }] }] },
-      // No record of ours: a forged one is no malformed field, and has a test of its own.
+      // No record of ours: a forged one is no malformed field.
       conditions: [{
         type: 'cilium.io/IPAMRequestSatisfied', status: 'True', reason: 'satisfied', message: 'm',
         lastTransitionTime: '2026-01-01T00:00:00Z', observedGeneration: 3,

@@ -30,7 +30,7 @@ test(reads, 'pool', { spec: { blocks: { cidr: 'a' } } }, { blocks: [block] }, [
 test(reads, 'pool', { spec: { allowFirstLastIPs: false } }, { allowFirstLastIps: 'false' }, [
   'spec.allowFirstLastIPs: expected text, got false',
 ]);
-test(reads, 'pool', { spec: { disabled: 'false' } }, { disabled: false }, [
+test(reads, 'pool', { spec: { disabled: 'false' } }, { disabled: true }, [
   'spec.disabled: expected true or false, got "false"',
 ]);
 
