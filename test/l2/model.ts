@@ -134,6 +134,7 @@ function editByHand(cluster: TestCluster, chance: Prng): void {
     else if (how === 2) object.metadata.annotations['example.com/note'] = String(chance.below(100));
     else if (how === 3) object.spec.holderIdentity = `${chance.pick(cluster.nodes).name}_deadbeef`;
     else if (how === 4) object.spec.leaseTransitions = chance.below(9);
+    else if (chance.ratio(1, 2)) object.metadata.labels['fairlead.dev/l2'] = 'other';
     else delete object.metadata.labels['fairlead.dev/l2'];
     return object;
   });

@@ -45,7 +45,7 @@ export const mutants: readonly Mutant[] = [
   { name: 'a missing session counts as closed', seed: 162, patches: [
     { file: 'takeable.ts', from: '  if (session === undefined) {', to: "  if (session === undefined) return { kind: 'takeable', rule: 'T2' };\n  if (session === undefined) {" },
   ] },
-  { name: 'T5 does not wait', seed: 66, patches: [
+  { name: 'T5 does not wait', seed: 73, patches: [
     { file: 'takeable.ts', from: "return waiting('T5', lock.missingSince + waitOf(view, lock, by), by.now);", to: "return { kind: 'takeable', rule: 'T5' };" },
   ] },
   { name: 'a key is used after its release was sent', seed: 77, patches: [
