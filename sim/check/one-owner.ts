@@ -25,14 +25,14 @@ export function watchOneOwner(cluster: Cluster, grace: Micros, report: Report): 
     });
   };
   cluster.world.afterTouched(() => {
-    for (const ip of [...touched].sort(compareText)) {
-      if (cluster.ownersOf(ip).length < 2) continue;
+    const doubled = [...touched].filter((ip) => cluster.ownersOf(ip).length > 1);
+    touched.clear();
+    for (const ip of doubled.sort(compareText)) {
       if (grace === 0) judge(ip);
       else
         cluster.world.schedule(grace, { kind: 'oracle', entity: 'one-owner' }, () => judge(ip), {
           band: 2,
         });
     }
-    touched.clear();
   });
 }

@@ -7,6 +7,7 @@ import type { Micros } from '../../lb/ports.ts';
 import type { Scope } from '../../lb/policy.ts';
 import type { ServicePortId } from '../../lb/serviceport.ts';
 import { tcpFlag, type Packet } from '../net/packet.ts';
+import { TupleMap, type Tuple } from './tuples.ts';
 
 /** One side of a flow. */
 export interface FlowEnd {
@@ -41,8 +42,8 @@ const probesMax = 128;
  * The flow rows of one node, keyed both ways. Rows expire when they are looked at, or in a sweep.
  */
 export class FlowTable {
-  #forward = new Map<string, Flow>();
-  #reply = new Map<string, Flow>();
+  #forward = new TupleMap<Flow>();
+  #reply = new TupleMap<Flow>();
   #affinity = new Map<string, AffinityRow>();
   #added = 0;
 
@@ -57,28 +58,28 @@ export class FlowTable {
 
   /** The flow that a packet from a client belongs to. */
   forward(packet: FlowEnds, now: Micros): Flow | undefined {
-    return this.#live(this.#forward.get(tupleKey(packet)), now);
+    return this.#live(this.#forward.get(packet), now);
   }
 
   /** The flow that a packet from an endpoint answers. */
   reply(packet: FlowEnds, now: Micros): Flow | undefined {
     if (this.#reply.size === 0) return undefined;
-    return this.#live(this.#reply.get(tupleKey(packet)), now);
+    return this.#live(this.#reply.get(packet), now);
   }
 
   add(flow: Flow): void {
-    const key = forwardKey(flow);
+    const key = forwardTuple(flow);
     const replaced = this.#forward.get(key);
     if (replaced !== undefined) this.remove(replaced);
     this.#forward.set(key, flow);
-    this.#reply.set(replyKey(flow), flow);
+    this.#reply.set(replyTuple(flow), flow);
     this.#added += 1;
     if (this.#added % sweepEvery === 0) this.#sweep(flow.last);
   }
 
   remove(flow: Flow): void {
-    this.#forward.delete(forwardKey(flow));
-    const key = replyKey(flow);
+    this.#forward.delete(forwardTuple(flow));
+    const key = replyTuple(flow);
     if (this.#reply.get(key) === flow) this.#reply.delete(key);
   }
 
@@ -136,7 +137,7 @@ export class FlowTable {
   }
 
   #sweep(now: Micros): void {
-    for (const flow of this.#forward.values()) {
+    for (const flow of [...this.#forward.values()]) {
       if (!rowLives(flow, flow.protocol, now)) this.remove(flow);
     }
   }
@@ -150,7 +151,7 @@ export interface SnatRules {
 }
 
 /** The tuple of a packet as rows know it. */
-export type FlowEnds = Pick<Packet, 'protocol' | 'source' | 'sourcePort' | 'target' | 'targetPort'>;
+export type FlowEnds = Tuple;
 
 /** One packet of a flow. */
 export interface Sighting {
@@ -183,14 +184,14 @@ export function reopen(flow: Flow): void {
   flow.endpointClosed = false;
 }
 
-function tupleKey(ends: FlowEnds): string {
-  return `${ends.protocol}${ends.source}|${ends.sourcePort}>${ends.target}|${ends.targetPort}`;
+function forwardTuple({ protocol, client, front }: Flow): Tuple {
+  return {
+    protocol, source: client.ip, sourcePort: client.port, target: front.ip, targetPort: front.port,
+  };
 }
 
-function forwardKey({ protocol, client, front }: Flow): string {
-  return `${protocol}${client.ip}|${client.port}>${front.ip}|${front.port}`;
-}
-
-function replyKey({ protocol, backend, seen }: Flow): string {
-  return `${protocol}${backend.ip}|${backend.port}>${seen.ip}|${seen.port}`;
+function replyTuple({ protocol, backend, seen }: Flow): Tuple {
+  return {
+    protocol, source: backend.ip, sourcePort: backend.port, target: seen.ip, targetPort: seen.port,
+  };
 }
