@@ -167,7 +167,17 @@ export function groupMac(group: Ip): string {
 /** Six bytes of `02:00:00:00:00:0a`. */
 export function macBytes(mac: string): Uint8Array {
   assert(/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/u.test(mac), `${mac} is a MAC address`);
-  return Uint8Array.from(mac.split(':'), (octet) => Number.parseInt(octet, 16));
+  const bytes = new Uint8Array(6);
+  for (let index = 0; index < 6; index += 1) {
+    const high = hexDigit(mac.charCodeAt(3 * index));
+    bytes[index] = (high << 4) | hexDigit(mac.charCodeAt(3 * index + 1));
+  }
+  return bytes;
+}
+
+// `0`-`9` are 48 to 57, `a`-`f` 97 to 102.
+function hexDigit(code: number): number {
+  return code < 58 ? code - 48 : code - 87;
 }
 
 /** The MAC address at an offset that holds six bytes. */
