@@ -1,7 +1,11 @@
+import { join } from 'node:path';
+import { readScenario } from '../../cli/scenariofile.ts';
 import type { KubeObject } from '../../kube/port.ts';
 import { watchOracles } from '../../sim/check/oracles.ts';
 import { Cluster } from '../../sim/cluster/cluster.ts';
 import { defaultCluster } from '../../sim/scenario/parse.ts';
+import { runScenario } from '../../sim/scenario/run.ts';
+import { exitClass } from '../../sim/scenario/verdict.ts';
 import { watchServices } from '../../sim/report/placement.ts';
 
 /** Nodes that announce, a pool, a policy, and Services with two replicas each, spread by name. */
@@ -119,6 +123,24 @@ function large(): { boot: number; speed: number } {
   return { boot: bootSeconds, speed: speed(cluster, 10) };
 }
 
+const quiet = { out: () => undefined, err: () => undefined, outTty: false, env: {} };
+const powerLoss = await readScenario(
+  { ...quiet, input: () => Promise.resolve('') },
+  join(import.meta.dirname, '../scenario/01-node-power-loss.yaml'),
+);
+
+/** Whole runs with every oracle, from boot to verdict, in one process. */
+function seedsPerMinute(): number {
+  const seeds = 20;
+  const started = performance.now();
+  for (let seed = 0; seed < seeds; seed += 1) {
+    const { verdict } = runScenario({ ...powerLoss, seed: BigInt(seed) });
+    const end = exitClass(verdict);
+    if (end !== 'ok') throw new Error(`seed ${seed} ended as ${end}`);
+  }
+  return (seeds * 60_000) / (performance.now() - started);
+}
+
 export const benches = [
   {
     name: 'sim: 3 nodes, 50 Services, 50 probes/s, all oracles',
@@ -131,6 +153,11 @@ export const benches = [
     unit: '× real time',
     floor: 5000,
     run: () => warmSpeed(boot({ nodes: 3, services: 50 }, true), 3600),
+  },
+  {
+    name: 'sim: scenario 1, node power loss',
+    unit: 'seeds/min',
+    run: seedsPerMinute,
   },
   {
     name: 'sim: boot of 100 nodes, 5,000 Services',
