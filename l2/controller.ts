@@ -7,11 +7,12 @@ import type { Rule } from './candidacy.ts';
 import { Catalogue, type CatalogueChange, type L2Tables } from './catalogue.ts';
 import { Elections } from './elections.ts';
 import { lockName, nodeOf, sessionName } from './lease.ts';
+import { PolicyDigest } from './policydigest.ts';
 import { PolicyStatus, type Ailments, type PolicyConditionType } from './policystatus.ts';
 import { createRank } from './rank.ts';
 import { LeaseStream } from './stream.ts';
 import { ServiceStatus, type Announcement } from './servicestatus.ts';
-import { policySubjects, serviceSubjects } from './subjects.ts';
+import { serviceSubjects } from './subjects.ts';
 import { Sweep } from './sweep.ts';
 import { LeaseView, ownerOf, type LeaseDecoder } from './view.ts';
 
@@ -35,6 +36,13 @@ export interface L2Controller {
   start(): void;
   stop(): void;
   pending(): readonly string[];
+}
+
+/** What is told of one address. */
+interface Telling {
+  readonly code: string;
+  readonly reason: string;
+  readonly message: string;
 }
 
 const lookEvery: Micros = 1_000_000;
@@ -67,6 +75,7 @@ class PolicyController implements L2Controller {
   /** Addresses whose unknown locality was told. */
   #unlocated = new Set<Ip>();
   #refused = new Set<string>();
+  #digest: PolicyDigest;
   #policiesSeen = -1;
   /** A lock changed hands, or a session came or went, since the Services were last judged. */
   #locksChanged = true;
@@ -101,6 +110,7 @@ class PolicyController implements L2Controller {
       ignoreExcludeLabel: settings.ignoreExcludeLabel ?? false,
       own: () => undefined, silent: (name) => this.#silent.has(name),
     });
+    this.#digest = new PolicyDigest(ports.events);
     this.#status = new PolicyStatus(ports, tables.policies);
     this.#services = new ServiceStatus(
       ports, tables.services, (address) => this.#announcement(address),
@@ -232,6 +242,7 @@ class PolicyController implements L2Controller {
       if (!this.#catalogue.wanted(address)) this.#unlocated.delete(address);
     }
     for (const address of addresses) this.#judgeAddress(address, ail);
+    this.#digest.flush();
     this.#judgeNotices(ail);
     for (const policy of this.#tables.policies.values()) {
       const { name } = policy.meta;
@@ -348,20 +359,17 @@ class PolicyController implements L2Controller {
     }
   }
 
-  /** An Event on the Services and the policies of an address, and a note. */
-  #tell(
-    address: Ip,
-    of: { readonly code: string; readonly reason: string; readonly message: string },
-  ): void {
+  /** A note, an Event on the Services of an address, and a word for its policies' Event. */
+  #tell(address: Ip, of: Telling): void {
     const { code, reason, message } = of;
     this.#ports.journal.note({
       level: 'warn', component: 'l2', code, object: address, text: message,
     });
     const contributions = this.#catalogue.contributions(address);
-    const policies = policySubjects(contributions.flatMap((one) => one.policies));
-    for (const object of [...serviceSubjects(contributions), ...policies]) {
+    for (const object of serviceSubjects(contributions)) {
       this.#ports.events.emit({ object, type: 'Warning', reason, message });
     }
+    this.#digest.add(contributions.flatMap((one) => one.policies), reason, message);
   }
 }
 

@@ -133,6 +133,19 @@ test('l2 15: an address without candidate is told after 2 s, with the rule that 
   t.deepEqual(told.map((event) => event.object.kind), ['Service', 'CiliumL2AnnouncementPolicy']);
 });
 
+test('l2 15: of many addresses each Service is told, and the policy once, naming five', (t) => {
+  const { cluster, events } = controlled();
+  cluster.tables.policies.upsert('all', policyObject('all', { interfaces: ['eno9'] }));
+  for (const index of [1, 2, 3, 4, 5, 6, 7]) cluster.service(`s${index}`, [`10.0.0.${index}`]);
+  cluster.run(6 * second);
+  const told = events.filter((event) => event.reason === 'L2NoCandidate');
+  const onPolicy = told.filter((event) => event.object.kind !== 'Service');
+  t.is(told.length - onPolicy.length, 7);
+  t.is(onPolicy.length, 1);
+  t.regex(onPolicy[0]!.message, /announce 10\.0\.0\.1: .*announce 10\.0\.0\.5: .*; and 2 more$/);
+  t.notRegex(onPolicy[0]!.message, /10\.0\.0\.6/);
+});
+
 test('l2 20: unknown locality is told, on the Service and the policy, once', (t) => {
   const { cluster, conditions, events } = controlled();
   cluster.tables.slices.upsert('prod/s0-1', sliceObject('s0', [undefined]));
