@@ -61,6 +61,8 @@ function manifests(size: { nodes: number; services: number }): KubeObject[] {
         metadata: { name, namespace: 'default' },
         spec: {
           type: 'LoadBalancer',
+          // 30000 to 32767 would do for 2,768 Services.
+          allocateLoadBalancerNodePorts: false,
           selector: labels,
           ports: [{ name: 'http', port: 80, targetPort: 'http' }],
         },
@@ -70,7 +72,12 @@ function manifests(size: { nodes: number; services: number }): KubeObject[] {
   return objects;
 }
 
-function boot(size: { nodes: number; services: number }, oracles: boolean): Cluster {
+interface Size {
+  readonly nodes: number;
+  readonly services: number;
+}
+
+function build(size: Size): Cluster {
   const cluster = new Cluster({
     seed: 1n,
     cluster: defaultCluster(),
@@ -78,15 +85,37 @@ function boot(size: { nodes: number; services: number }, oracles: boolean): Clus
     objects: manifests(size),
     traffic: [],
   });
-  if (oracles) watchOracles(cluster, { always: [], oracles: {}, grace: 0 });
+  const [refused] = cluster.faults.flatMap(({ faults }) => faults);
+  if (refused !== undefined) throw new Error(`${refused.path}: ${refused.message}`);
+  return cluster;
+}
+
+function boot(size: Size): Cluster {
+  const cluster = build(size);
+  watchOracles(cluster, { always: [], oracles: {}, grace: 0 });
   cluster.start();
+  settle(cluster);
+  return cluster;
+}
+
+/** The agents join a cluster whose Pods run, as in an installation. */
+function install(size: Size): Cluster {
+  const cluster = build(size);
+  cluster.actors.start();
+  cluster.world.run(cluster.world.now + 10_000_000);
+  cluster.machines.start();
+  cluster.traffic.start();
+  settle(cluster);
+  return cluster;
+}
+
+function settle(cluster: Cluster): void {
   let open = ['booting'];
   while (open.length > 0 && cluster.world.now < 300_000_000) {
     cluster.world.run(cluster.world.now + 1_000_000);
     open = cluster.pending();
   }
   if (open.length > 0) throw new Error(`not quiescent: ${open.slice(0, 3).join('; ')}`);
-  return cluster;
 }
 
 /** Simulated over wall seconds of `span` simulated seconds. */
@@ -110,17 +139,27 @@ function probe(cluster: Cluster, perSecond: number, lines: number): void {
 }
 
 function referenceWorld(): number {
-  const cluster = boot({ nodes: 3, services: 50 }, true);
+  const cluster = boot({ nodes: 3, services: 50 });
   probe(cluster, 50, 50);
   return warmSpeed(cluster, 240);
 }
 
-function large(): { boot: number; speed: number } {
+let installed: Cluster | undefined;
+
+function largeBoot(): number {
+  // The one before goes first: two of them want more memory than Node takes by itself.
+  installed = undefined;
   const started = performance.now();
-  const cluster = boot({ nodes: 100, services: 5000 }, false);
-  const bootSeconds = (performance.now() - started) / 1000;
+  installed = install({ nodes: 100, services: 5000 });
+  return (performance.now() - started) / 1000;
+}
+
+/** Of the cluster that the boot before left, for a boot takes long. */
+function largeSpeed(): number {
+  const cluster = installed ?? install({ nodes: 100, services: 5000 });
+  installed = undefined;
   probe(cluster, 500, 500);
-  return { boot: bootSeconds, speed: speed(cluster, 10) };
+  return warmSpeed(cluster, 20);
 }
 
 const quiet = { out: () => undefined, err: () => undefined, outTty: false, env: {} };
@@ -152,7 +191,7 @@ export const benches = [
     name: 'sim: 3 nodes, 50 Services, control plane only',
     unit: '× real time',
     floor: 5000,
-    run: () => warmSpeed(boot({ nodes: 3, services: 50 }, true), 3600),
+    run: () => warmSpeed(boot({ nodes: 3, services: 50 }), 3600),
   },
   {
     name: 'sim: scenario 1, node power loss',
@@ -164,13 +203,13 @@ export const benches = [
     unit: 's',
     ceiling: 20,
     long: true,
-    run: () => large().boot,
+    run: largeBoot,
   },
   {
     name: 'sim: 100 nodes, 5,000 Services, 500 probes/s',
     unit: '× real time',
     floor: 20,
     long: true,
-    run: () => large().speed,
+    run: largeSpeed,
   },
 ];
