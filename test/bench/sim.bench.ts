@@ -8,6 +8,36 @@ import { runScenario } from '../../sim/scenario/run.ts';
 import { exitClass } from '../../sim/scenario/verdict.ts';
 import { watchServices } from '../../sim/report/placement.ts';
 
+/** A Deployment of two replicas and its Service. */
+function application(name: string): KubeObject[] {
+  const labels = { app: name };
+  const container = { name: 'c', image: 'i', ports: [{ name: 'http', containerPort: 8080 }] };
+  return [
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name, namespace: 'default' },
+      spec: {
+        replicas: 2,
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [container] } },
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name, namespace: 'default' },
+      spec: {
+        type: 'LoadBalancer',
+        // 30000 to 32767 would do for 2,768 Services.
+        allocateLoadBalancerNodePorts: false,
+        selector: labels,
+        ports: [{ name: 'http', port: 80, targetPort: 'http' }],
+      },
+    },
+  ];
+}
+
 /** Nodes that announce, a pool, a policy, and Services with two replicas each, spread by name. */
 function manifests(size: { nodes: number; services: number }): KubeObject[] {
   const objects: KubeObject[] = [];
@@ -35,39 +65,7 @@ function manifests(size: { nodes: number; services: number }): KubeObject[] {
     },
   );
   for (let index = 0; index < size.services; index += 1) {
-    const name = `s${String(index).padStart(5, '0')}`;
-    const labels = { app: name };
-    objects.push(
-      {
-        apiVersion: 'apps/v1',
-        kind: 'Deployment',
-        metadata: { name, namespace: 'default' },
-        spec: {
-          replicas: 2,
-          selector: { matchLabels: labels },
-          template: {
-            metadata: { labels },
-            spec: {
-              containers: [
-                { name: 'c', image: 'i', ports: [{ name: 'http', containerPort: 8080 }] },
-              ],
-            },
-          },
-        },
-      },
-      {
-        apiVersion: 'v1',
-        kind: 'Service',
-        metadata: { name, namespace: 'default' },
-        spec: {
-          type: 'LoadBalancer',
-          // 30000 to 32767 would do for 2,768 Services.
-          allocateLoadBalancerNodePorts: false,
-          selector: labels,
-          ports: [{ name: 'http', port: 80, targetPort: 'http' }],
-        },
-      },
-    );
+    objects.push(...application(`s${String(index).padStart(5, '0')}`));
   }
   return objects;
 }
