@@ -6,12 +6,12 @@ import {
 } from './bpf/datapath.ts';
 import { createEventRecorder, type EventRecorder } from './kube/events.ts';
 import type { Decoder } from './kube/decode.ts';
-import { leaseDecoder } from './kube/lease.ts';
 import type { KubePort } from './kube/port.ts';
 import type { Reflector } from './kube/reflector.ts';
 import { resources } from './kube/resource.ts';
 import { feedRows } from './kube/rows.ts';
 import { createAnnouncer, type Announcer } from './l2/announcer.ts';
+import type { LeaseReader } from './l2/leasereader.ts';
 import type { Rank } from './l2/rank.ts';
 import type { L2Settings } from './l2/settings.ts';
 import type { EndpointSlice, L2Policy, Node, Service } from './lb/model.ts';
@@ -36,6 +36,7 @@ export interface AgentPorts {
 
 export interface AgentCaches {
   readonly decoder: Decoder;
+  readonly leases: LeaseReader;
   readonly rank: Rank;
   readonly servicePorts: ServicePortMemo;
 }
@@ -157,7 +158,7 @@ function announce({ ports, config, tables, events, datapath }: AnnounceParts): A
       link,
       journal,
       events,
-      decode: leaseDecoder(caches.decoder.lease),
+      leases: caches.leases,
       rank: caches.rank,
       datapath,
     },

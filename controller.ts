@@ -1,3 +1,4 @@
+import { createLeaseReader } from './l2/leasereader.ts';
 import { createEventRecorder, type EventRecorder } from './kube/events.ts';
 import { createLeader, type LeaderTiming } from './kube/leader.ts';
 import { createStatusPort } from './kube/status.ts';
@@ -123,9 +124,9 @@ function beginTerm(ports: ControllerPorts, config: ControllerConfig): Term {
   const feeds = createFeeds(ports, tables, events);
   const status = createStatusPort({ kube });
   const ipam = createIpam({ clock, status, events, journal }, tables, config.ipam);
-  const decode = leaseDecoder(ports.decoder.lease);
+  const leases = createLeaseReader(leaseDecoder(ports.decoder.lease));
   const l2 = config.l2Enabled
-    ? createL2Controller({ clock, kube, status, events, journal, decode }, tables, config)
+    ? createL2Controller({ clock, kube, status, events, journal, leases }, tables, config)
     : undefined;
   ipam.start();
   l2?.start();

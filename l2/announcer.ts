@@ -10,7 +10,6 @@ export type { AnnouncerPorts, AnnouncerSettings } from './assembly.ts';
 export type { L2Tables } from './catalogue.ts';
 export type { FrontPort } from './place.ts';
 export type { L2Row } from './rows.ts';
-export type { LeaseDecoder } from './view.ts';
 
 export interface Announcer {
   start(): void;

@@ -9,6 +9,7 @@ import { Duties } from './duties.ts';
 import { Elections } from './elections.ts';
 import { ResponderKeys } from './keys.ts';
 import { l2Label } from './lease.ts';
+import type { LeaseReader } from './leasereader.ts';
 import { Links, type Link } from './links.ts';
 import { LockStore } from './lockstore.ts';
 import { Overtime } from './overtime.ts';
@@ -20,7 +21,7 @@ import type { SessionHooks } from './sessionparts.ts';
 import type { L2Settings } from './settings.ts';
 import { LeaseStream } from './stream.ts';
 import { Upkeep } from './upkeep.ts';
-import { LeaseView, type LeaseDecoder, type ViewListener } from './view.ts';
+import { LeaseView, type ViewListener } from './view.ts';
 import { SilenceWatch } from './watchers.ts';
 
 export interface AnnouncerPorts {
@@ -31,7 +32,7 @@ export interface AnnouncerPorts {
   readonly link: LinkPort;
   readonly journal: Journal;
   readonly events: EventSink;
-  readonly decode: LeaseDecoder;
+  readonly leases: LeaseReader;
   readonly rank: Rank;
   /** Undefined where something else forwards the traffic: then C9 asks nothing of it. */
   readonly datapath: FrontPort | undefined;
@@ -84,7 +85,7 @@ export class Assembly {
     this.#settings = settings;
     this.#hooks = hooks;
     this.catalogue = new Catalogue(tables);
-    this.view = new LeaseView(ports.decode, () => ports.clock.now(), hooks.view);
+    this.view = new LeaseView(ports.leases, () => ports.clock.now(), hooks.view);
     this.stream = this.#createStream();
     this.links = new Links(ports, settings.devices);
     this.keys = new ResponderKeys(ports.kernel);

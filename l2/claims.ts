@@ -1,13 +1,13 @@
 import type { KubePort } from '../kube/port.ts';
 import { resources } from '../kube/resource.ts';
-import { familyOf, type Ip } from '../lb/ip.ts';
+import { familyOf, ipv4At, type Ip } from '../lb/ip.ts';
 import type { Clock, Micros } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
 import type { Address } from './address.ts';
 import type { Bursts } from './burst.ts';
 import type { Chronicle } from './chronicle.ts';
 import { Conflicts } from './conflict.ts';
-import { decodeArp, decodeNdp } from './frames.ts';
+import { arpOffsets, arpOpcode, decodeArp, decodeNdp } from './frames.ts';
 import { lockName, type Notice } from './lease.ts';
 import type { Links } from './links.ts';
 import type { Session } from './session.ts';
@@ -48,6 +48,9 @@ export class Claims {
 
   /** One ARP frame or advertisement that arrived on an interface. */
   hear(ifindex: number, frame: Uint8Array): void {
+    // Nearly every frame is about an address of others: its sender alone decides that.
+    const arp = arpOpcode(frame) !== undefined;
+    if (arp && !this.#answers(ipv4At(frame, arpOffsets.senderIp))) return;
     const claim = claimOf(ifindex, frame);
     if (claim === undefined) return;
     const address = this.#parts.address(claim.ip);
@@ -61,6 +64,10 @@ export class Claims {
       this.#parts.chronicle.duplicateSegment(claim.ip, { silent, kept });
     }
     this.#parts.linksChanged();
+  }
+
+  #answers(ip: Ip): boolean {
+    return this.#parts.address(ip)?.answers === true;
   }
 
   /** The foreign MAC of the last minute. */

@@ -1,3 +1,4 @@
+import type { LeaseReader } from './leasereader.ts';
 import type { KubePort } from '../kube/port.ts';
 import type { Ip } from '../lb/ip.ts';
 import type { Clock, EventSink, Journal, Micros, Timer } from '../lb/ports.ts';
@@ -14,7 +15,7 @@ import { LeaseStream } from './stream.ts';
 import { ServiceStatus, type Announcement } from './servicestatus.ts';
 import { serviceSubjects } from './subjects.ts';
 import { Sweep } from './sweep.ts';
-import { LeaseView, ownerOf, type LeaseDecoder } from './view.ts';
+import { LeaseView, ownerOf } from './view.ts';
 
 export interface L2ControllerPorts {
   readonly clock: Clock;
@@ -22,7 +23,7 @@ export interface L2ControllerPorts {
   readonly status: StatusPort;
   readonly events: EventSink;
   readonly journal: Journal;
-  readonly decode: LeaseDecoder;
+  readonly leases: LeaseReader;
 }
 
 export interface L2ControllerSettings {
@@ -91,7 +92,7 @@ class PolicyController implements L2Controller {
       this.#locksChanged = true;
       this.#elections.outdate();
     };
-    this.#view = new LeaseView(ports.decode, () => ports.clock.now(), {
+    this.#view = new LeaseView(ports.leases, () => ports.clock.now(), {
       lockChanged: () => { this.#locksChanged = true; },
       sessionChanged: outdate,
       delivered: (name) => {

@@ -43,6 +43,7 @@ export class Elections {
   #profiles = new WeakMap<readonly Contribution[], string>();
   #classes = new WeakMap<readonly Candidate[], CandidateClasses>();
   #sessions: ReadonlyMap<string, readonly SessionFacts[]> = new Map();
+  #byIdentity = new WeakMap<readonly Candidate[], ReadonlyMap<string, Candidate>>();
   #declined = new Map<Ip, Set<string>>();
 
   constructor(parts: ElectionParts) {
@@ -81,6 +82,18 @@ export class Elections {
     return declined === undefined ? candidates : candidates.filter(
       (one) => !declined.has(one.identity),
     );
+  }
+
+  /** The candidate of that session; undefined where it is none. */
+  candidate(address: Ip, identity: string): Candidate | undefined {
+    const { candidates } = this.of(address);
+    if (this.#declined.get(address)?.has(identity) === true) return undefined;
+    let found = this.#byIdentity.get(candidates);
+    if (found === undefined) {
+      found = new Map(candidates.map((one) => [one.identity, one]));
+      this.#byIdentity.set(candidates, found);
+    }
+    return found.get(identity);
   }
 
   /** First failing rule per node that is no candidate, by node name. */

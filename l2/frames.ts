@@ -1,4 +1,4 @@
-import { familyOf, ip, ipBytes, ipFromBytes, type Ip } from '../lb/ip.ts';
+import { familyOf, ip, ipBytes, ipFromBytes, ipv4At, type Ip } from '../lb/ip.ts';
 import { assert } from '../lb/result.ts';
 
 /** Ethernet's all-ones address. */
@@ -55,23 +55,34 @@ export function encodeArp(frame: ArpFrame): Uint8Array {
   return bytes;
 }
 
-/** Undefined for anything but an untagged ARP request or reply of Ethernet and IPv4. */
-export function decodeArp(bytes: Uint8Array): ArpFrame | undefined {
+/**
+ * The opcode of an untagged ARP request or reply of Ethernet and IPv4; undefined for all else. Every
+ * node of a segment hears every announcement, so most frames are judged by this and one address.
+ */
+export function arpOpcode(bytes: Uint8Array): 1 | 2 | undefined {
   if (bytes.length < 42 || word(bytes, 12) !== etherTypeArp) return undefined;
   if (word(bytes, 14) !== 1 || word(bytes, 16) !== 0x0800 || word(bytes, 18) !== 0x0604) {
     return undefined;
   }
   const opcode = word(bytes, 20);
-  if (opcode !== 1 && opcode !== 2) return undefined;
+  return opcode === 1 || opcode === 2 ? opcode : undefined;
+}
+
+/** Where the addresses of an ARP frame stand (RFC 826, Ethernet and IPv4). */
+export const arpOffsets = { senderMac: 22, senderIp: 28, targetMac: 32, targetIp: 38 };
+
+export function decodeArp(bytes: Uint8Array): ArpFrame | undefined {
+  const opcode = arpOpcode(bytes);
+  if (opcode === undefined) return undefined;
   return {
     kind: 'arp',
     ethSource: macText(bytes, 6),
     ethTarget: macText(bytes, 0),
     opcode,
-    senderMac: macText(bytes, 22),
-    senderIp: ipFromBytes(bytes.subarray(28, 32)),
-    targetMac: macText(bytes, 32),
-    targetIp: ipFromBytes(bytes.subarray(38, 42)),
+    senderMac: macText(bytes, arpOffsets.senderMac),
+    senderIp: ipv4At(bytes, arpOffsets.senderIp),
+    targetMac: macText(bytes, arpOffsets.targetMac),
+    targetIp: ipv4At(bytes, arpOffsets.targetIp),
   };
 }
 
@@ -188,6 +199,17 @@ export function macText(bytes: Uint8Array, offset: number): string {
     text += `${text === '' ? '' : ':'}${octet.length === 1 ? '0' : ''}${octet}`;
   }
   return text;
+}
+
+/** Whether the six bytes at an offset are that MAC address; most differ in the last byte. */
+export function macIs(bytes: Uint8Array, offset: number, mac: string): boolean {
+  for (let index = 5; index >= 0; index -= 1) {
+    const high = hexDigit(mac.charCodeAt(3 * index));
+    if (bytes[offset + index] !== ((high << 4) | hexDigit(mac.charCodeAt(3 * index + 1)))) {
+      return false;
+    }
+  }
+  return true;
 }
 
 /** The unsigned 16-bit integer in network order at an offset. */

@@ -93,7 +93,11 @@ export class Ownership {
   lockChanged(name: string): void {
     const address = this.#byLock.get(name) ?? this.#parts.view.locks.get(name)?.ip;
     if (address === undefined) return;
-    if (this.addresses.has(address)) this.#evaluate(address);
+    if (this.addresses.has(address)) return this.#evaluate(address);
+    // What a living session took is the commonest news by far, and there is nothing to wait for.
+    const taken = this.#parts.session().open && name === lockName(address)
+      && judge(this.#parts.view, name, this.#challenger(address)).kind === 'live';
+    if (taken) this.#forget(address);
     else this.mark(address);
   }
 
@@ -296,7 +300,7 @@ export class Ownership {
 
   #ownCandidate(address: Ip): Candidate | undefined {
     const { identity } = this.#parts.session();
-    return this.#parts.elections.candidates(address).find((one) => one.identity === identity);
+    return this.#parts.elections.candidate(address, identity);
   }
 
   /** E2 and E3. */

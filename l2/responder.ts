@@ -1,7 +1,8 @@
-import { ipFromBytes, type Ip } from '../lb/ip.ts';
+import { ipFromBytes, ipv4At, type Ip } from '../lb/ip.ts';
 import {
-  allNodes, decodeArp, decodeNdp, encodeNdp, etherTypeArp, etherTypeIpv6, groupMac, icmpv6Sum,
-  macBytes, macText, ndpOptions, solicitedNodeGroup, word, broadcastMac, zeroMac,
+  allNodes, arpOffsets, arpOpcode, broadcastMac, decodeNdp, encodeNdp, etherTypeArp,
+  etherTypeIpv6, groupMac, icmpv6Sum, macBytes, macIs, macText, ndpOptions, solicitedNodeGroup,
+  word, zeroMac,
 } from './frames.ts';
 import type { ResponderValue } from './responder-map.ts';
 
@@ -53,31 +54,35 @@ interface Context extends Keys {
 
 function respondArp(frame: Uint8Array, context: Context): Verdict {
   if (frame.length < 42) return pass('short');
-  const request = decodeArp(frame);
-  if (request === undefined) return pass('arp-format');
-  if (request.opcode !== 1) return pass('not-a-request');
+  const opcode = arpOpcode(frame);
+  if (opcode === undefined) return pass('arp-format');
+  if (opcode !== 1) return pass('not-a-request');
   const { ingress } = context;
-  if (request.ethTarget !== broadcastMac && request.ethTarget !== ingress.mac) {
-    return pass('not-for-us');
+  if (!macIs(frame, 0, broadcastMac) && !macIs(frame, 0, ingress.mac)) return pass('not-for-us');
+  const { senderMac, senderIp, targetIp } = arpOffsets;
+  const group = ((frame[senderMac] ?? 0) & 1) === 1;
+  if (group || macIs(frame, senderMac, zeroMac) || macIs(frame, senderMac, ingress.mac)) {
+    return pass('sender-mac');
   }
-  const sender = request.senderMac;
-  if (sender === zeroMac || multicast(sender) || sender === ingress.mac) return pass('sender-mac');
-  if (request.senderIp === request.targetIp) return pass('announcement');
-  const found = context.key(ingress.ifindex, request.targetIp);
+  if (word(frame, senderIp) === word(frame, targetIp)
+    && word(frame, senderIp + 2) === word(frame, targetIp + 2)) return pass('announcement');
+  const target = ipv4At(frame, targetIp);
+  const found = context.key(ingress.ifindex, target);
   if (found === undefined) return pass('no-key');
   if (found.expiryNs <= context.bootNs) return pass('expired');
   // The reply has the request's length, so that the kernel hook need not resize the packet.
   const reply = new Uint8Array(Math.min(frame.length, 60));
   reply.set(frame.subarray(0, 42));
   const own = macBytes(found.mac);
-  reply.set(macBytes(sender), 0);
+  const asker = frame.subarray(senderMac, senderMac + 6);
+  reply.set(asker, 0);
   reply.set(own, 6);
   reply[21] = 2;
-  reply.set(own, 22);
-  reply.set(frame.subarray(38, 42), 28);
-  reply.set(macBytes(sender), 32);
-  reply.set(frame.subarray(28, 32), 38);
-  return { kind: 'answer', frame: reply, ip: request.targetIp };
+  reply.set(own, senderMac);
+  reply.set(frame.subarray(targetIp, targetIp + 4), senderIp);
+  reply.set(asker, arpOffsets.targetMac);
+  reply.set(frame.subarray(senderIp, senderIp + 4), targetIp);
+  return { kind: 'answer', frame: reply, ip: target };
 }
 
 function respondNdp(frame: Uint8Array, context: Context): Verdict {
@@ -126,10 +131,6 @@ function solicitationFault(frame: Uint8Array, ingress: Ingress): string | undefi
   if (unspecified && (destination !== group || options.source !== undefined)) return 'dad-format';
   if (macText(frame, 6) === ingress.mac) return 'own';
   return undefined;
-}
-
-function multicast(mac: string): boolean {
-  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
 }
 
 function pass(reason: string): Verdict {

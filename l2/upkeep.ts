@@ -12,7 +12,7 @@ import type { Ownership } from './ownership.ts';
 import type { Session } from './session.ts';
 import { second, type L2Settings } from './settings.ts';
 import { isOwnPast } from './takeable.ts';
-import type { LeaseView } from './view.ts';
+import type { LeaseView, SessionSeen } from './view.ts';
 import type { SilenceWatch } from './watchers.ts';
 
 export interface UpkeepParts {
@@ -115,10 +115,12 @@ export class Upkeep {
     if (clock.now() < session.openedAt + second) return;
     const { past, identity } = session;
     const self = { identity, bootId: kernel.bootId };
-    for (const name of [...view.sessions.keys()].sort(compareText)) {
-      const seen = view.sessions.get(name);
-      if (seen === undefined || !seen.open || seen.identity === identity) continue;
-      if (!past.has(seen.identity) && !isOwnPast(seen, self)) continue;
+    const earlier: SessionSeen[] = [];
+    for (const seen of view.sessions.values()) {
+      if (!seen.open || seen.identity === identity) continue;
+      if (past.has(seen.identity) || isOwnPast(seen, self)) earlier.push(seen);
+    }
+    for (const seen of earlier.sort((a, b) => compareText(a.name, b.name))) {
       if (!view.locksOf(seen.identity).some((lock) => this.#worthTaking(lock))) {
         silence.closeOwnPast(seen);
       }

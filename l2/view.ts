@@ -9,11 +9,9 @@ import {
   closedAnnotation, ipAnnotation, lockPrefix, nodeOf, sessionName, sessionPrefix,
   sessionStateOf, stampAnnotation, stampOf, type SessionState, type Stamp,
 } from './lease.ts';
-import { rawSession, type RawSession } from './rawsession.ts';
+import type { LeaseReader } from './leasereader.ts';
+import type { RawSession } from './rawsession.ts';
 import { silenceOf } from './settings.ts';
-
-/** Turns a stored Lease into the model. */
-export type LeaseDecoder = (object: KubeObject) => Lease;
 
 /** One session Lease as this stream saw it. Times are the observer's monotonic clock. */
 export interface SessionSeen {
@@ -92,12 +90,12 @@ export class LeaseView {
   #sessionsGone = new Map<string, { since: Micros; durationMax: Micros }>();
   #locksGone = new Map<string, { since: Micros; freed: boolean }>();
   #byOwner = new Map<string, Set<string>>();
-  #decode: LeaseDecoder;
+  #reader: LeaseReader;
   #now: () => Micros;
   #listener: ViewListener;
 
-  constructor(decode: LeaseDecoder, now: () => Micros, listener: ViewListener) {
-    this.#decode = decode;
+  constructor(reader: LeaseReader, now: () => Micros, listener: ViewListener) {
+    this.#reader = reader;
     this.#now = now;
     this.#listener = listener;
   }
@@ -125,7 +123,7 @@ export class LeaseView {
     const name = object.metadata?.name ?? '';
     const known = this.sessions.get(name);
     if (known !== undefined) {
-      const raw = rawSession(object);
+      const raw = this.#reader.session(object);
       if (raw !== undefined && this.#renewed(known, object, raw)) return;
     }
     if (name.startsWith(sessionPrefix)) this.#sessionSeen(name, object);
@@ -185,7 +183,7 @@ export class LeaseView {
   }
 
   #sessionSeen(name: string, object: KubeObject): void {
-    const lease = this.#decode(object);
+    const lease = this.#reader.lease(object);
     const known = this.sessions.get(name);
     const now = this.#now();
     const holder = lease.holderIdentity;
@@ -196,7 +194,7 @@ export class LeaseView {
     const open = holder !== '' && holder === identity && sessionName(identity) === name
       && state !== undefined
       && !(closedAnnotation in lease.meta.annotations);
-    const raw = rawSession(object);
+    const raw = this.#reader.session(object);
     const sameVersion = known?.live.resourceVersion === lease.meta.resourceVersion;
     const sameStanding = known !== undefined && known.open === open && known.closed === closed;
     const seen: SessionSeen = {
@@ -226,7 +224,7 @@ export class LeaseView {
   }
 
   #lockSeen(name: string, object: KubeObject): void {
-    const lease = this.#decode(object);
+    const lease = this.#reader.lease(object);
     const known = this.locks.get(name);
     if (known !== undefined && known.resourceVersion === lease.meta.resourceVersion) return;
     const seen = this.#observe(lease, object, known);
@@ -269,7 +267,7 @@ export class LeaseView {
   }
 
   #lockDeleted(name: string, object: KubeObject): void {
-    const lease = this.#decode(object);
+    const lease = this.#reader.lease(object);
     const known = this.locks.get(name);
     const stamp = stampOf(lease);
     const released = stamp !== undefined && stamp !== 'unknown' && stamp.kind === 'release'

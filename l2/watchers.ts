@@ -79,16 +79,17 @@ export class SilenceWatch {
     if (!session.open) return;
     const now = clock.now();
     let next: Micros | undefined;
-    for (const name of [...view.sessions.keys()].sort(compareText)) {
-      const seen = view.sessions.get(name);
-      if (seen === undefined || !seen.open || seen.identity === session.identity) continue;
+    const fallen: SessionSeen[] = [];
+    for (const seen of view.sessions.values()) {
+      if (!seen.open || seen.identity === session.identity) continue;
       const at = view.silentAt(seen, session.openedAt);
       if (now < at) next = Math.min(next ?? at, at);
-      else if (!this.#silent.has(name)) {
-        this.#silent.add(name);
-        this.#parts.elections().outdate();
-        if (view.namesLocks(seen.identity)) this.closeSoon(seen);
-      }
+      else if (!this.#silent.has(seen.name)) fallen.push(seen);
+    }
+    for (const seen of fallen.sort((a, b) => compareText(a.name, b.name))) {
+      this.#silent.add(seen.name);
+      this.#parts.elections().outdate();
+      if (view.namesLocks(seen.identity)) this.closeSoon(seen);
     }
     if (next === undefined) return;
     this.#timer = clock.after(next - now, () => wake(() => {

@@ -85,10 +85,16 @@ export function ipBytes16(address: Ip): Uint8Array {
 /** The reverse of `ipBytes` and of `ipBytes16`: 16 mapped bytes give the IPv4 address. */
 export function ipFromBytes(bytes: Uint8Array): Ip {
   assert(bytes.length === 4 || bytes.length === 16, `${bytes.length} bytes make an address`);
-  if (bytes.length === 4) return bytes.join('.') as Ip;
+  if (bytes.length === 4) return ipv4At(bytes, 0);
   const parsed = new ipaddr.IPv6([...bytes]);
   if (parsed.isIPv4MappedAddress()) return parsed.toIPv4Address().toString() as Ip;
   return parsed.toRFC5952String() as Ip;
+}
+
+/** The IPv4 address in four bytes at an offset, without a copy of them. */
+export function ipv4At(bytes: Uint8Array, offset: number): Ip {
+  const [first, second] = [bytes[offset], bytes[offset + 1]];
+  return `${first}.${second}.${bytes[offset + 2]}.${bytes[offset + 3]}` as Ip;
 }
 
 /** The address as an unsigned integer of 32 or 128 bits. */

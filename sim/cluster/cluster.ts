@@ -1,3 +1,5 @@
+import { createLeaseReader } from '../../l2/leasereader.ts';
+import { leaseDecoder } from '../../kube/lease.ts';
 import type { AgentCaches } from '../../agent.ts';
 import { ServicePortMemo } from '../../bpf/datapath.ts';
 import { createDecoder } from '../../kube/decode.ts';
@@ -210,6 +212,7 @@ export class Cluster {
   #buildMachines(): Machine[] {
     const caches: AgentCaches = {
       decoder: this.#decoder,
+      leases: createLeaseReader(leaseDecoder(this.#decoder.lease)),
       rank: createRank(),
       servicePorts: new ServicePortMemo(),
     };

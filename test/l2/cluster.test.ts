@@ -1,3 +1,5 @@
+import { createLeaseReader } from '../../l2/leasereader.ts';
+import { leaseDecoder } from '../../kube/lease.ts';
 import test from 'ava';
 import { createAgent } from '../../agent.ts';
 import { ServicePortMemo } from '../../bpf/datapath.ts';
@@ -147,7 +149,9 @@ function startSecond(
     journal: processJournal(process), kernel: node.kernelPort(process),
     link: node.linkPort(process), kube: createSimKube(process, way, { user: 'second', node: name }),
     caches: {
-      decoder: cluster.decoder, rank: createRank(), servicePorts: new ServicePortMemo(),
+      decoder: cluster.decoder,
+      leases: createLeaseReader(leaseDecoder(cluster.decoder.lease)),
+      rank: createRank(), servicePorts: new ServicePortMemo(),
     },
   }, { nodeName: name, namespace, l2, datapath });
   process.enter(() => agent.start());

@@ -1,3 +1,5 @@
+import { createLeaseReader } from '../../l2/leasereader.ts';
+import { leaseDecoder } from '../../kube/lease.ts';
 import test from 'ava';
 import { createL2Controller } from '../../l2/controller.ts';
 import type { L2Settings } from '../../l2/settings.ts';
@@ -36,11 +38,7 @@ function controlled(settings: Partial<L2Settings> = {}): Watched {
       clock: processClock(process), journal: processJournal(process),
       kube: kubeOf(place, cluster.api),
       events: { emit: (event) => events.push(event) },
-      decode: (object) => {
-        const decoded = cluster.decoder.lease(object);
-        if (!decoded.ok) throw new Error('a lease of the tests is readable');
-        return decoded.value;
-      },
+      leases: createLeaseReader(leaseDecoder(cluster.decoder.lease)),
       status: {
         writeService: (write, done) => process.later(
           0, 'status', () => done(ok({ resourceVersion: write.resourceVersion })),

@@ -1,3 +1,5 @@
+import { createLeaseReader } from '../../l2/leasereader.ts';
+import { leaseDecoder } from '../../kube/lease.ts';
 import { createDecoder } from '../../kube/decode.ts';
 import type { KubeDone, KubePort, Watch } from '../../kube/port.ts';
 import { LeaseApi, ms, namespace, refuse, type ApiWay, type StoredWatch } from './leaseapi.ts';
@@ -197,11 +199,8 @@ export class TestNode {
       : { ready: () => true, hasFront: () => this.front?.is === true, onChange: () => undefined };
     const announcer = factory(
       {
-        clock, kube: kubeOf(this, api), kernel: this.kernel, link: port, rank, decode: (object) => {
-          const decoded = decoder.lease(object);
-          if (!decoded.ok) throw new Error('a lease of the tests is readable');
-          return decoded.value;
-        },
+        clock, kube: kubeOf(this, api), kernel: this.kernel, link: port, rank,
+        leases: createLeaseReader(leaseDecoder(decoder.lease)),
         random: processRandom(process, `random/${this.name}/${this.#incarnation}`),
         journal: processJournal(process), events: { emit: (event) => this.events.push(event) },
         datapath: front,
