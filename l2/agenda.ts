@@ -1,5 +1,11 @@
+import { Heap } from '../lb/heap.ts';
 import type { Clock, Micros, Timer } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
+
+interface Entry {
+  readonly key: string;
+  readonly due: Micros;
+}
 
 /**
  * When to look at what again, under one timer: thousands of waits of T3, T5, T6 and E1 share it.
@@ -8,7 +14,8 @@ import { compareText } from '../lb/table.ts';
 export class Agenda {
   #clock: Clock;
   #run: (keys: readonly string[]) => void;
-  #due = new Map<string, Micros>();
+  #entries = new Map<string, Entry>();
+  #order = new Heap<Entry>((a, b) => a.due - b.due || compareText(a.key, b.key));
   #timer: Timer | undefined;
   #timerDue = 0;
 
@@ -19,22 +26,29 @@ export class Agenda {
   }
 
   add(key: string, due: Micros): void {
-    const known = this.#due.get(key);
-    if (known !== undefined && known <= due) return;
-    this.#due.set(key, due);
+    const known = this.#entries.get(key);
+    if (known !== undefined && known.due <= due) return;
+    if (known !== undefined) this.#order.delete(known);
+    const entry = { key, due };
+    this.#entries.set(key, entry);
+    this.#order.add(entry);
     this.#arm(due);
   }
 
   delete(key: string): void {
-    this.#due.delete(key);
+    const known = this.#entries.get(key);
+    if (known === undefined) return;
+    this.#entries.delete(key);
+    this.#order.delete(known);
   }
 
   has(key: string): boolean {
-    return this.#due.has(key);
+    return this.#entries.has(key);
   }
 
   clear(): void {
-    this.#due.clear();
+    this.#entries.clear();
+    this.#order.clear();
     this.#timer?.cancel();
     this.#timer = undefined;
   }
@@ -50,13 +64,13 @@ export class Agenda {
     this.#timer = undefined;
     const now = this.#clock.now();
     const keys: string[] = [];
-    let next: Micros | undefined;
-    for (const [key, due] of this.#due) {
-      if (due <= now) keys.push(key);
-      else next = Math.min(next ?? due, due);
+    let next = this.#order.peek();
+    while (next !== undefined && next.due <= now) {
+      this.delete(next.key);
+      keys.push(next.key);
+      next = this.#order.peek();
     }
-    for (const key of keys) this.#due.delete(key);
-    if (next !== undefined) this.#arm(next);
+    if (next !== undefined) this.#arm(next.due);
     this.#run(keys.sort(compareText));
   }
 }

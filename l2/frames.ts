@@ -56,8 +56,9 @@ export function encodeArp(frame: ArpFrame): Uint8Array {
 }
 
 /**
- * The opcode of an untagged ARP request or reply of Ethernet and IPv4; undefined for all else. Every
- * node of a segment hears every announcement, so most frames are judged by this and one address.
+ * The opcode of an untagged ARP request or reply of Ethernet and IPv4; undefined for all else.
+ * Every node of a segment hears every announcement, so most frames are judged by this and one
+ * address.
  */
 export function arpOpcode(bytes: Uint8Array): 1 | 2 | undefined {
   if (bytes.length < 42 || word(bytes, 12) !== etherTypeArp) return undefined;
@@ -71,6 +72,7 @@ export function arpOpcode(bytes: Uint8Array): 1 | 2 | undefined {
 /** Where the addresses of an ARP frame stand (RFC 826, Ethernet and IPv4). */
 export const arpOffsets = { senderMac: 22, senderIp: 28, targetMac: 32, targetIp: 38 };
 
+/** Undefined for what has no `arpOpcode`. */
 export function decodeArp(bytes: Uint8Array): ArpFrame | undefined {
   const opcode = arpOpcode(bytes);
   if (opcode === undefined) return undefined;

@@ -179,6 +179,10 @@ export class Ownership {
     if (known === undefined && !wanted) return this.#forget(address);
     const verdict = judge(view, name, this.#challenger(address));
     if (known === undefined && verdict.kind === 'live') return this.#forget(address);
+    if (known === undefined && verdict.kind === 'waiting') {
+      this.#unclaimed.delete(address);
+      return this.#agenda.add(address, verdict.until);
+    }
     const own = wanted && this.#mayServe(address) ? this.#ownCandidate(address) : undefined;
     const candidate = wanted && (own !== undefined || this.#leavingInTurn(known));
     const hold = this.#holdOf(address, { verdict, known, own });

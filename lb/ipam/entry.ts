@@ -3,7 +3,7 @@ import type { Condition, IngressEntry, Service, ServiceKey } from '../model.ts';
 import { conditionOf } from '../conditions.ts';
 import type { Address } from './address.ts';
 import { inputsOf, type ServiceInputs } from './inputs.ts';
-import type { Aged } from './heap.ts';
+import type { Aged } from './age.ts';
 import type { PoolState } from './poolstate.ts';
 import { readRecord, type RecordItem } from './record.ts';
 import type { IpamSettings } from './settings.ts';

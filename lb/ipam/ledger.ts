@@ -2,7 +2,7 @@ import type { Family } from '../ip.ts';
 import { assert } from '../result.ts';
 import { addressFamily, type Address } from './address.ts';
 import type { ServiceEntry } from './entry.ts';
-import { compareAge } from './heap.ts';
+import { compareAge } from './age.ts';
 import { sharingObstacle, type SharingCode } from './sharing.ts';
 
 export interface Obstacle {

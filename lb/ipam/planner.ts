@@ -6,7 +6,8 @@ import { compareText, type Change } from '../table.ts';
 import { compareAddress, ipOf, type Address } from './address.ts';
 import { ServiceEntry } from './entry.ts';
 import { grant, heldBack, type GrantState } from './grant.ts';
-import { AgeHeap, compareAge } from './heap.ts';
+import { Heap } from '../heap.ts';
+import { compareAge } from './age.ts';
 import { judgeHold, tryHold, type Holding } from './hold.ts';
 import { sameInputs } from './inputs.ts';
 import { Ledger } from './ledger.ts';
@@ -49,7 +50,7 @@ export interface AddressHolders {
 
 /** The state of one plan while it is made. */
 class Draft {
-  readonly queue = new AgeHeap<ServiceEntry>();
+  readonly queue = new Heap<ServiceEntry>(compareAge);
   readonly touched = new Set<ServiceEntry>();
   readonly changed = new Set<ServiceEntry>();
   readonly removed: ServiceEntry[] = [];

@@ -4,7 +4,8 @@ import type { StatusPort, WriteError } from '../status.ts';
 import type { Address } from './address.ts';
 import { Attempts } from './attempts.ts';
 import type { ServiceEntry } from './entry.ts';
-import { AgeHeap } from './heap.ts';
+import { Heap } from '../heap.ts';
+import { compareAge } from './age.ts';
 import { addressIn, type Claims } from './ours.ts';
 import { recordType, writeRecord } from './record.ts';
 import {
@@ -30,8 +31,8 @@ export class ServiceWriter {
   #claims: Claims;
   #settings: IpamSettings;
   #attempts = new Map<ServiceEntry, Attempts>();
-  #releases = new AgeHeap<ServiceEntry>();
-  #grants = new AgeHeap<ServiceEntry>();
+  #releases = new Heap<ServiceEntry>(compareAge);
+  #grants = new Heap<ServiceEntry>(compareAge);
   // Who still shows an address that it must let go, and who waits for that.
   #releasing = new Map<Address, Set<ServiceEntry>>();
   #letting = new Map<ServiceEntry, readonly Address[]>();

@@ -1,13 +1,14 @@
 import type { Family } from '../ip.ts';
 import type { Address } from './address.ts';
 import type { ServiceEntry } from './entry.ts';
-import { AgeHeap, compareAge } from './heap.ts';
+import { Heap } from '../heap.ts';
+import { compareAge } from './age.ts';
 import type { PoolState } from './poolstate.ts';
 
 interface PoolWait {
   readonly pool: PoolState;
   readonly family: Family;
-  readonly entries: AgeHeap<ServiceEntry>;
+  readonly entries: Heap<ServiceEntry>;
 }
 
 /**
@@ -24,7 +25,7 @@ export class Waits {
     const name = `${pool.name}/${family}`;
     let wait = this.#pools.get(name);
     if (wait?.pool !== pool) {
-      wait = { pool, family, entries: new AgeHeap() };
+      wait = { pool, family, entries: new Heap<ServiceEntry>(compareAge) };
       this.#pools.set(name, wait);
     }
     const { entries } = wait;

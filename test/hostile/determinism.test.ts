@@ -92,13 +92,13 @@ const poisoned = test.macro({
 test(poisoned, 'lb/table.ts', 'upsert(key: string, value: V): void {');
 test(poisoned, 'l2/ownership.ts', '#look(): void {');
 test(poisoned, 'kube/reflector.ts', '#list(): void {');
-test(poisoned, 'lb/ipam/heap.ts', 'add(item: T): void {');
+test(poisoned, 'lb/heap.ts', 'add(item: T): void {');
 
 test('a plan that follows the order of a Set instead of age gives other addresses', (t) => {
-  const file = 'lb/ipam/heap.ts';
+  const file = 'lb/heap.ts';
   const told = mutant([
-    { file, from: '[...this.#members].sort(compareAge)', to: '[...this.#members]' },
-    { file, from: 'const [oldest] = this.#heap;', to: 'const [oldest] = this.#members;' },
+    { file, from: '[...this.#members].sort(this.#compare)', to: '[...this.#members]' },
+    { file, from: 'const [first] = this.#heap;', to: 'const [first] = this.#members;' },
   ]);
   t.true(told.outcomes.length > 1, told.outcomes.join('\n\n'));
   t.true(told.repeats, 'the order of a Set is no chance, so only other orders of events find it');

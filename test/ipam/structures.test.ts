@@ -4,7 +4,8 @@ import {
   addressOf, compareAddress, findSpan, ipOf, mergeSpans, spansOverlap, type Address, type Span,
 } from '../../lb/ipam/address.ts';
 import { findConflicts } from '../../lb/ipam/conflict.ts';
-import { AgeHeap, compareAge } from '../../lb/ipam/heap.ts';
+import { Heap } from '../../lb/heap.ts';
+import { compareAge } from '../../lb/ipam/age.ts';
 import { judgePool } from '../../lb/ipam/pool.ts';
 import { AddressRange } from '../../lb/ipam/range.ts';
 import { readRecord, sameRecord, writeRecord, type RecordItem } from '../../lb/ipam/record.ts';
@@ -159,7 +160,7 @@ test('the heap gives the oldest of what was added and not deleted', (t) => {
   );
   const operation = fc.tuple(fc.constantFrom('add', 'delete', 'pop'), item);
   fc.assert(fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
-    const heap = new AgeHeap<typeof known extends Map<string, infer V> ? V : never>();
+    const heap = new Heap<typeof known extends Map<string, infer V> ? V : never>(compareAge);
     const known = new Map<string, {
       createdAtMs: number | undefined; namespace: string; name: string,
     }>();
