@@ -50,13 +50,17 @@ export class IpStack {
   readonly routes = new RouteTable<StackInterface>();
   /** Sees a frame first; undefined means that it was consumed. */
   ingress: ((frame: Frame, iface: StackInterface) => Frame | undefined) | undefined;
-  /** Sees a packet with its route before it leaves; undefined means that it was consumed. */
-  egress: ((packet: Packet, iface: StackInterface) => Packet | undefined) | undefined;
+  /** Sees a packet with its route before it is resolved; undefined means that it was consumed. */
+  postrouting: ((packet: Packet, iface: StackInterface) => Packet | undefined) | undefined;
+  /** Sees every frame that leaves, redirected ones apart; undefined means that it was consumed. */
+  egress: ((frame: Frame, iface: StackInterface) => Frame | undefined) | undefined;
   /** Packets for this machine, ICMP echo excepted. */
   onLocal: (packet: Packet) => void = () => undefined;
   #interfaces: OwnInterface[] = [];
   #local = new Set<Ip>();
   #settings: Partial<NeighbourSettings>;
+  // Some wait for their neighbour before they leave, so it is remembered by packet.
+  #redirected = new WeakSet<Packet>();
 
   constructor(tap: PacketTap, options: StackOptions) {
     this.tap = tap;
@@ -161,6 +165,14 @@ export class IpStack {
     this.#emit(packet, route);
   }
 
+  /** Sends a packet by its route past both hooks, as `bpf_redirect_neigh` does. */
+  redirect(packet: Packet): void {
+    const route = this.routes.lookup(packet.target);
+    if (route === undefined) return this.#drop(packet, 'no-route');
+    this.#redirected.add(packet);
+    this.#resolve(packet, route);
+  }
+
   #own(iface: StackInterface): OwnInterface {
     const own = this.#interfaces.find((one) => one === iface);
     assert(own !== undefined, `an interface of ${this.name}`);
@@ -218,15 +230,24 @@ export class IpStack {
   }
 
   #emit(packet: Packet, route: Route<StackInterface>): void {
-    const { iface } = route;
-    const sent = this.egress === undefined ? packet : this.egress(packet, iface);
-    if (sent === undefined) return;
-    const mac = iface.neighbours.resolve(route.via ?? sent.target, sent);
-    if (mac !== undefined) this.#transmit(iface, sent, mac);
+    const sent = this.postrouting === undefined ? packet : this.postrouting(packet, route.iface);
+    if (sent !== undefined) this.#resolve(sent, route);
+  }
+
+  #resolve(packet: Packet, { iface, via }: Route<StackInterface>): void {
+    const mac = iface.neighbours.resolve(via ?? packet.target, packet);
+    if (mac !== undefined) this.#transmit(iface, packet, mac);
   }
 
   #transmit(iface: StackInterface, packet: Packet, mac: string): void {
-    iface.nic.send(Frame.ofPacket(packet, { ethSource: iface.nic.mac, ethTarget: mac }));
+    const frame = Frame.ofPacket(packet, { ethSource: iface.nic.mac, ethTarget: mac });
+    if (this.#redirected.has(packet)) iface.nic.send(frame);
+    else this.#put(iface, frame);
+  }
+
+  #put(iface: StackInterface, frame: Frame): void {
+    const sent = this.egress === undefined ? frame : this.egress(frame, iface);
+    if (sent !== undefined) iface.nic.send(sent);
   }
 
   /** An ICMP error to the source of a forwarded packet; never about an error (RFC 1122 3.2.2). */
@@ -256,7 +277,7 @@ export class IpStack {
     iface.neighbours.onArp(arp);
     if (arp.opcode !== 1 || !this.#local.has(arp.targetIp) || arp.senderIp === arp.targetIp) return;
     const { mac } = iface.nic;
-    iface.nic.send(Frame.ofArp({
+    this.#put(iface, Frame.ofArp({
       kind: 'arp', opcode: 2,
       ethSource: mac, ethTarget: arp.senderMac,
       senderMac: mac, senderIp: arp.targetIp,
@@ -271,7 +292,7 @@ export class IpStack {
     // Duplicate address detection has no source to answer to (RFC 4862 section 5.4).
     const detection = ndp.source === '::';
     const destination = detection ? allNodes : ndp.source;
-    iface.nic.send(Frame.ofNdp({
+    this.#put(iface, Frame.ofNdp({
       kind: 'advertisement',
       ethSource: mac,
       ethTarget: detection ? groupMac(allNodes) : ndp.linkLayer ?? ndp.ethSource,
@@ -285,14 +306,14 @@ export class IpStack {
     if (source === undefined) return;
     const ethSource = iface.nic.mac;
     if (familyOf(target) === 'IPv4') {
-      iface.nic.send(Frame.ofArp({
+      this.#put(iface, Frame.ofArp({
         kind: 'arp', opcode: 1, ethSource, ethTarget: known ?? broadcastMac,
         senderMac: ethSource, senderIp: source, targetMac: zeroMac, targetIp: target,
       }));
       return;
     }
     const destination = known === undefined ? solicitedNodeGroup(target) : target;
-    iface.nic.send(Frame.ofNdp({
+    this.#put(iface, Frame.ofNdp({
       kind: 'solicitation', ethSource, ethTarget: known ?? groupMac(destination),
       source, destination, target, linkLayer: ethSource,
       router: false, solicited: false, override: false, hopLimit: 255,

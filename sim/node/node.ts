@@ -74,8 +74,6 @@ export class SimNode {
   #outbound = new Masquerade();
   #powered = true;
   #frozen = false;
-  // The bit in `tc_index`: what a program redirected, egress programs leave alone (datapath.md 6).
-  #redirecting = false;
   #onResponder: ((address: Ip) => void)[] = [];
 
   constructor(tap: PacketTap, options: NodeOptions) {
@@ -108,7 +106,8 @@ export class SimNode {
     for (const gateway of options.gateways ?? []) this.setGateway(gateway);
     for (const range of options.podRanges ?? []) this.#podRanges.add(range);
     this.stack.ingress = (frame, iface) => this.#ingress(frame, iface);
-    this.stack.egress = (packet) => this.#egress(packet);
+    this.stack.postrouting = (packet) => this.#postrouting(packet);
+    this.stack.egress = (frame) => this.#egress(frame);
     this.stack.onLocal = (packet) => this.host.receive(this.programs.toClient(packet));
     this.l2.keys.onChange((address) => this.#responderChanged([address]));
   }
@@ -315,20 +314,9 @@ export class SimNode {
     pod.receive(this.programs.toClient(packet));
   }
 
-  /** What leaves through an uplink, resolved next; undefined: it ends here. */
-  #egress(packet: Packet): Packet | undefined {
+  /** The CNI's masquerade rule; undefined: the packet ends here. */
+  #postrouting(packet: Packet): Packet | undefined {
     if (!this.running) return undefined;
-    if (this.#redirecting) return packet;
-    const step = this.programs.uplinkOut(packet);
-    if (step.kind === 'drop') {
-      this.#drop(packet, 'datapath', step.reason);
-      return undefined;
-    }
-    if (step.packet !== packet) return step.packet;
-    return this.#translatedOut(packet);
-  }
-
-  #translatedOut(packet: Packet): Packet | undefined {
     const ours = this.masquerade && this.#pods.at(packet.source) !== undefined;
     if (!ours || this.#podRanges.contains(packet.target)) return packet;
     const address = this.stack.addressOf(familyOf(packet.target));
@@ -336,6 +324,19 @@ export class SimNode {
     const sent = this.#outbound.out(packet, address, this.clock.now());
     if (sent === undefined) this.#drop(packet, 'policy', 'masquerade ports exhausted');
     return sent;
+  }
+
+  /** The egress hook of an uplink; undefined: the frame ends here. */
+  #egress(frame: Frame): Frame | undefined {
+    if (!this.running) return undefined;
+    const { packet } = frame;
+    if (packet === undefined) return frame;
+    const step = this.programs.uplinkOut(packet);
+    if (step.kind === 'pass') {
+      return step.packet === packet ? frame : Frame.ofPacket(step.packet, frame);
+    }
+    this.#end(step, packet);
+    return undefined;
   }
 
   #fromPod(pod: SimPod, packet: Packet): void {
@@ -368,9 +369,7 @@ export class SimNode {
   /** A verdict that does not pass: out at once, past the egress programs, or dropped. */
   #end(step: Exclude<Step, { kind: 'pass' }>, packet: Packet): void {
     if (step.kind === 'drop') return this.#drop(packet, 'datapath', step.reason);
-    this.#redirecting = true;
-    this.stack.send(step.packet);
-    this.#redirecting = false;
+    this.stack.redirect(step.packet);
   }
 
   // Between sockets of one machine: never inside the call that sent, lest two echo for ever.

@@ -102,7 +102,7 @@ const rows: FailRow[] = [
       foreign(lan).stack.addAddress(lan.laptop.iface, { ip: ip('192.168.10.10'), prefixBits: 24 });
       lan.router.stack.interfaces[0]!.neighbours.flush(); } },
   { name: 'a backend that saw another source', outcome: 'wrong-source', options: { judge: { source: (address) => address === '192.168.20.12' } },
-    spoil: (lan) => { lan.router.stack.egress = (packet) =>
+    spoil: (lan) => { lan.router.stack.postrouting = (packet) =>
       packet.targetPort === 80 ? { ...packet, source: ip('192.168.10.1') } : {
         ...packet, target: ip('192.168.20.12'),
       };
@@ -110,9 +110,9 @@ const rows: FailRow[] = [
       && frame.packet.protocol === 'TCP'
       ? Frame.ofPacket({ ...frame.packet, target: ip('192.168.20.12') }, frame) : frame; } },
   { name: 'an answer from another address', outcome: 'wrong-source', spoil: (lan) => {
-    lan.server.stack.egress = (packet) => ({ ...packet, source: ip('192.168.10.66') }); } },
+    lan.server.stack.postrouting = (packet) => ({ ...packet, source: ip('192.168.10.66') }); } },
   { name: 'a datagram from another address', outcome: 'wrong-source', options: { protocol: 'UDP' }, spoil: (lan) => {
-    lan.server.stack.egress = (packet) => ({ ...packet, source: ip('192.168.10.66') }); } },
+    lan.server.stack.postrouting = (packet) => ({ ...packet, source: ip('192.168.10.66') }); } },
   { name: 'a client without address of the family', outcome: 'timeout', spoil: (lan) => {
     lan.phone.stack.removeAddress(lan.phone.iface, ip('192.168.20.12')); } },
 ];
