@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Filters of the clsact qdisc, for kernels before 6.6. They stay until they are removed. */
 #include <bpf/libbpf.h>
+#include <string.h>
 
 #include "addon.h"
 
@@ -10,34 +11,31 @@ struct filter {
 };
 
 /* ifindex, direction (1 ingress, 2 egress), priority and handle from the second argument on. */
-static struct filter filter_argument(struct call *call, size_t index)
+static void filter_argument(struct call *call, size_t index, struct filter *filter)
 {
-	struct filter filter = {
-		.hook = { .sz = sizeof(filter.hook) },
-		.options = { .sz = sizeof(filter.options) },
-	};
 	uint32_t ifindex = u32_argument(call, index);
 	uint32_t direction = u32_argument(call, index + 1);
 
-	filter.options.priority = u32_argument(call, index + 2);
-	filter.options.handle = u32_argument(call, index + 3);
+	/* libbpf looks at the padding too. */
+	memset(filter, 0, sizeof(*filter));
+	filter->hook.sz = sizeof(filter->hook);
+	filter->options.sz = sizeof(filter->options);
+	filter->options.priority = u32_argument(call, index + 2);
+	filter->options.handle = u32_argument(call, index + 3);
 	if (!call->error && (ifindex == 0 || ifindex > INT32_MAX ||
 			     (direction != BPF_TC_INGRESS && direction != BPF_TC_EGRESS) ||
-			     !filter.options.priority || !filter.options.handle))
+			     !filter->options.priority || !filter->options.handle))
 		call->error = -EINVAL;
-	filter.hook.ifindex = (int)ifindex;
-	filter.hook.attach_point = direction;
-	return filter;
+	filter->hook.ifindex = (int)ifindex;
+	filter->hook.attach_point = direction;
 }
 
 static int filter_query(const struct filter *filter, uint32_t *program_id)
 {
-	struct bpf_tc_opts asked = filter->options;
+	struct bpf_tc_opts asked;
 	int error;
 
-	asked.prog_fd = 0;
-	asked.prog_id = 0;
-	asked.flags = 0;
+	memcpy(&asked, &filter->options, sizeof(asked));
 	error = bpf_tc_query(&filter->hook, &asked);
 	*program_id = asked.prog_id;
 	return error;
@@ -47,10 +45,11 @@ static int filter_query(const struct filter *filter, uint32_t *program_id)
 static napi_value filter_query_call(napi_env env, napi_callback_info info)
 {
 	struct call call = call_of(env, info);
-	struct filter filter = filter_argument(&call, 0);
+	struct filter filter;
 	uint32_t program_id = 0;
 	int error;
 
+	filter_argument(&call, 0, &filter);
 	if (call.error)
 		return answer(&call, call.error);
 	error = filter_query(&filter, &program_id);
@@ -66,11 +65,12 @@ static napi_value filter_attach(napi_env env, napi_callback_info info)
 {
 	struct call call = call_of(env, info);
 	struct handle *program = handle_argument(&call, 0, HANDLE_PROGRAM);
-	struct filter filter = filter_argument(&call, 1);
+	struct filter filter;
 	uint32_t expected_id = u32_argument(&call, 5);
 	uint32_t present_id = 0;
 	int error;
 
+	filter_argument(&call, 1, &filter);
 	if (call.error)
 		return answer(&call, call.error);
 	error = bpf_tc_hook_create(&filter.hook);
@@ -92,11 +92,12 @@ static napi_value filter_attach(napi_env env, napi_callback_info info)
 static napi_value filter_detach(napi_env env, napi_callback_info info)
 {
 	struct call call = call_of(env, info);
-	struct filter filter = filter_argument(&call, 0);
+	struct filter filter;
 	uint32_t expected_id = u32_argument(&call, 4);
 	uint32_t present_id = 0;
 	int error;
 
+	filter_argument(&call, 0, &filter);
 	if (call.error)
 		return answer(&call, call.error);
 	error = filter_query(&filter, &present_id);

@@ -108,7 +108,9 @@ static enum handle_kind kind_of(int fd)
 	} known[] = {
 		{ "anon_inode:bpf-map", HANDLE_MAP },
 		{ "anon_inode:bpf-prog", HANDLE_PROGRAM },
+		/* A link has the one name when it is made and the other when a pin is opened. */
 		{ "anon_inode:bpf_link", HANDLE_LINK },
+		{ "anon_inode:bpf-link", HANDLE_LINK },
 	};
 	char path[64];
 	char target[64] = { 0 };

@@ -60,7 +60,10 @@ export function kernelContract(contract: KernelContract): void {
     }
   });
   elements(claim);
+  flagRows(claim);
+  refusals(claim);
   batches(claim);
+  mixes(claim);
   walks(claim);
   if (contract.arrays) arrays(claim);
   locks(claim);
@@ -81,6 +84,9 @@ function elements(claim: Claim): void {
     t.deepEqual([...kernel.lookup(hash, keyOf(1))!], [...valueOf(1)]);
   });
 
+}
+
+function flagRows(claim: Claim): void {
   const flags: readonly (readonly [boolean, MapFlag, string])[] = [
     [false, 'any', 'ok'], [true, 'any', 'ok'],
     [false, 'noexist', 'ok'], [true, 'noexist', 'EEXIST'],
@@ -97,6 +103,9 @@ function elements(claim: Claim): void {
     });
   }
 
+}
+
+function refusals(claim: Claim): void {
   claim('deleting an absent key succeeds', (t, { kernel, hash }) => {
     t.true(kernel.remove(hash, keyOf(1)).ok);
     kernel.update(hash, entry(1), 'any');
@@ -178,6 +187,9 @@ function batches(claim: Claim): void {
     t.deepEqual(kernel.removeMany(hash, batch([])), { written: 0 });
   });
 
+}
+
+function mixes(claim: Claim): void {
   claim('any mix of writes leaves what a Map would hold', (t, bench) => {
     const { kernel, hash } = bench;
     const held = new Map<number, number>();
