@@ -1,0 +1,58 @@
+import anyTest from 'ava';
+import fc from 'fast-check';
+import type { ProgramHandle } from '../../bpf/native.real.ts';
+import { isRefused } from '../../bpf/refusal.real.ts';
+import { kernelTests } from '../kernel/machine.ts';
+import { bodyProgram, frame, resultIn, resultOf } from './bed.ts';
+import { body } from './random.ts';
+import { hostile, rows } from './rows.ts';
+
+const { addon, skip } = kernelTests();
+const test = skip ? anyTest.skip : anyTest.serial;
+const schedClassifier = 3;
+
+/** r0 of the body as the kernel computes it. */
+function kernelResult(program: ReturnType<typeof bodyProgram>): bigint {
+  const handle = addon.programLoad(schedClassifier, 0, program.code);
+  if (isRefused(handle)) throw new Error(`the kernel refuses a program with ${handle}`);
+  try {
+    const context = new Uint8Array(192);
+    const ran = addon.programRun(
+      handle as ProgramHandle, frame, new Uint8Array(256), new Uint8Array(192), context, 1,
+    );
+    if (isRefused(ran)) throw new Error(`the run is refused with ${ran as number}`);
+    return resultIn(context);
+  } finally {
+    addon.close(handle as ProgramHandle);
+  }
+}
+
+test('the kernel gives every row of the conformance table its result', (t) => {
+  for (const [text, r0, functions] of Object.values(rows).flat()) {
+    t.notThrows(() => t.is(kernelResult(bodyProgram(text, functions)), BigInt(r0), text), text);
+  }
+});
+
+const operators = ['+=', '-=', '*=', '/=', '%=', 's/=', 's%=', '|=', '&=', '^=', '<<=', '>>=', 's>>='];
+
+for (const kind of ['r', 'w']) {
+  test(`kernel and engine agree on every operator of ${kind} over hostile operands`, (t) => {
+    for (const operator of operators) {
+      // One program for all pairs: each result is mixed into r8.
+      const lines = hostile.flatMap((left) => hostile.flatMap((right) => [
+        `r0 = ${left} ll`, `r1 = ${right} ll`, `${kind}0 ${operator} ${kind}1`, 'r8 *= 31', 'r8 ^= r0',
+      ]));
+      const program = bodyProgram(`${lines.join('; ')}; r0 = r8`);
+      const truth = kernelResult(program);
+      t.is(resultOf(program, 'fast'), truth, `${operator} translated`);
+      t.is(resultOf(program, 'interpreted'), truth, `${operator} interpreted`);
+    }
+  });
+}
+
+test('kernel and engine agree on random programs', (t) => {
+  fc.assert(fc.property(body, (text) => {
+    const program = bodyProgram(text);
+    t.is(resultOf(program, 'checked'), kernelResult(program), text);
+  }), { numRuns: 400 });
+});
