@@ -25,7 +25,10 @@ export interface MachineOptions {
 export interface PacketInput {
   /** From the link header on; at most 16,064 bytes, for XDP 3,520. */
   readonly bytes: Uint8Array;
-  /** `struct __sk_buff` or `struct xdp_md` as the program finds it, without packet pointers. */
+  /**
+   * `struct __sk_buff` or `struct xdp_md` as the program finds it, without packet pointers. A
+   * protocol of 0 is taken from the Ethernet header, as the stack does.
+   */
   readonly context?: Uint8Array;
   /** Bytes of the link header; 14 when absent, 0 for devices without one. */
   readonly networkOffset?: number;
@@ -147,6 +150,7 @@ export class Machine {
     const { packet } = this.#runtime;
     packet.load(kind, input.bytes);
     packet.networkOffset = input.networkOffset ?? packet.networkOffset;
+    if (kind === 'skb' && packet.protocol === 0) packet.protocol = etherTypeOf(input.bytes);
     const verdict = this.#executor.run(index);
     const { bytes } = this.memory;
     return {
@@ -230,3 +234,13 @@ export class Machine {
   }
 }
 
+
+const etherTypeMin = 0x0600;
+const linkProtocol = { raw: 0x0001, llc: 0x0004 } as const;
+
+// eth_type_trans: what is below the smallest EtherType is a length.
+function etherTypeOf(bytes: Uint8Array): number {
+  const type = (bytes[12] ?? 0) << 8 | (bytes[13] ?? 0);
+  if (type >= etherTypeMin) return type;
+  return bytes[14] === 0xff && bytes[15] === 0xff ? linkProtocol.raw : linkProtocol.llc;
+}

@@ -3,9 +3,13 @@ import fc from 'fast-check';
 import type { ProgramHandle } from '../../bpf/native.real.ts';
 import { isRefused } from '../../bpf/refusal.real.ts';
 import { kernelTests } from '../kernel/machine.ts';
+import { Rig } from '../kernel/rig.ts';
 import { bodyProgram, frame, resultIn, resultOf } from './bed.ts';
+import { cases, contextOf, words, wordsIn } from './calls.ts';
+import { engineExecutor, kernelExecutor } from './executors.ts';
 import { body } from './random.ts';
 import { hostile, rows } from './rows.ts';
+import { digest, helperCase, mapCase, tableMaps } from './vectors.ts';
 
 const { addon, skip } = kernelTests();
 const test = skip ? anyTest.skip : anyTest.serial;
@@ -55,4 +59,39 @@ test('kernel and engine agree on random programs', (t) => {
     const program = bodyProgram(text);
     t.is(resultOf(program, 'checked'), kernelResult(program), text);
   }), { numRuns: 400 });
+});
+
+test('calls and loops give what they give in the kernel', (t) => {
+  const rig = new Rig(addon, 'test/vm/fixtures/calls.bpf.o');
+  for (const [program, cb] of cases) {
+    const context = new Uint8Array(192);
+    const handle = rig.object.programs.get(program)!;
+    const numbers = addon.programRun(handle, frame, new Uint8Array(256), contextOf(cb), context, 1);
+    t.deepEqual([(numbers as number[])[0]! >>> 0, ...wordsIn(context)], words('checked', program, cb));
+  }
+  rig.close();
+});
+
+test('helpers: engine and kernel agree on 10,000 more cases', (t) => {
+  const kernel = kernelExecutor(addon, 'helpers');
+  const engine = engineExecutor('helpers', 'checked');
+  for (let seed = 3_001; seed <= 13_000; seed += 1) {
+    const truth = helperCase(kernel, seed);
+    const answer = helperCase(engine, seed);
+    if (digest(truth) !== digest(answer)) t.deepEqual(answer, truth, `case ${seed}`);
+  }
+  kernel.close();
+  t.pass();
+});
+
+test('maps: engine and kernel agree on 10,000 more operations and on the rows at the end', (t) => {
+  const kernel = kernelExecutor(addon, 'maps');
+  const engine = engineExecutor('maps', 'checked');
+  for (let seed = 3_001; seed <= 13_000; seed += 1) {
+    const truth = mapCase(kernel, seed);
+    const answer = mapCase(engine, seed);
+    if (digest(truth) !== digest(answer)) t.deepEqual(answer, truth, `case ${seed}`);
+  }
+  for (const map of tableMaps) t.deepEqual(engine.dump(map), kernel.dump(map), map);
+  kernel.close();
 });

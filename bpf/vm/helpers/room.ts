@@ -49,7 +49,7 @@ interface Extent {
 }
 
 function shrink(
-  packet: PacketBuffer, { flags }: RoomRequest, extent: Extent & { readonly header: number },
+  packet: PacketBuffer, { flags, upperFlags }: RoomRequest, extent: Extent & { readonly header: number },
 ): number {
   const { behind, count } = extent;
   if ((flags & decap) === decap) return -errno.EINVAL;
@@ -57,7 +57,8 @@ function shrink(
   const lengthMin = headerBytes.get(target ?? 0) ?? extent.header;
   const current = packet.length - packet.networkOffset;
   if (count >= current || current - count < lengthMin) return -errno.ENOTSUPP;
-  if ((flags & (encap | tunnel | flag.encapEthernet)) !== 0) return -errno.EINVAL;
+  const isEncap = (flags & (encap | tunnel | flag.encapEthernet)) !== 0 || upperFlags !== 0;
+  if (isEncap) return -errno.EINVAL;
   if (!packet.contains(0, behind + count)) return -errno.ENOMEM;
   packet.cut(behind, count);
   if (target !== undefined) packet.protocol = target;

@@ -53,6 +53,7 @@ const changeTail: Helper = {
     const length = unsigned(words, 0);
     const lengthMin = Math.max(0, packet.networkOffset);
     if (signed(words, 1) !== 0 || length > skbBytesMax || length < lengthMin) return -errno.EINVAL;
+    if (packet.encapsulated) return -errno.ENOTSUPP;
     packet.resize(length);
     return 0;
   },
