@@ -42,7 +42,9 @@ export interface CompiledObject {
 /** Translates an object. Throws ObjectError for helpers and variables that do not exist. */
 export function compile(object: BpfObject, options: CompileOptions): CompiledObject {
   const { mode, entriesMax = {} } = options;
-  const maps = object.maps.map((map) => ({ ...map, entriesMax: entriesMax[map.name] ?? map.entriesMax }));
+  const maps = object.maps.map(
+    (map) => ({ ...map, entriesMax: entriesMax[map.name] ?? map.entriesMax }),
+  );
   const graphs = object.functions.map(({ code }) => graphOf(code));
   const blockBases: number[] = [];
   let blockCount = 0;
@@ -78,7 +80,8 @@ function bytesOf(variable: Variable, value: number | bigint | Uint8Array): Uint8
   }
   const bytes = new Uint8Array(size);
   let rest = BigInt.asUintN(size * 8, BigInt(value));
-  demand(rest === BigInt(value) || BigInt(value) < 0n, `variable ${name} has room for ${size} bytes`);
+  const fits = rest === BigInt(value) || BigInt(value) < 0n;
+  demand(fits, `variable ${name} has room for ${size} bytes`);
   for (let at = 0; at < size; at += 1) {
     bytes[at] = Number(rest & 0xffn);
     rest >>= 8n;

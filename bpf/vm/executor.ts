@@ -34,7 +34,9 @@ export class Executor {
     }
     const { exports } = new wasm.Instance(module, { env: importsOf(compiled, runtime) });
     // An export of the module is a function for exactly the programs.
-    this.#entries = object.functions.map((_, index) => exports[`program ${index}`] as Entry | undefined);
+    this.#entries = object.functions.map(
+      (_, index) => exports[`program ${index}`] as Entry | undefined,
+    );
   }
 
   /** Runs a program on the context that is in place; r0 as u32. */
@@ -45,8 +47,9 @@ export class Executor {
     runtime.tailCalls = 0;
     runtime.memory.view.setInt32(cell.budget, this.#instructionsMax, true);
     try {
+      const { interpreter } = this;
+      if (interpreter !== undefined) return interpreter.run(program, this.#instructionsMax);
       const entry = this.#entries[program];
-      if (this.interpreter !== undefined) return this.interpreter.run(program, this.#instructionsMax);
       if (entry === undefined) throw new RangeError(`function ${program} is no program`);
       return entry(place.context) >>> 0;
     } catch (error) {
@@ -116,7 +119,8 @@ function importOf(name: string, runtime: Runtime): unknown {
     case imported.outOfBounds:
       return (address: number, length: number, bit: number) => {
         const wanted = bit === access.read ? 'read' : 'write';
-        throw memory.faultAt(memory.firstRefused({ address: address >>> 0, length }, wanted), wanted);
+        const span = { address: address >>> 0, length };
+        throw memory.faultAt(memory.firstRefused(span, wanted), wanted);
       };
     case imported.budget: return () => {
       throw new EngineFault({ kind: 'budget' });

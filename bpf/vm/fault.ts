@@ -48,8 +48,10 @@ export class EngineFault extends Error {
 
 function describe(reason: FaultCause): string {
   switch (reason.kind) {
-    case 'out-of-bounds': return `${reason.access} out of bounds at 0x${reason.address.toString(16)}`;
-    case 'freed': return `${reason.access} of freed memory at 0x${reason.address.toString(16)}`;
+    case 'out-of-bounds':
+      return `${reason.access} out of bounds at 0x${reason.address.toString(16)}`;
+    case 'freed':
+      return `${reason.access} of freed memory at 0x${reason.address.toString(16)}`;
     case 'budget': return 'the instruction budget is spent';
     case 'stack': return 'calls nest too deep';
     case 'argument': return `bad argument of ${reason.helper}`;

@@ -14,7 +14,7 @@ export interface Block {
 
 /** Control flow of one function. Unreachable code is left out. */
 export interface Graph {
-  /** Reachable blocks in reverse postorder, the entry first: a forward edge leads to a later one. */
+  /** Reachable blocks in reverse postorder, the entry first: forward edges lead to later ones. */
   readonly blocks: readonly Block[];
   /** Immediate dominator of each block; that of the entry is the entry. */
   readonly dominators: readonly number[];
@@ -22,7 +22,7 @@ export interface Graph {
   readonly reducible: boolean;
 }
 
-/** The control flow of `code`. A jump out of the function, or code that runs past its end, throws. */
+/** The control flow of `code`. Throws a RangeError where it leads out of the function. */
 export function graphOf(code: readonly Instruction[]): Graph {
   const raw = rawBlocks(code);
   const order = reversePostorder(raw);

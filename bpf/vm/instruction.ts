@@ -157,7 +157,8 @@ function store(slot: Slot): Instruction | undefined {
     return { kind: 'store', to: at, source };
   }
   const operation = atomicOperations.get(slot.number & ~1);
-  if (kind !== mode.atomic || !register || operation === undefined || at.width < 4) return undefined;
+  if (kind !== mode.atomic || !register || at.width < 4) return undefined;
+  if (operation === undefined) return undefined;
   return { kind: 'atomic', operation, fetch: (slot.number & 1) === 1, at, source: slot.source };
 }
 

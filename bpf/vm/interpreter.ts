@@ -105,8 +105,8 @@ export class Interpreter {
         registers[instruction.target] = constantValue(this.#compiled.layout, instruction.value);
         break;
       case 'load': {
-        const loaded = this.#load(this.#address(registers, instruction.from, 'read'), instruction.from);
         const { signed, from, target } = instruction;
+        const loaded = this.#load(this.#address(registers, from, 'read'), from);
         registers[target] = signed ? BigInt.asIntN(from.width * 8, loaded) & mask64 : loaded;
         break;
       }

@@ -211,7 +211,7 @@ export class Machine {
   }
 
   #isXdp(index: number): boolean {
-    return /^xdp/.test(this.compiled.object.functions[index]?.section ?? '');
+    return this.compiled.object.functions[index]?.section.startsWith('xdp') === true;
   }
 
   #openContext(length: number, context: Uint8Array | undefined): void {

@@ -142,7 +142,8 @@ function constantOf(linker: Linker, { symbol }: Relocation, number: number): Con
   demand(section !== undefined, `${symbol.name} lies in no section`);
   const offset = symbol.value + number;
   if (isCode(section)) {
-    return { kind: 'function', function: functionAt(linker, { section: section.index, slot: offset / 8 }) };
+    const found = functionAt(linker, { section: section.index, slot: offset / 8 });
+    return { kind: 'function', function: found };
   }
   if (section.name === '.maps') {
     const map = linker.maps.findIndex((one) => one.offset === offset);

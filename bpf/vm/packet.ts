@@ -5,11 +5,16 @@ import { access, type Memory } from './memory.ts';
 export type ContextKind = 'skb' | 'xdp' | 'plain';
 
 /** Offsets of the fields that the engine itself reads or writes (include/uapi/linux/bpf.h). */
-const skbField = { length: 0, protocol: 16, hash: 68, data: 76, dataEnd: 80, dataMeta: 140 } as const;
+const skbField = {
+  length: 0, protocol: 16, hash: 68, data: 76, dataEnd: 80, dataMeta: 140,
+} as const;
 const xdpField = { data: 0, dataEnd: 4, dataMeta: 8 } as const;
 export const contextBytes = { skb: 192, xdp: 24 } as const;
 
 export const ethernetBytes = 14;
+/** BPF_SKB_MAX_LEN: four pages without the kernel's own structure behind the bytes. */
+export const skbBytesMax = 16_384 - 320;
+
 const headroom = 256;
 /** XDP frames of a test run: a page with room for the driver in front and the skb behind. */
 const xdpFrameBytes = 40;
@@ -42,9 +47,9 @@ export class PacketBuffer {
     this.kind = kind;
     this.networkOffset = ethernetBytes;
     this.encapsulated = false;
-    const data = place.packet + headroom;
-    this.#memory.bytes.set(bytes, data);
-    this.span(data, data + bytes.length);
+    const start = place.packet + headroom;
+    this.#memory.bytes.set(bytes, start);
+    this.span(start, start + bytes.length);
   }
 
   /** The packet is now `[data, end)`; pointers of the context follow. */
@@ -96,24 +101,24 @@ export class PacketBuffer {
   insert(offset: number, count: number): void {
     this.#roomFor(count, this.length);
     const { bytes } = this.#memory;
-    const data = this.data - count;
-    bytes.copyWithin(data, this.data, this.data + offset);
-    bytes.fill(0, data + offset, data + offset + count);
-    this.span(data, this.end);
+    const start = this.data - count;
+    bytes.copyWithin(start, this.data, this.data + offset);
+    bytes.fill(0, start + offset, start + offset + count);
+    this.span(start, this.end);
   }
 
   /** Takes out the bytes behind the first `offset` ones. */
   cut(offset: number, count: number): void {
-    const data = this.data + count;
-    this.#memory.bytes.copyWithin(data, this.data, this.data + offset);
-    this.span(data, this.end);
+    const start = this.data + count;
+    this.#memory.bytes.copyWithin(start, this.data, this.data + offset);
+    this.span(start, this.end);
   }
 
   /** Moves the start of an XDP frame by `by` bytes; false outside of the frame. */
   moveStart(by: number): boolean {
-    const data = this.data + by;
-    if (data < place.packet + xdpFrameBytes || data > this.end - ethernetBytes) return false;
-    this.span(data, this.end);
+    const start = this.data + by;
+    if (start < place.packet + xdpFrameBytes || start > this.end - ethernetBytes) return false;
+    this.span(start, this.end);
     return true;
   }
 
@@ -131,9 +136,9 @@ export class PacketBuffer {
     const fits = this.data - front >= place.packet
       && this.data + length <= place.packet + place.packetBytes;
     if (fits) return;
-    const data = place.packet + headroom + front;
+    const start = place.packet + headroom + front;
     const kept = this.length;
-    this.#memory.bytes.copyWithin(data, this.data, this.end);
-    this.span(data, data + kept);
+    this.#memory.bytes.copyWithin(start, this.data, this.end);
+    this.span(start, start + kept);
   }
 }

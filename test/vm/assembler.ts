@@ -81,7 +81,8 @@ function draftsOf(line: string): Draft[] {
   const base = (kind === 'r' ? 0x07 : 0x04) | code[0] << 4;
   const right = register.exec(source);
   if (right !== null) {
-    return [{ opcode: base | 8, target: Number(number), source: Number(right[2]), offset: code[1] }];
+    const from = Number(right[2]);
+    return [{ opcode: base | 8, target: Number(number), source: from, offset: code[1] }];
   }
   return [{ opcode: base, target: Number(number), number: Number(source) | 0, offset: code[1] }];
 }
@@ -117,7 +118,10 @@ function memoryOf(line: string): Draft[] | undefined {
   if (load !== null) {
     const [, target, sign, bits = '', base, minus, distance] = load;
     const mode = sign === 'u' ? 0x61 : 0x81;
-    return [{ opcode: mode | sizes[bits]!, target: Number(target), source: Number(base), offset: offsetOf(minus, distance) }];
+    return [{
+      opcode: mode | sizes[bits]!, target: Number(target), source: Number(base),
+      offset: offsetOf(minus, distance),
+    }];
   }
   const store = storeLine.exec(line);
   if (store !== null) {
@@ -152,7 +156,9 @@ function specialOf(line: string): Draft[] | undefined {
     ];
   }
   const negate = /^([rw])(\d+) = -[rw]\2$/.exec(line);
-  if (negate !== null) return [{ opcode: negate[1] === 'r' ? 0x87 : 0x84, target: Number(negate[2]) }];
+  if (negate !== null) {
+    return [{ opcode: negate[1] === 'r' ? 0x87 : 0x84, target: Number(negate[2]) }];
+  }
   const swap = /^r(\d+) = (be|le|bswap)(16|32|64) r\1$/.exec(line);
   if (swap !== null) {
     const opcode = { be: 0xdc, le: 0xd4, bswap: 0xd7 }[swap[2] as 'be' | 'le' | 'bswap'];

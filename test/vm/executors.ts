@@ -1,12 +1,12 @@
-import { spawnSync } from 'node:child_process';
 import type { Mode } from '../../bpf/vm/compile.ts';
 import type { Addon } from '../../bpf/native.real.ts';
+import { run } from '../kernel/machine.ts';
 import { Rig } from '../kernel/rig.ts';
 import { fixture, machineOf, quietHost } from './bed.ts';
-import type { Executor } from './vectors.ts';
+import type { DumpingExecutor } from './vectors.ts';
 
 /** A machine of the engine; its only device is the loopback of a test run, with its MTU. */
-export function engineExecutor(name: string, mode: Mode): Executor & { dump(map: string): string[] } {
+export function engineExecutor(name: string, mode: Mode): DumpingExecutor {
   const host = { ...quietHost, mtu: () => 65_536 };
   const machine = machineOf(fixture(name), { mode }, { host });
   return {
@@ -23,9 +23,9 @@ export function engineExecutor(name: string, mode: Mode): Executor & { dump(map:
 /** The kernel of this machine with the same object in it; `close` it. */
 export function kernelExecutor(
   addon: Addon, name: string,
-): Executor & { dump(map: string): string[]; close(): void } {
+): DumpingExecutor & { close(): void } {
   // The engine has one CPU: on two, a program would meet two values of a per-CPU element.
-  spawnSync('taskset', ['-pc', '0', String(process.pid)]);
+  run(`taskset -pc 0 ${process.pid}`);
   const rig = new Rig(addon, `test/vm/fixtures/${name}.bpf.o`);
   return {
     update: (map, key, value) => void rig.map(map).update({ key, value }, 'any'),

@@ -1,10 +1,10 @@
-import test from 'ava';
-import { EngineFault } from '../../bpf/vm/fault.ts';
-import type { Mode } from '../../bpf/vm/compile.ts';
-import { fixture, frame, machineOf } from './bed.ts';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import test from 'ava';
+import { EngineFault, type FaultCause } from '../../bpf/vm/fault.ts';
+import type { Mode } from '../../bpf/vm/compile.ts';
 import { root } from '../tidy/sources.ts';
+import { fixture, frame, machineOf } from './bed.ts';
 
 const object = fixture('faults');
 const source = readFileSync(join(root, 'test/vm/fixtures/faults.bpf.c'), 'utf8').split('\n');
@@ -27,7 +27,7 @@ function faultOf(program: string, mode: Mode): EngineFault | undefined {
 }
 
 const faults = test.macro({
-  exec: (t, program: string, kind: string, function_ = program) => {
+  exec: (t, program: string, kind: FaultCause['kind'], function_: string = program) => {
     for (const mode of ['checked', 'interpreted'] as const) {
       const fault = faultOf(program, mode);
       t.is(fault?.reason.kind, kind, mode);

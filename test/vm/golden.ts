@@ -4,13 +4,16 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { kernelTests } from '../kernel/machine.ts';
 import { kernelExecutor } from './executors.ts';
-import { digest, helperCase, mapCase, tableMaps, type Executor, type Outcome } from './vectors.ts';
+import {
+  digest, helperCase, mapCase, tableMaps,
+  type DumpingExecutor, type Executor, type Outcome,
+} from './vectors.ts';
 
 interface Suite {
   readonly name: 'helpers' | 'maps';
   readonly count: number;
   readonly dumps: readonly string[];
-  run(executor: Executor, seed: number): Outcome;
+  readonly run: (executor: Executor, seed: number) => Outcome;
 }
 
 export const suites: readonly Suite[] = [
@@ -24,10 +27,8 @@ export interface Golden {
   readonly dumps: Readonly<Record<string, readonly string[]>>;
 }
 
-type Dumping = Executor & { dump(map: string): string[] };
-
 /** The same figures as an executor makes them now. */
-export function answers({ count, dumps, run }: Suite, executor: Dumping): Golden {
+export function answers({ count, dumps, run }: Suite, executor: DumpingExecutor): Golden {
   const digests = Array.from({ length: count }, (_, seed) => digest(run(executor, seed + 1)));
   return {
     digests: digests.join(''),

@@ -37,7 +37,9 @@ test('the kernel gives every row of the conformance table its result', (t) => {
   }
 });
 
-const operators = ['+=', '-=', '*=', '/=', '%=', 's/=', 's%=', '|=', '&=', '^=', '<<=', '>>=', 's>>='];
+const operators = [
+  '+=', '-=', '*=', '/=', '%=', 's/=', 's%=', '|=', '&=', '^=', '<<=', '>>=', 's>>=',
+];
 
 for (const kind of ['r', 'w']) {
   test(`kernel and engine agree on every operator of ${kind} over hostile operands`, (t) => {
@@ -67,7 +69,8 @@ test('calls and loops give what they give in the kernel', (t) => {
     const context = new Uint8Array(192);
     const handle = rig.object.programs.get(program)!;
     const numbers = addon.programRun(handle, frame, new Uint8Array(256), contextOf(cb), context, 1);
-    t.deepEqual([(numbers as number[])[0]! >>> 0, ...wordsIn(context)], words('checked', program, cb));
+    const [verdict = 0] = numbers as number[];
+    t.deepEqual([verdict >>> 0, ...wordsIn(context)], words('checked', program, cb));
   }
   rig.close();
 });

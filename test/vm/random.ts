@@ -88,7 +88,8 @@ export const body = fc.tuple(
   lines.push(`r8 = ${rounds}`, 'again:');
   pieces.forEach(([jump, distance, instructions], index) => {
     lines.push(`p${index}:`);
-    if (jump !== undefined) lines.push(`${jump} goto p${Math.min(index + distance, pieces.length)}`);
+    const to = Math.min(index + distance, pieces.length);
+    if (jump !== undefined) lines.push(`${jump} goto p${to}`);
     lines.push(...instructions);
   });
   lines.push(`p${pieces.length}:`, 'r8 -= 1', 'if r8 != 0 goto again');
@@ -96,6 +97,8 @@ export const body = fc.tuple(
   for (let register = 1; register <= 7; register += 1) {
     lines.push('r0 *= 31', `r0 ^= r${register}`);
   }
-  for (let at = 8; at <= 32; at += 8) lines.push(`r1 = *(u64*)(r10 - ${at})`, 'r0 *= 31', 'r0 ^= r1');
+  for (let at = 8; at <= 32; at += 8) {
+    lines.push(`r1 = *(u64*)(r10 - ${at})`, 'r0 *= 31', 'r0 ^= r1');
+  }
   return lines.join('; ');
 });

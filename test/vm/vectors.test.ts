@@ -9,7 +9,8 @@ for (const suite of suites) {
       const now = answers(suite, engineExecutor(suite.name, mode));
       t.deepEqual(now.dumps, golden.dumps);
       // The first case that differs says more than two long texts.
-      const at = Array.from(now.digests).findIndex((digit, index) => digit !== golden.digests[index]);
+      const digits = Array.from(now.digests);
+      const at = digits.findIndex((digit, index) => digit !== golden.digests[index]);
       t.is(at, -1, `case ${Math.floor(at / 8) + 1}`);
       t.is(now.digests.length, golden.digests.length);
     });

@@ -12,7 +12,12 @@ export interface Outcome {
 export interface Executor {
   update(map: string, key: Uint8Array, value: Uint8Array): void;
   lookup(map: string, key: Uint8Array): Uint8Array | undefined;
-  run(program: string, packet: Uint8Array): { readonly verdict: number; readonly packet: Uint8Array };
+  run(program: string, packet: Uint8Array): Omit<Outcome, 'rows'>;
+}
+
+/** One that shows all rows of a map, as sorted text. */
+export interface DumpingExecutor extends Executor {
+  dump(map: string): string[];
 }
 
 /** Numbers from a seed, the same everywhere (mulberry32). */
@@ -42,7 +47,9 @@ export class Draws {
   }
 }
 
-const word = (value: number): Uint8Array => Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24);
+const word = (value: number): Uint8Array => (
+  Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24)
+);
 
 /** Words and halves that break arithmetic; as u32. */
 const edges = [0, 1, 2, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff];
@@ -75,8 +82,12 @@ interface Step {
 }
 
 const small = [0, 0, 0, 1, 2, 4, 8, 14, 16, 20, 24, 28, 32, 40, 48, 60, 63, 100, 0xff0, 0x1000];
-const checksumFlags = [0, 2, 4, 0x10, 0x12, 0x14, 0x20, 0x22, 0x24, 0x34, 0x54, 0x74, 0x94, 1, 3, 8, 0x100];
-const roomFlags = [0, 0, 0, 1, 2, 4, 6, 8, 10, 16, 18, 20, 24, 26, 32, 33, 64, 66, 80, 128, 130, 256, 384, 512];
+const checksumFlags = [
+  0, 2, 4, 0x10, 0x12, 0x14, 0x20, 0x22, 0x24, 0x34, 0x54, 0x74, 0x94, 1, 3, 8, 0x100,
+];
+const roomFlags = [
+  0, 0, 0, 1, 2, 4, 6, 8, 10, 16, 18, 20, 24, 26, 32, 33, 64, 66, 80, 128, 130, 256, 384, 512,
+];
 
 function signedSmall(draws: Draws): number {
   return draws.pick([1, -1]) * draws.pick(small);
@@ -100,8 +111,10 @@ function stepOf(draws: Draws, kinds: readonly number[]): Step {
       return { ...base, a: draws.pick([14 + draws.below(60), 24, 50, 40, 56]), from, flags };
     }
     case operation.store: return { ...base, flags: [draws.pick([0, 0, 1, 2, 3, 4]), 0] };
-    case operation.tail: return { ...base, a: draws.pick([...small, ...edges, draws.below(400), 16_064, 16_065]) };
-    case operation.head: return { ...base, a: draws.pick([...small, draws.below(300), 16_000, 0xffffffff]) };
+    case operation.tail:
+      return { ...base, a: draws.pick([...small, ...edges, draws.below(400), 16_064, 16_065]) };
+    case operation.head:
+      return { ...base, a: draws.pick([...small, draws.below(300), 16_000, 0xffffffff]) };
     case operation.room: return {
       ...base, a: signedSmall(draws), b: draws.pick([0, 0, 1, 1, 2]),
       flags: [draws.pick(roomFlags), draws.pick([0, 0, 0, 14 << 24, 1])],
@@ -110,8 +123,10 @@ function stepOf(draws: Draws, kinds: readonly number[]): Step {
       ...base, a: signedSmall(draws), b: draws.pick([0, 0, 100, 65_536, 65_537, 70_000]),
       flags: [draws.pick([0, 0, 1, 2]), 0],
     };
-    case operation.xdpHead: return { ...base, a: draws.pick([signedSmall(draws), -draws.below(300), draws.below(80)]) };
-    case operation.xdpTail: return { ...base, a: draws.pick([signedSmall(draws), draws.below(4000), -draws.below(80)]) };
+    case operation.xdpHead:
+      return { ...base, a: draws.pick([signedSmall(draws), -draws.below(300), draws.below(80)]) };
+    case operation.xdpTail:
+      return { ...base, a: draws.pick([signedSmall(draws), draws.below(4000), -draws.below(80)]) };
     default: return base;
   }
 }

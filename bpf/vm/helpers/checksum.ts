@@ -1,6 +1,7 @@
 import { errno } from '../errno.ts';
+import type { Span } from '../memory.ts';
 import type { Runtime } from '../runtime.ts';
-import { unsigned, type Helper } from './helper.ts';
+import { unsigned, type HelperCall } from './call.ts';
 
 /** Ones'-complement sum of two 32-bit words with the carry added back (csum_add). */
 function add(left: number, right: number): number {
@@ -23,7 +24,7 @@ function fold(sum: number): number {
  * Sum of the bytes as 16-bit words of this machine, added to `seed` (csum_partial). Zero only if
  * everything is zero: a sum that is a multiple of 0xffff otherwise ends as 0xffffffff.
  */
-function partial(runtime: Runtime, span: { address: number; length: number }, seed: number): number {
+function partial(runtime: Runtime, span: Span, seed: number): number {
   const { view } = runtime.memory;
   let sum = seed;
   let at = 0;
@@ -43,7 +44,7 @@ function from32to16(sum: number): number {
 }
 
 /** bpf_csum_diff as of Linux 6.13: the result is folded to 16 bits; earlier ones gave 32. */
-const difference: Helper = {
+const difference: HelperCall = {
   name: 'csum_diff', takes: ['word', 'word', 'word', 'word', 'word'], gives: 'number',
   call(runtime, words) {
     const from = { address: unsigned(words, 0), length: unsigned(words, 1) };
@@ -124,7 +125,7 @@ function add16(left: number, right: number): number {
   return sum > 0xffff ? sum - 0xffff : sum;
 }
 
-const layer3: Helper = {
+const layer3: HelperCall = {
   name: 'l3_csum_replace', takes: ['unused', 'word', 'wide', 'word', 'flags'], gives: 'status',
   call(runtime, words) {
     const change = replacementOf(words);
@@ -135,7 +136,7 @@ const layer3: Helper = {
 const layer4Flag = { pseudo: 0x10, mangledZero: 0x20, enforce: 0x40, ipv6: 0x80 } as const;
 const layer4Flags = 0xff;
 
-const layer4: Helper = {
+const layer4: HelperCall = {
   name: 'l4_csum_replace', takes: ['unused', 'word', 'wide', 'word', 'flags'], gives: 'status',
   call(runtime, words) {
     const change = replacementOf(words);
@@ -148,11 +149,12 @@ const layer4: Helper = {
     // UDP over IPv4: no checksum stays no checksum, and a computed zero is sent as 0xffff.
     if (keepsZero && !enforced && view.getUint16(at, true) === 0) return 0;
     const status = replace(runtime, change, false);
-    if (status === 0 && keepsZero && view.getUint16(at, true) === 0) view.setUint16(at, 0xffff, true);
+    const isZero = status === 0 && view.getUint16(at, true) === 0;
+    if (keepsZero && isZero) view.setUint16(at, 0xffff, true);
     return status;
   },
 };
 
-export const checksumHelpers: ReadonlyMap<number, Helper> = new Map([
+export const checksumHelpers: ReadonlyMap<number, HelperCall> = new Map([
   [10, layer3], [11, layer4], [28, difference],
 ]);

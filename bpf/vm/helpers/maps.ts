@@ -1,8 +1,8 @@
 import type { Runtime, TableMap } from '../runtime.ts';
-import { signed, unsigned, type Helper } from './helper.ts';
+import { signed, unsigned, type HelperCall } from './call.ts';
 
 /** bpf_map_lookup_elem: the address of the value, or 0. */
-const lookup: Helper = {
+const lookup: HelperCall = {
   name: 'map_lookup_elem', takes: ['word', 'word'], gives: 'word',
   call(runtime, words) {
     const map = runtime.table(unsigned(words, 0), 'map_lookup_elem');
@@ -10,7 +10,7 @@ const lookup: Helper = {
   },
 };
 
-const update: Helper = {
+const update: HelperCall = {
   name: 'map_update_elem', takes: ['word', 'word', 'word', 'flags'], gives: 'status',
   call(runtime, words) {
     const map = runtime.table(unsigned(words, 0), 'map_update_elem');
@@ -26,7 +26,7 @@ const update: Helper = {
   },
 };
 
-const remove: Helper = {
+const remove: HelperCall = {
   name: 'map_delete_elem', takes: ['word', 'word'], gives: 'status',
   call(runtime, words) {
     const map = runtime.table(unsigned(words, 0), 'map_delete_elem');
@@ -36,7 +36,7 @@ const remove: Helper = {
   },
 };
 
-const reserve: Helper = {
+const reserve: HelperCall = {
   name: 'ringbuf_reserve', takes: ['word', 'word', 'flags'], gives: 'word',
   call(runtime, words) {
     const ring = runtime.ring(unsigned(words, 0), 'ringbuf_reserve');
@@ -44,17 +44,17 @@ const reserve: Helper = {
   },
 };
 
-const submit: Helper = {
+const submit: HelperCall = {
   name: 'ringbuf_submit', takes: ['word', 'flags'], gives: 'status',
   call: (runtime, words) => finish(runtime, unsigned(words, 0), 'submitted'),
 };
 
-const discard: Helper = {
+const discard: HelperCall = {
   name: 'ringbuf_discard', takes: ['word', 'flags'], gives: 'status',
   call: (runtime, words) => finish(runtime, unsigned(words, 0), 'discarded'),
 };
 
-const output: Helper = {
+const output: HelperCall = {
   name: 'ringbuf_output', takes: ['word', 'word', 'word', 'flags'], gives: 'status',
   call(runtime, words) {
     const ring = runtime.ring(unsigned(words, 0), 'ringbuf_output');
@@ -65,9 +65,11 @@ const output: Helper = {
   },
 };
 
-const query: Helper = {
+const query: HelperCall = {
   name: 'ringbuf_query', takes: ['word', 'flags'], gives: 'number',
-  call: (runtime, words) => runtime.ring(unsigned(words, 0), 'ringbuf_query').query(signed(words, 1)),
+  call(runtime, words) {
+    return runtime.ring(unsigned(words, 0), 'ringbuf_query').query(signed(words, 1));
+  },
 };
 
 /** A look-up of a map that the code names itself: the translator calls it without the handle. */
@@ -84,7 +86,7 @@ function finish(runtime: Runtime, address: number, state: 'submitted' | 'discard
   throw runtime.memory.faultAt(address, 'write');
 }
 
-export const mapHelpers: ReadonlyMap<number, Helper> = new Map([
+export const mapHelpers: ReadonlyMap<number, HelperCall> = new Map([
   [1, lookup], [2, update], [3, remove],
   [130, output], [131, reserve], [132, submit], [133, discard], [134, query],
 ]);

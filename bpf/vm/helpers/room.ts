@@ -1,6 +1,5 @@
 import { errno } from '../errno.ts';
-import type { PacketBuffer } from '../packet.ts';
-import { skbBytesMax } from './skb.ts';
+import { skbBytesMax, type PacketBuffer } from '../packet.ts';
 
 /** `BPF_F_ADJ_ROOM_*` (include/uapi/linux/bpf.h). */
 const flag = {
@@ -48,9 +47,13 @@ interface Extent {
   readonly count: number;
 }
 
-function shrink(
-  packet: PacketBuffer, { flags, upperFlags }: RoomRequest, extent: Extent & { readonly header: number },
-): number {
+interface Shrinkage extends Extent {
+  /** Bytes of the network header that must stay. */
+  readonly header: number;
+}
+
+function shrink(packet: PacketBuffer, request: RoomRequest, extent: Shrinkage): number {
+  const { flags, upperFlags } = request;
   const { behind, count } = extent;
   if ((flags & decap) === decap) return -errno.EINVAL;
   const target = decapsulated(flags);

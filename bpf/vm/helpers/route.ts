@@ -1,7 +1,7 @@
 import { errno } from '../errno.ts';
 import { ethernetBytes } from '../packet.ts';
 import type { Runtime } from '../runtime.ts';
-import { signed, unsigned, type Helper } from './helper.ts';
+import { signed, unsigned, type HelperCall } from './call.ts';
 
 const verdict = {
   skb: { shot: 2, redirect: 7 }, xdp: { aborted: 0, redirect: 4 },
@@ -10,7 +10,7 @@ const ingressFlag = 1;
 const neighbourBytes = 20;
 
 // At tc the device is looked for after the program has ended, so any number is taken here.
-const redirect: Helper = {
+const redirect: HelperCall = {
   name: 'redirect', takes: ['word', 'flags'], gives: 'status',
   call(runtime, words) {
     const flags = signed(words, 1);
@@ -24,7 +24,7 @@ const redirect: Helper = {
   },
 };
 
-const redirectNeighbour: Helper = {
+const redirectNeighbour: HelperCall = {
   name: 'redirect_neigh', takes: ['word', 'word', 'word', 'flags'], gives: 'status',
   call(runtime, words) {
     const address = unsigned(words, 1);
@@ -40,7 +40,7 @@ const redirectNeighbour: Helper = {
   },
 };
 
-const redirectPeer: Helper = {
+const redirectPeer: HelperCall = {
   name: 'redirect_peer', takes: ['word', 'flags'], gives: 'status',
   call(runtime, words) {
     if (signed(words, 1) !== 0) return verdict.skb.shot;
@@ -54,7 +54,7 @@ const routeRequestBytes = 64;
 /** BPF_FIB_LOOKUP_DIRECT, OUTPUT, SKIP_NEIGH, TBID, SRC, MARK. */
 const routeFlags = 0x3f;
 
-const fibLookup: Helper = {
+const fibLookup: HelperCall = {
   name: 'fib_lookup', takes: ['unused', 'word', 'word', 'word'], gives: 'status',
   call(runtime, words) {
     const address = unsigned(words, 0);
@@ -70,7 +70,7 @@ const fibLookup: Helper = {
 const mtuResult = { success: 0, fragmentationNeeded: 1 } as const;
 const segmentsFlag = 1;
 
-const checkMtu: Helper = {
+const checkMtu: HelperCall = {
   name: 'check_mtu', takes: ['unused', 'word', 'word', 'word', 'flags'], gives: 'status',
   call(runtime, words) {
     const [address, difference] = [unsigned(words, 1), signed(words, 2)];
@@ -89,27 +89,27 @@ const checkMtu: Helper = {
   },
 };
 
-const random: Helper = {
+const random: HelperCall = {
   name: 'get_prandom_u32', takes: [], gives: 'word',
   call: (runtime) => runtime.host.random(),
 };
 
-const socketCookie: Helper = {
+const socketCookie: HelperCall = {
   name: 'get_socket_cookie', takes: ['unused'], gives: 'number',
   call: (runtime) => runtime.host.socketCookie(),
 };
 
-const namespaceCookie: Helper = {
+const namespaceCookie: HelperCall = {
   name: 'get_netns_cookie', takes: ['word'], gives: 'number',
   call: (runtime, words) => runtime.host.namespaceCookie(words[0] === 0),
 };
 
-const getReturn: Helper = {
+const getReturn: HelperCall = {
   name: 'get_retval', takes: [], gives: 'status',
   call: (runtime) => runtime.returnCode,
 };
 
-const setReturn: Helper = {
+const setReturn: HelperCall = {
   name: 'set_retval', takes: ['word'], gives: 'status',
   call(runtime, words) {
     runtime.returnCode = signed(words, 0);
@@ -117,7 +117,7 @@ const setReturn: Helper = {
   },
 };
 
-export const worldHelpers: ReadonlyMap<number, Helper> = new Map([
+export const worldHelpers: ReadonlyMap<number, HelperCall> = new Map([
   [7, random], [23, redirect], [46, socketCookie], [69, fibLookup], [122, namespaceCookie],
   [152, redirectNeighbour], [155, redirectPeer], [163, checkMtu], [186, getReturn],
   [187, setReturn],

@@ -1,13 +1,11 @@
 import { errno } from '../errno.ts';
-import { signed, unsigned, type Helper } from './helper.ts';
+import { skbBytesMax } from '../packet.ts';
+import { signed, unsigned, type HelperCall } from './call.ts';
 import { adjustRoom } from './room.ts';
-
-/** BPF_SKB_MAX_LEN: four pages without the kernel's own structure behind the bytes. */
-export const skbBytesMax = 16_384 - 320;
 
 const offsetMax = 0x7fffffff;
 
-const loadBytes: Helper = {
+const loadBytes: HelperCall = {
   name: 'skb_load_bytes', takes: ['unused', 'word', 'word', 'word'], gives: 'status',
   call({ memory, packet }, words) {
     const offset = unsigned(words, 0);
@@ -25,7 +23,7 @@ const loadBytes: Helper = {
 
 const storeFlag = { recomputeChecksum: 1, invalidateHash: 2 } as const;
 
-const storeBytes: Helper = {
+const storeBytes: HelperCall = {
   name: 'skb_store_bytes', takes: ['unused', 'word', 'word', 'word', 'flags'], gives: 'status',
   call({ memory, packet }, words) {
     const offset = unsigned(words, 0);
@@ -42,12 +40,12 @@ const storeBytes: Helper = {
 };
 
 // Packets are in one piece here: pulling changes nothing and fails for what is not there.
-const pullData: Helper = {
+const pullData: HelperCall = {
   name: 'skb_pull_data', takes: ['unused', 'word'], gives: 'status',
   call: ({ packet }, words) => packet.contains(0, unsigned(words, 0)) ? 0 : -errno.ENOMEM,
 };
 
-const changeTail: Helper = {
+const changeTail: HelperCall = {
   name: 'skb_change_tail', takes: ['unused', 'word', 'flags'], gives: 'status',
   call({ packet }, words) {
     const length = unsigned(words, 0);
@@ -59,7 +57,7 @@ const changeTail: Helper = {
   },
 };
 
-const changeHead: Helper = {
+const changeHead: HelperCall = {
   name: 'skb_change_head', takes: ['unused', 'word', 'flags'], gives: 'status',
   call({ packet }, words) {
     const count = signed(words, 0);
@@ -71,7 +69,7 @@ const changeHead: Helper = {
   },
 };
 
-const adjust: Helper = {
+const adjust: HelperCall = {
   name: 'skb_adjust_room', takes: ['unused', 'word', 'word', 'wide'], gives: 'status',
   call: ({ packet }, words) => adjustRoom(packet, {
     difference: signed(words, 0), mode: unsigned(words, 1),
@@ -79,17 +77,17 @@ const adjust: Helper = {
   }),
 };
 
-const adjustHead: Helper = {
+const adjustHead: HelperCall = {
   name: 'xdp_adjust_head', takes: ['unused', 'word'], gives: 'status',
   call: ({ packet }, words) => packet.moveStart(signed(words, 0)) ? 0 : -errno.EINVAL,
 };
 
-const adjustTail: Helper = {
+const adjustTail: HelperCall = {
   name: 'xdp_adjust_tail', takes: ['unused', 'word'], gives: 'status',
   call: ({ packet }, words) => packet.moveEnd(signed(words, 0)) ? 0 : -errno.EINVAL,
 };
 
-export const packetHelpers: ReadonlyMap<number, Helper> = new Map([
+export const packetHelpers: ReadonlyMap<number, HelperCall> = new Map([
   [9, storeBytes], [26, loadBytes], [38, changeTail], [39, pullData], [43, changeHead],
   [44, adjustHead], [50, adjust], [65, adjustTail],
 ]);

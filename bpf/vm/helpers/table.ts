@@ -1,11 +1,11 @@
 import { checksumHelpers } from './checksum.ts';
-import type { Helper } from './helper.ts';
+import type { HelperCall } from './call.ts';
 import { mapHelpers } from './maps.ts';
 import { worldHelpers } from './route.ts';
 import { packetHelpers } from './skb.ts';
 
 /** Helpers that call the host, by number (datapath.md 18, "Engine"). */
-export const helpers: ReadonlyMap<number, Helper> = new Map([
+export const helpers: ReadonlyMap<number, HelperCall> = new Map([
   ...mapHelpers, ...checksumHelpers, ...packetHelpers, ...worldHelpers,
 ]);
 

@@ -4,6 +4,8 @@ import { local, registerLocal } from './plan.ts';
 
 type Alu = Extract<Instruction, { kind: 'alu' }>;
 
+type Extend = Extract<Instruction, { kind: 'extend' }>;
+
 type Simple = Exclude<
   AluOperation, 'divide' | 'modulo' | 'divideSigned' | 'moduloSigned' | 'move'
 >;
@@ -109,7 +111,7 @@ export function writeNegate(
   popRegister(code, target, bits);
 }
 
-export function writeExtend(code: Code, instruction: Extract<Instruction, { kind: 'extend' }>): void {
+export function writeExtend(code: Code, instruction: Extend): void {
   const { bits, from, target, source } = instruction;
   pushRegister(code, source, bits);
   if (from === 8) code.op(pick([op.extend8s32, op.extend8s64], bits));

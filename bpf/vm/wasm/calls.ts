@@ -1,6 +1,6 @@
 import { helpers, intrinsic, loopRoundsMax } from '../helpers/table.ts';
 import { errno } from '../errno.ts';
-import type { ArgumentKind } from '../helpers/helper.ts';
+import type { ArgumentKind } from '../helpers/call.ts';
 import { cell, frame, place, type ArrayShape } from '../layout.ts';
 import { writeCheck } from './access.ts';
 import { Code, op, type } from './code.ts';
@@ -34,7 +34,7 @@ function writeStackCheck({ code, plan }: Writing): void {
 }
 
 /** A helper call; `map` is the map that r1 names where the code says so itself. */
-export function writeHelper(writing: Writing, id: number, map: number | undefined): void {
+export function writeHelperCall(writing: Writing, id: number, map: number | undefined): void {
   const { code, plan } = writing;
   switch (id) {
     case intrinsic.monotonic: return writeCell(code, cell.monotonic);

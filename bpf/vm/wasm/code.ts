@@ -21,7 +21,9 @@ export const op = {
 } as const;
 
 /** Types of values and the empty type of a block. */
-export const type = { i32: 0x7f, i64: 0x7e, f64: 0x7c, empty: 0x40, function: 0x60, functions: 0x70 } as const;
+export const type = {
+  i32: 0x7f, i64: 0x7e, f64: 0x7c, empty: 0x40, function: 0x60, functions: 0x70,
+} as const;
 
 /** Memories of a module: the machine's own, and the marks of mode `checked`. */
 export const memoryIndex = { main: 0, shadow: 1 } as const;

@@ -10,7 +10,7 @@ export interface Flow {
   readonly code: Code;
   readonly instructions: readonly Instruction[];
   /** Writes a block up to the jump, goto or exit that ends it. */
-  straight(block: number): void;
+  readonly straight: (block: number) => void;
 }
 
 /** Writes the whole control flow: structured where it can be, else a loop around a jump table. */

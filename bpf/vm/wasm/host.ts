@@ -11,7 +11,9 @@ export interface WasmModule {
 }
 
 interface WasmApi {
-  readonly Memory: new (shape: { readonly initial: number; readonly maximum: number }) => WasmMemory;
+  readonly Memory: new (
+    shape: { readonly initial: number; readonly maximum: number },
+  ) => WasmMemory;
   readonly Module: new (bytes: Uint8Array) => WasmModule;
   readonly Instance: new (
     module: WasmModule, imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>,

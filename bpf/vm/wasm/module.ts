@@ -4,7 +4,7 @@ import type { Instruction } from '../instruction.ts';
 import { cell, constantValue } from '../layout.ts';
 import { writeAlu, writeExtend, writeNegate, writeSwap } from './arithmetic.ts';
 import { writeAtomic, writeLoad, writeStore } from './access.ts';
-import { added, writeCall, writeHelper } from './calls.ts';
+import { added, writeCall, writeHelperCall } from './calls.ts';
 import { Code, op, type } from './code.ts';
 import { writeFlow } from './flow.ts';
 import { knownMaps } from './knownmaps.ts';
@@ -105,7 +105,8 @@ function bodyOf(plan: Plan, index: number): Body {
 }
 
 /** Marks the block as run and takes its instructions from the budget. */
-function writeCounters({ code, plan, function: index }: Writing, block: number, count: number): void {
+function writeCounters(writing: Writing, block: number, count: number): void {
+  const { code, plan, function: index } = writing;
   code.const32(0);
   code.const32(1);
   code.memory(op.store32as8, plan.layout.coverage + (plan.blockBases[index] ?? 0) + block);
@@ -123,7 +124,9 @@ function writeCounters({ code, plan, function: index }: Writing, block: number, 
   code.op(op.end);
 }
 
-function writeInstruction(writing: Writing, instruction: Instruction, map: number | undefined): void {
+function writeInstruction(
+  writing: Writing, instruction: Instruction, map: number | undefined,
+): void {
   const { code, plan } = writing;
   switch (instruction.kind) {
     case 'alu': return writeAlu(code, instruction);
@@ -136,7 +139,7 @@ function writeInstruction(writing: Writing, instruction: Instruction, map: numbe
     case 'load': return writeLoad(writing, instruction);
     case 'store': return writeStore(writing, instruction);
     case 'atomic': return writeAtomic(writing, instruction);
-    case 'helper': return writeHelper(writing, instruction.id, map);
+    case 'helper': return writeHelperCall(writing, instruction.id, map);
     case 'call': return writeCall(writing, instruction.function);
     case 'exit':
       code.get(local.r0);
@@ -174,7 +177,8 @@ function assemble(
   section(out, sectionId.exports, programs.map((index, order) => exportItem(
     `program ${index}`, plan.loopIndex + 1 + order,
   )));
-  section(out, sectionId.elements, [elementItem(functions.map((_, index) => plan.functionIndex(index)))]);
+  const targets = functions.map((_, index) => plan.functionIndex(index));
+  section(out, sectionId.elements, [elementItem(targets)]);
   const own = [added.loop(), ...programs.map((index) => added.entry(plan, index))];
   const offsets = codeSection(out, [
     ...bodies.map(({ code }) => code),

@@ -1,5 +1,5 @@
 import type { Graph } from '../graph.ts';
-import type { ArgumentKind, ResultKind } from '../helpers/helper.ts';
+import type { ArgumentKind, ResultKind } from '../helpers/call.ts';
 import type { Layout } from '../layout.ts';
 import type { MapDefinition } from '../mapdefinition.ts';
 import type { BpfObject } from '../object.ts';

@@ -14,7 +14,7 @@ export type ArgumentKind = 'word' | 'flags' | 'wide' | 'unused';
 export type ResultKind = 'status' | 'word' | 'number';
 
 /** One helper that is a call to the host (include/uapi/linux/bpf.h, `__BPF_FUNC_MAPPER`). */
-export interface Helper {
+export interface HelperCall {
   readonly name: string;
   readonly takes: readonly ArgumentKind[];
   readonly gives: ResultKind;
