@@ -19,6 +19,11 @@ export interface CompileOptions {
    * the variable in little-endian order, bytes must have its size.
    */
   readonly variables?: Readonly<Record<string, number | bigint | Uint8Array>>;
+  /**
+   * Fills the frame of each call before it runs. Without it a function finds what earlier ones
+   * left, as in the kernel: a program whose outcome depends on this byte reads what it never wrote.
+   */
+  readonly stackByte?: number;
   /** Other limits than the declared ones, by map name. */
   readonly entriesMax?: Readonly<Record<string, number>>;
 }
@@ -27,6 +32,7 @@ export interface CompileOptions {
 export interface CompiledObject {
   readonly object: BpfObject;
   readonly mode: Mode;
+  readonly stackByte: number | undefined;
   readonly maps: readonly MapDefinition[];
   readonly layout: Layout;
   readonly graphs: readonly Graph[];
@@ -41,7 +47,7 @@ export interface CompiledObject {
 
 /** Translates an object. Throws ObjectError for helpers and variables that do not exist. */
 export function compile(object: BpfObject, options: CompileOptions): CompiledObject {
-  const { mode, entriesMax = {} } = options;
+  const { mode, stackByte, entriesMax = {} } = options;
   const maps = object.maps.map(
     (map) => ({ ...map, entriesMax: entriesMax[map.name] ?? map.entriesMax }),
   );
@@ -54,7 +60,7 @@ export function compile(object: BpfObject, options: CompileOptions): CompiledObj
   }
   const layout = layoutOf(object, maps, blockCount);
   const content = contentOf(object, options.variables ?? {});
-  const shape = { object, maps, layout, graphs, blockBases };
+  const shape = { object, maps, layout, graphs, blockBases, stackByte };
   const translation = translate({ ...shape, checked: mode === 'checked' });
   const module = mode === 'interpreted' ? undefined : new wasm.Module(translation.bytes);
   return { ...shape, mode, blockCount, content, translation, module };

@@ -47,6 +47,10 @@ export class Interpreter {
     if (stack > place.stack + frame.stride * frame.countMax) {
       throw new EngineFault({ kind: 'stack' });
     }
+    const { stackByte } = this.#compiled;
+    if (stackByte !== undefined) {
+      this.#runtime.memory.bytes.fill(stackByte, stack - frame.bytes, stack);
+    }
     const registers = [0n, ...parameters, 0n, 0n, 0n, 0n, BigInt(stack)];
     let current = function_;
     let code = this.#codeOf(current);

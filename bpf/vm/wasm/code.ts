@@ -18,6 +18,8 @@ export const op = {
   and64: 0x83, or64: 0x84, xor64: 0x85, shl64: 0x86, shrS64: 0x87, shrU64: 0x88,
   wrap: 0xa7, extendS: 0xac, extendU: 0xad, truncF64: 0xb0,
   extend8s32: 0xc0, extend16s32: 0xc1, extend8s64: 0xc2, extend16s64: 0xc3, extend32s64: 0xc4,
+  /** memory.fill of the main memory. */
+  fill: [0xfc, 0x0b, 0x00],
 } as const;
 
 /** Types of values and the empty type of a block. */

@@ -1,7 +1,7 @@
 import { demand } from '../elf.ts';
 import { helpers, intrinsic } from '../helpers/table.ts';
 import type { Instruction } from '../instruction.ts';
-import { cell, constantValue } from '../layout.ts';
+import { cell, constantValue, frame } from '../layout.ts';
 import { writeAlu, writeExtend, writeNegate, writeSwap } from './arithmetic.ts';
 import { writeAtomic, writeLoad, writeStore } from './access.ts';
 import { added, writeCall, writeHelperCall } from './calls.ts';
@@ -86,6 +86,7 @@ function bodyOf(plan: Plan, index: number): Body {
   const known = knownMaps(instructions, graph);
   // Behind the parameters: r0 and r6 to r9, then the scratch locals of `local`.
   code.op(4, 5, type.i64, 3, type.i32, 1, type.i64, 1, type.i32);
+  if (plan.stackByte !== undefined) writeStackFill(code, plan.stackByte);
   writeFlow({
     graph, code, instructions,
     straight(block) {
@@ -102,6 +103,16 @@ function bodyOf(plan: Plan, index: number): Body {
   });
   code.op(op.end);
   return { code, positions: writing.positions };
+}
+
+function writeStackFill(code: Code, byte: number): void {
+  code.get(local.frame);
+  code.op(op.wrap);
+  code.const32(-frame.bytes);
+  code.op(op.add32);
+  code.const32(byte);
+  code.const32(frame.bytes);
+  code.op(...op.fill);
 }
 
 /** Marks the block as run and takes its instructions from the budget. */

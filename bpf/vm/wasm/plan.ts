@@ -22,6 +22,8 @@ export interface Plan {
   readonly maps: readonly MapDefinition[];
   readonly layout: Layout;
   readonly checked: boolean;
+  /** What the frame of a call holds at first; undefined leaves what was there. */
+  readonly stackByte: number | undefined;
   readonly graphs: readonly Graph[];
   /** Number of the first block of each function, for coverage. */
   readonly blockBases: readonly number[];

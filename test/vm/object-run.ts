@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as layout from '../../bpf/layout.gen.ts';
+import { compile, type CompiledObject, type CompileOptions } from '../../bpf/vm/compile.ts';
+import { Machine } from '../../bpf/vm/machine.ts';
+import { loadObject } from '../../bpf/vm/object.ts';
+import { root } from '../tidy/sources.ts';
+import { shownEvent } from '../vectors/shown.ts';
+import type { Step, Vector } from '../vectors/vector.ts';
+import { quietHost } from './bed.ts';
+import { configRow, deviceRow, encodeRows, type ObjectRow } from './object-rows.ts';
+import { lookup, type Devices } from './routes.ts';
+
+const object = loadObject(readFileSync(join(root, 'bpf/fairlead.bpf.o')));
+const verdicts: ReadonlyMap<number, string> = new Map([[-1, 'next'], [2, 'drop'], [7, 'redirect']]);
+
+/** What one packet came to. */
+export interface Ran {
+  readonly verdict: string;
+  readonly packet: Uint8Array;
+  readonly events: readonly string[];
+  /** The device of a redirect. */
+  readonly redirect: number | undefined;
+}
+
+/** The shipped object for these options, in test mode. */
+export function compileObject(
+  how: CompileOptions, options: Partial<layout.Options> = {},
+): CompiledObject {
+  const variable = object.variables.find(({ name }) => name === 'fl_options')!;
+  const initial = object.sections[variable.section]!.bytes.slice(variable.offset);
+  const chosen = { ...layout.decodeOptions(initial), test: 1, ...options };
+  return compile(object, { ...how, variables: { fl_options: layout.encodeOptions(chosen) } });
+}
+
+/** Executor E2: the shipped object in the engine, on a node with two devices. */
+export class ObjectRun {
+  readonly machine: Machine;
+  readonly #devices: Devices;
+
+  constructor(compiled: CompiledObject, devices: Devices) {
+    this.#devices = devices;
+    const routeLookup = (request: Uint8Array): number => lookup(request, devices);
+    const host = { ...quietHost, routeLookup };
+    this.machine = new Machine(compiled, { host, seed: 1 });
+    this.#write(deviceRow(devices.uplink));
+  }
+
+  begin({ rows }: Vector): void {
+    for (const row of encodeRows(rows)) this.#write(row);
+  }
+
+  step({ cfg }: Pick<Vector, 'cfg'>, step: Omit<Step, 'verdict'>): Ran {
+    const { rows, repeat = 1 } = step;
+    if (rows !== undefined) for (const row of encodeRows(rows)) this.#write(row);
+    this.#write(configRow(step.seconds, step.draw ?? 0, cfg));
+    const context = new Uint8Array(192);
+    const view = new DataView(context.buffer);
+    view.setUint32(8, step.mark ?? 0, true);
+    view.setUint32(40, this.#devices[step.device], true);
+    let outcome = this.machine.runPacket(step.program, { bytes: step.packet, context });
+    for (let round = 1; round < repeat; round += 1) {
+      outcome = this.machine.runPacket(step.program, { bytes: step.packet, context });
+    }
+    const verdict = outcome.verdict | 0;
+    return {
+      verdict: verdicts.get(verdict) ?? String(verdict), packet: outcome.bytes,
+      events: this.machine.ring('fl_events').drain(100_000).map(shownEvent),
+      redirect: verdict === 7 ? outcome.redirect?.ifindex : undefined,
+    };
+  }
+
+  dump(map: string): ReturnType<Machine['maps'][0]['entries']> {
+    return this.machine.map(map).entries();
+  }
+
+  #write({ map, key, value }: ObjectRow): void {
+    const status = this.machine.map(map).update(key, value);
+    if (status !== 0) throw new Error(`${map} refuses a row with ${status}`);
+  }
+}

@@ -1,0 +1,83 @@
+import test from 'ava';
+import { shownFlows } from '../vectors/shown.ts';
+import { uplinkVectors } from '../vectors/uplink.ts';
+import type { Vector } from '../vectors/vector.ts';
+import { modes } from './bed.ts';
+import { compileObject, ObjectRun, type Ran } from './object-run.ts';
+import { packetStep, programs, site } from './traffic.ts';
+
+const vectors: readonly Vector[] = [...uplinkVectors];
+const devices = { uplink: 2, pod: 3 };
+
+for (const vector of vectors) {
+  for (const mode of modes) {
+    test(`${mode}: ${vector.name}`, (t) => {
+      const run = new ObjectRun(compileObject({ mode }, vector.options), devices);
+      run.begin(vector);
+      for (const [index, step] of vector.steps.entries()) {
+        const name = `step ${index}`;
+        const ran = run.step(vector, step);
+        t.is(ran.verdict, step.verdict, name);
+        t.is(hex(ran.packet), hex(step.bytes ?? step.packet), name);
+        if (step.redirect !== undefined) t.is(ran.redirect, devices[step.redirect], name);
+        if (step.events !== undefined) t.deepEqual(ran.events, step.events, name);
+        if (step.left !== undefined) {
+          t.deepEqual(shownFlows((map) => run.dump(map)), step.left.toSorted(), name);
+        }
+      }
+    });
+  }
+}
+
+/** Everything that a stream of packets comes to: the rows at the end are the last line. */
+function* story(run: ObjectRun, count: number): Generator<string> {
+  const vector = site(true);
+  run.begin(vector);
+  for (const program of programs) {
+    for (let seed = 1; seed <= count; seed += 1) {
+      yield told(run.step(vector, packetStep(seed, program)));
+    }
+  }
+  const rows = run.machine.maps.filter(({ name }) => !name.startsWith('fl_lut')).map((map) => (
+    map.touched().map(({ key, value }) => hex(key) + hex(value)).toSorted().join()
+  ));
+  yield rows.join();
+}
+
+function told({ verdict, packet, events, redirect }: Ran): string {
+  return [verdict, hex(packet), redirect ?? '-', ...events].join();
+}
+
+test('interpreter and translation agree on random packets and all rows of all maps', (t) => {
+  const stories = modes.map((mode) => story(new ObjectRun(compileObject({ mode }), devices), 400));
+  for (const line of stories[0]!) {
+    for (const other of stories.slice(1)) t.is(other.next().value, line);
+  }
+});
+
+test('no outcome depends on what the stack held before', (t) => {
+  const [first, second] = [0, 0xa5].map(
+    (stackByte) => story(new ObjectRun(compileObject({ mode: 'fast', stackByte }), devices), 2_000),
+  );
+  let at = 0;
+  for (const line of first!) {
+    if (second!.next().value !== line) return t.fail(`packet ${at % 2_000 + 1}`);
+    at += 1;
+  }
+  return t.pass();
+});
+
+test('most instructions of the packet programs run under random packets', (t) => {
+  const run = new ObjectRun(compileObject({ mode: 'checked' }), devices);
+  for (const line of story(run, 3_000)) t.truthy(line);
+  const reached = run.machine.coverage().filter((one) => one.missed.length < one.instructionCount);
+  const missed = reached.reduce((sum, one) => sum + one.missed.length, 0);
+  const all = reached.reduce((sum, one) => sum + one.instructionCount, 0);
+  const percent = ((1 - missed / all) * 100).toFixed(1);
+  t.log(`${percent} % of ${all} instructions in ${reached.length} functions`);
+  t.true(1 - missed / all > 0.75);
+});
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex').replace(/(.{32})/g, '$1 ');
+}
