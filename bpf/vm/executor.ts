@@ -45,6 +45,7 @@ export class Executor {
     forgetWorld(runtime);
     runtime.returnCode = returnCode;
     runtime.tailCalls = 0;
+    runtime.runs += 1;
     runtime.memory.view.setInt32(cell.budget, this.#instructionsMax, true);
     try {
       const { interpreter } = this;

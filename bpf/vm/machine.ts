@@ -9,8 +9,9 @@ import { PrefixMap } from './maps/prefixes.ts';
 import { ProgramMap } from './maps/programs.ts';
 import { RingMap } from './maps/ring.ts';
 import { access, Memory } from './memory.ts';
+import { PacketOutcome } from './outcome.ts';
 import { contextBytes } from './packet.ts';
-import { Runtime, type AnyMap, type HostCalls, type Redirect } from './runtime.ts';
+import { Runtime, type AnyMap, type HostCalls } from './runtime.ts';
 import { MachineMap } from './tablemap.ts';
 
 export interface MachineOptions {
@@ -32,16 +33,6 @@ export interface PacketInput {
   readonly context?: Uint8Array;
   /** Bytes of the link header; 14 when absent, 0 for devices without one. */
   readonly networkOffset?: number;
-}
-
-export interface PacketOutcome {
-  /** What the program returned, u32: TC_ACT_* or XDP_*. */
-  readonly verdict: number;
-  readonly bytes: Uint8Array;
-  /** The context as the program left it; packet pointers mean nothing outside of the run. */
-  readonly context: Uint8Array;
-  /** Where the last redirecting helper points; only a verdict of "redirect" makes it count. */
-  readonly redirect: Redirect | undefined;
 }
 
 export interface ContextOutcome {
@@ -145,18 +136,12 @@ export class Machine {
   runPacket(program: string, input: PacketInput): PacketOutcome {
     const index = this.#programIndex(program);
     const kind = this.#isXdp(index) ? 'xdp' : 'skb';
-    const length = contextBytes[kind];
-    this.#openContext(length, input.context);
+    this.#openContext(contextBytes[kind], input.context);
     const { packet } = this.#runtime;
     packet.load(kind, input.bytes);
     packet.networkOffset = input.networkOffset ?? packet.networkOffset;
     if (kind === 'skb' && packet.protocol === 0) packet.protocol = etherTypeOf(input.bytes);
-    const verdict = this.#executor.run(index);
-    const { bytes } = this.memory;
-    return {
-      verdict, bytes: bytes.slice(packet.data, packet.end), redirect: this.#runtime.redirect,
-      context: bytes.slice(place.context, place.context + length),
-    };
+    return new PacketOutcome(this.#runtime, this.#executor.run(index));
   }
 
   /**
@@ -216,9 +201,12 @@ export class Machine {
 
   #openContext(length: number, context: Uint8Array | undefined): void {
     const { bytes } = this.memory;
-    if (length > place.contextBytes) throw new RangeError(`a context of ${length} bytes`);
-    bytes.fill(0, place.context, place.context + length);
-    if (context !== undefined) bytes.set(context.subarray(0, length), place.context);
+    const given = Math.max(length, context?.length ?? 0);
+    if (given > length || length > place.contextBytes) {
+      throw new RangeError(`a context of ${given} bytes`);
+    }
+    if (context?.length !== length) bytes.fill(0, place.context, place.context + length);
+    if (context !== undefined) bytes.set(context, place.context);
     if (length === this.#contextLength) return;
     this.memory.mark({ address: place.context, length: place.contextBytes }, access.none);
     this.memory.mark({ address: place.context, length }, access.both);

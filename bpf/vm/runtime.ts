@@ -53,6 +53,8 @@ export class Runtime {
   returnCode = 0;
   /** Tail calls that the run has made. */
   tailCalls = 0;
+  /** Runs that have begun. */
+  runs = 0;
 
   constructor(memory: Memory, maps: readonly AnyMap[], host: HostCalls) {
     this.memory = memory;

@@ -21,7 +21,7 @@ const update: HelperCall = {
     runtime.memory.check({ address: value, length: valueSize }, 'read');
     const address = map.place(key, signed(words, 3));
     if (address <= 0) return address;
-    runtime.memory.bytes.copyWithin(address, value, value + valueSize);
+    runtime.memory.copy(address, { address: value, length: valueSize });
     return 0;
   },
 };

@@ -15,8 +15,7 @@ const loadBytes: HelperCall = {
       memory.bytes.fill(0, target.address, target.address + target.length);
       return -errno.EFAULT;
     }
-    const from = packet.data + offset;
-    memory.bytes.copyWithin(target.address, from, from + target.length);
+    memory.copy(target.address, { address: packet.data + offset, length: target.length });
     return 0;
   },
 };
@@ -32,8 +31,7 @@ const storeBytes: HelperCall = {
     memory.check(source, 'read');
     if ((flags & ~3) !== 0) return -errno.EINVAL;
     if (offset > offsetMax || !packet.contains(offset, source.length)) return -errno.EFAULT;
-    const { address, length } = source;
-    memory.bytes.copyWithin(packet.data + offset, address, address + length);
+    memory.copy(packet.data + offset, source);
     if ((flags & storeFlag.invalidateHash) !== 0) packet.forgetHash();
     return 0;
   },

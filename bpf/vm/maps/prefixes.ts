@@ -71,7 +71,7 @@ export class PrefixMap implements EngineMap {
     const slot = this.#table.insert(this.#masked);
     const address = this.#table.valueAddress(slot);
     const raw = address + this.#rawAt;
-    this.#memory.bytes.copyWithin(raw, keyAddress, keyAddress + this.definition.keySize);
+    this.#memory.copy(raw, { address: keyAddress, length: this.definition.keySize });
     if (old >= 0) this.#table.remove(old);
     else this.#count(length, 1);
     return address;

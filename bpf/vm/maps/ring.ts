@@ -73,7 +73,7 @@ export class RingMap {
     if ((flags & ~3) !== 0) return -errno.EINVAL;
     const address = this.reserve(length, 0);
     if (address === 0) return -errno.EAGAIN;
-    this.#memory.bytes.copyWithin(address, from, from + length);
+    this.#memory.copy(address, { address: from, length });
     this.finish(address, 'submitted');
     return 0;
   }
