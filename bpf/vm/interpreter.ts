@@ -151,7 +151,9 @@ export class Interpreter {
     const end = BigInt(memory.bytes.length - width);
     if (address > end) throw memory.faultAt(Number(address & 0xffffffffn), wanted);
     const at = Number(address);
-    memory.check({ address: at, length: width }, wanted);
+    const span = { address: at, length: width };
+    if (wanted === 'read') memory.checkRead(span);
+    else memory.checkWrite(span);
     return at;
   }
 

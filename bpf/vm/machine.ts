@@ -36,10 +36,10 @@ export interface PacketInput {
 }
 
 export interface ContextOutcome {
-  /** What the program returned, u32; cgroup hooks allow the call at 1. */
+  /** What the program returned, u32; cgroup hooks allow the call at 1 and refuse it at 0. */
   readonly result: number;
   readonly context: Uint8Array;
-  /** What bpf_set_retval left: 0 or a negated errno. */
+  /** What bpf_set_retval left: a negated errno, or 0, which a refusal turns into EPERM. */
   readonly returnCode: number;
 }
 

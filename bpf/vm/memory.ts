@@ -30,6 +30,7 @@ export class Memory {
   bytes: Uint8Array;
   view: DataView;
   #marks: Uint8Array | undefined;
+  #markView: DataView | undefined;
   #end: number;
 
   /** `reserved` bytes at address 0 belong to the layout; allocation begins behind them. */
@@ -41,6 +42,7 @@ export class Memory {
     this.bytes = new Uint8Array(this.main.buffer);
     this.view = new DataView(this.main.buffer);
     this.#marks = this.shadow && new Uint8Array(this.shadow.buffer);
+    this.#markView = this.shadow && new DataView(this.shadow.buffer);
   }
 
   /** Zeroed bytes at a new address divisible by eight, out of bounds until they are marked. */
@@ -67,12 +69,27 @@ export class Memory {
     this.#marks?.fill(mark, address, address + length);
   }
 
-  /** Throws a fault unless a program may do that with every byte of the span. */
-  check(span: Span, wanted: Access): void {
-    if (this.#marks === undefined) return;
-    const bit = access[wanted];
-    for (let at = span.address; at < span.address + span.length; at += 1) {
-      if (((this.#marks[at] ?? 0) & bit) === 0) throw this.faultAt(at, wanted);
+  /** Throws a fault unless a program may read every byte of the span. */
+  checkRead(span: Span): void {
+    if (this.#markView !== undefined) this.#check(span, access.read);
+  }
+
+  /** Throws a fault unless a program may write every byte of the span. */
+  checkWrite(span: Span): void {
+    if (this.#markView !== undefined) this.#check(span, access.write);
+  }
+
+  #check(span: Span, bit: typeof access.read | typeof access.write): void {
+    const view = this.#markView;
+    if (view === undefined) return;
+    const wanted = bit === access.read ? 'read' : 'write';
+    const end = span.address + span.length;
+    if (end > view.byteLength) throw this.faultAt(span.address, wanted);
+    const pattern = bit * 0x01010101;
+    let at = span.address;
+    while (at + 4 <= end && (view.getInt32(at, true) & pattern) === pattern) at += 4;
+    for (; at < end; at += 1) {
+      if ((view.getUint8(at) & bit) === 0) throw this.faultAt(at, wanted);
     }
   }
 
@@ -99,5 +116,6 @@ export class Memory {
     this.bytes = new Uint8Array(this.main.buffer);
     this.view = new DataView(this.main.buffer);
     this.#marks = this.shadow && new Uint8Array(this.shadow.buffer);
+    this.#markView = this.shadow && new DataView(this.shadow.buffer);
   }
 }

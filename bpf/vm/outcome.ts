@@ -28,7 +28,7 @@ export class PacketOutcome {
     return this.#copy(packet.data, packet.end);
   }
 
-  /** The context as the program left it, a copy; packet pointers mean nothing outside of the run. */
+  /** The context as the program left it, a copy; its packet pointers mean nothing now. */
   get context(): Uint8Array {
     const { kind } = this.#runtime.packet;
     return this.#copy(place.context, place.context + contextBytes[kind === 'xdp' ? 'xdp' : 'skb']);

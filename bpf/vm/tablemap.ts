@@ -59,22 +59,22 @@ export class MachineMap {
 
   /** A copy of the value; undefined when there is none. Leaves no trace in an LRU map. */
   lookup(key: Uint8Array): Uint8Array | undefined {
-    if (!this.#takeKey(key)) return undefined;
+    if (key.length !== this.keySize) return undefined;
+    this.#takeKey(key, 0);
     const address = this.map.peek(place.scratch);
     return address === 0 ? undefined : this.#memory.bytes.slice(address, address + this.valueSize);
   }
 
   /** `flag` is BPF_ANY, BPF_NOEXIST or BPF_EXIST. */
   update(key: Uint8Array, value: Uint8Array, flag: number = updateFlag.any): number {
-    if (value.length !== this.valueSize || !this.#takeKey(key)) return -errno.EINVAL;
-    const address = this.map.place(place.scratch, flag);
-    if (address <= 0) return address;
-    this.#memory.bytes.set(value, address);
-    return 0;
+    if (value.length !== this.valueSize || key.length !== this.keySize) return -errno.EINVAL;
+    return this.updateBatch(key, value, flag).status;
   }
 
   remove(key: Uint8Array): number {
-    return this.#takeKey(key) ? this.map.remove(place.scratch) : -errno.EINVAL;
+    if (key.length !== this.keySize) return -errno.EINVAL;
+    this.#takeKey(key, 0);
+    return this.map.remove(place.scratch);
   }
 
   /**
@@ -87,10 +87,12 @@ export class MachineMap {
     const { keySize, valueSize } = this;
     const count = Math.floor(keys.length / keySize);
     for (let done = 0; done < count; done += 1) {
-      const key = keys.subarray(done * keySize, (done + 1) * keySize);
-      const value = values.subarray(done * valueSize, (done + 1) * valueSize);
-      const status = this.update(key, value, flag);
-      if (status !== 0) return { status, done };
+      this.#takeKey(keys, done * keySize);
+      const address = this.map.place(place.scratch, flag);
+      if (address <= 0) return { status: address, done };
+      const { bytes } = this.#memory;
+      const from = done * valueSize;
+      for (let at = 0; at < valueSize; at += 1) bytes[address + at] = values[from + at] ?? 0;
     }
     return { status: 0, done: count };
   }
@@ -158,12 +160,10 @@ export class MachineMap {
     return { key: bytes.slice(slot.keyAddress, slot.keyAddress + this.keySize), value };
   }
 
-  #takeKey(key: Uint8Array): boolean {
-    const { length } = key;
-    if (length !== this.map.definition.keySize) return false;
+  #takeKey(keys: Uint8Array, from: number): void {
     const { bytes } = this.#memory;
-    for (let at = 0; at < length; at += 1) bytes[place.scratch + at] = key[at] ?? 0;
-    return true;
+    const { keySize } = this;
+    for (let at = 0; at < keySize; at += 1) bytes[place.scratch + at] = keys[from + at] ?? 0;
   }
 }
 

@@ -4,7 +4,8 @@ import test from 'ava';
 import { EngineFault, type FaultCause } from '../../bpf/vm/fault.ts';
 import type { Mode } from '../../bpf/vm/compile.ts';
 import { root } from '../tidy/sources.ts';
-import { fixture, frame, machineOf } from './bed.ts';
+import { assemble, objectOf } from './assembler.ts';
+import { fixture, frame, machineOf, modes } from './bed.ts';
 
 const object = fixture('faults');
 const source = readFileSync(join(root, 'test/vm/fixtures/faults.bpf.c'), 'utf8').split('\n');
@@ -54,6 +55,18 @@ test('an access behind the whole memory is reported in every mode', (t) => {
   for (const mode of ['fast', 'checked', 'interpreted'] as const) {
     const fault = faultOf('behind_memory', mode);
     t.is(fault?.site?.place?.line, faultLine('behind_memory'), mode);
+  }
+});
+
+test('calls that never return are reported in every mode', (t) => {
+  const program = assemble('call again; exit; again():; call again; exit');
+  for (const mode of modes) {
+    const machine = machineOf(objectOf(program), { mode });
+    const fault = t.throws(() => machine.runPacket('main', { bytes: frame }), {
+      instanceOf: EngineFault,
+    });
+    t.is(fault?.reason.kind, 'stack', mode);
+    t.is(fault?.site?.function, 'again', mode);
   }
 });
 

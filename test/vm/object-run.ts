@@ -38,9 +38,12 @@ export class ObjectRun {
   readonly machine: Machine;
   readonly #devices: Devices;
 
-  constructor(compiled: CompiledObject, devices: Devices) {
+  /** Routes are those of `routes.ts` unless they are given. */
+  constructor(
+    compiled: CompiledObject, devices: Devices,
+    routeLookup = (request: Uint8Array): number => lookup(request, devices),
+  ) {
     this.#devices = devices;
-    const routeLookup = (request: Uint8Array): number => lookup(request, devices);
     const host = { ...quietHost, routeLookup };
     this.machine = new Machine(compiled, { host, seed: 1 });
     this.#write(deviceRow(devices.uplink));

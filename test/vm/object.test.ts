@@ -3,6 +3,7 @@ import { shownFlows } from '../vectors/shown.ts';
 import { uplinkVectors } from '../vectors/uplink.ts';
 import type { Vector } from '../vectors/vector.ts';
 import { modes } from './bed.ts';
+import { goldenObject, objectDigest, objectDigits } from './golden-object.ts';
 import { compileObject, ObjectRun, type Ran } from './object-run.ts';
 import { packetStep, programs, site } from './traffic.ts';
 
@@ -47,6 +48,18 @@ function* story(run: ObjectRun, count: number): Generator<string> {
 function told({ verdict, packet, events, redirect }: Ran): string {
   return [verdict, hex(packet), redirect ?? '-', ...events].join();
 }
+
+test('random packets come to what they came to in the kernel', (t) => {
+  const golden = goldenObject();
+  const hint = 'the object changed: record again, as root, with node test/vm/golden-object.ts';
+  t.is(objectDigest(), golden.object, hint);
+  const digits = objectDigits((vector) => {
+    const run = new ObjectRun(compileObject({ mode: 'checked' }), devices);
+    run.begin(vector);
+    return (step) => run.step(vector, step);
+  });
+  for (const program of programs) t.is(digits[program], golden.programs[program], program);
+});
 
 test('interpreter and translation agree on random packets and all rows of all maps', (t) => {
   const stories = modes.map((mode) => story(new ObjectRun(compileObject({ mode }), devices), 400));

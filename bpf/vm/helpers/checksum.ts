@@ -50,8 +50,8 @@ const difference: HelperCall = {
     const from = { address: unsigned(words, 0), length: unsigned(words, 1) };
     const to = { address: unsigned(words, 2), length: unsigned(words, 3) };
     const seed = unsigned(words, 4);
-    runtime.memory.check(from, 'read');
-    runtime.memory.check(to, 'read');
+    runtime.memory.checkRead(from);
+    runtime.memory.checkRead(to);
     if (from.length > 0 && to.length > 0) {
       const added = partial(runtime, to, seed);
       return from32to16(subtract(added, partial(runtime, from, 0)));

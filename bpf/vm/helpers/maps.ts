@@ -17,8 +17,8 @@ const update: HelperCall = {
     const { keySize, valueSize } = map.definition;
     const key = unsigned(words, 1);
     const value = unsigned(words, 2);
-    runtime.memory.check({ address: key, length: keySize }, 'read');
-    runtime.memory.check({ address: value, length: valueSize }, 'read');
+    runtime.memory.checkRead({ address: key, length: keySize });
+    runtime.memory.checkRead({ address: value, length: valueSize });
     const address = map.place(key, signed(words, 3));
     if (address <= 0) return address;
     runtime.memory.copy(address, { address: value, length: valueSize });
@@ -31,7 +31,7 @@ const remove: HelperCall = {
   call(runtime, words) {
     const map = runtime.table(unsigned(words, 0), 'map_delete_elem');
     const key = unsigned(words, 1);
-    runtime.memory.check({ address: key, length: map.definition.keySize }, 'read');
+    runtime.memory.checkRead({ address: key, length: map.definition.keySize });
     return map.remove(key);
   },
 };
@@ -60,7 +60,7 @@ const output: HelperCall = {
     const ring = runtime.ring(unsigned(words, 0), 'ringbuf_output');
     const from = unsigned(words, 1);
     const length = unsigned(words, 2);
-    runtime.memory.check({ address: from, length }, 'read');
+    runtime.memory.checkRead({ address: from, length });
     return ring.output(from, length, signed(words, 3));
   },
 };
@@ -74,7 +74,7 @@ const query: HelperCall = {
 
 /** A look-up of a map that the code names itself: the translator calls it without the handle. */
 export function lookupIn(runtime: Runtime, map: TableMap, key: number): number {
-  runtime.memory.check({ address: key, length: map.definition.keySize }, 'read');
+  runtime.memory.checkRead({ address: key, length: map.definition.keySize });
   return map.lookup(key);
 }
 

@@ -29,7 +29,7 @@ const redirectNeighbour: HelperCall = {
   call(runtime, words) {
     const address = unsigned(words, 1);
     const length = signed(words, 2);
-    runtime.memory.check({ address, length: Math.max(0, length) }, 'read');
+    runtime.memory.checkRead({ address, length: Math.max(0, length) });
     const isShort = length !== 0 && length < neighbourBytes;
     if (isShort || signed(words, 3) !== 0) return verdict.skb.shot;
     const nextHop = length === 0
@@ -61,7 +61,7 @@ const fibLookup: HelperCall = {
     const length = signed(words, 1);
     const flags = unsigned(words, 2);
     if (length < routeRequestBytes || (flags & ~routeFlags) !== 0) return -errno.EINVAL;
-    runtime.memory.check({ address, length: routeRequestBytes }, 'write');
+    runtime.memory.checkWrite({ address, length: routeRequestBytes });
     const request = runtime.memory.bytes.subarray(address, address + routeRequestBytes);
     return runtime.host.routeLookup(request, flags);
   },
@@ -75,7 +75,7 @@ const checkMtu: HelperCall = {
   call(runtime, words) {
     const [address, difference] = [unsigned(words, 1), signed(words, 2)];
     const flags = signed(words, 3);
-    runtime.memory.check({ address, length: 4 }, 'write');
+    runtime.memory.checkWrite({ address, length: 4 });
     const given = runtime.memory.view.getUint32(address, true);
     const legal = runtime.packet.kind === 'xdp' ? 0 : segmentsFlag;
     if ((flags & ~legal) !== 0) return -errno.EINVAL;

@@ -10,7 +10,7 @@ const loadBytes: HelperCall = {
   call({ memory, packet }, words) {
     const offset = unsigned(words, 0);
     const target = { address: unsigned(words, 1), length: unsigned(words, 2) };
-    memory.check(target, 'write');
+    memory.checkWrite(target);
     if (offset > offsetMax || !packet.contains(offset, target.length)) {
       memory.bytes.fill(0, target.address, target.address + target.length);
       return -errno.EFAULT;
@@ -28,7 +28,7 @@ const storeBytes: HelperCall = {
     const offset = unsigned(words, 0);
     const source = { address: unsigned(words, 1), length: unsigned(words, 2) };
     const flags = signed(words, 3);
-    memory.check(source, 'read');
+    memory.checkRead(source);
     if ((flags & ~3) !== 0) return -errno.EINVAL;
     if (offset > offsetMax || !packet.contains(offset, source.length)) return -errno.EFAULT;
     memory.copy(packet.data + offset, source);

@@ -53,7 +53,8 @@ export class HashMap implements EngineMap {
 
   place(keyAddress: number, flags: number): number {
     if (flags < 0 || flags > updateFlag.exist) return -errno.EINVAL;
-    const old = this.#table.find(keyAddress);
+    const hash = this.#table.hash(keyAddress);
+    const old = this.#table.find(keyAddress, hash);
     if (old < 0 && flags === updateFlag.exist) return -errno.ENOENT;
     if (old >= 0 && flags === updateFlag.noexist) return -errno.EEXIST;
     if (old >= 0 && this.#isPerCpu) {
@@ -61,7 +62,7 @@ export class HashMap implements EngineMap {
       return this.#table.valueAddress(old);
     }
     if (old < 0 && this.#table.size >= this.limit && !this.#evict()) return -errno.E2BIG;
-    const slot = this.#table.insert(keyAddress);
+    const slot = this.#table.insert(keyAddress, hash);
     this.#recency?.use(slot);
     if (old >= 0) this.#free(old);
     return this.#table.valueAddress(slot);

@@ -61,9 +61,8 @@ export class SlotTable {
     return (this.#addresses[slot] ?? 0) + this.#valueAt;
   }
 
-  /** The slot whose key equals the bytes at an address, or -1. */
-  find(keyAddress: number): number {
-    const hash = this.hash(keyAddress);
+  /** The slot whose key equals the bytes at an address, or -1; `hash` is that of the key. */
+  find(keyAddress: number, hash = this.hash(keyAddress)): number {
     let slot = this.#heads[hash & (this.#heads.length - 1)] ?? absent;
     while (slot !== absent) {
       if (this.#hashes[slot] === hash && this.#sameKey(this.#addresses[slot] ?? 0, keyAddress)) {
@@ -75,8 +74,7 @@ export class SlotTable {
   }
 
   /** Adds an entry with a copy of the key and a value of arbitrary content; its slot. */
-  insert(keyAddress: number): number {
-    const hash = this.hash(keyAddress);
+  insert(keyAddress: number, hash = this.hash(keyAddress)): number {
     if (this.#size >= this.#heads.length) this.#rehash();
     const slot = this.#takeSlot();
     const address = this.#addresses[slot] ?? 0;
