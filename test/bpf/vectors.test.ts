@@ -1,5 +1,6 @@
 import anyTest from 'ava';
 import { flowVectors } from '../vectors/flows.ts';
+import { podVectors } from '../vectors/pod.ts';
 import { uplinkVectors } from '../vectors/uplink.ts';
 import type { Vector } from '../vectors/vector.ts';
 import { flowRows, KernelRun, skip } from './kernel-run.ts';
@@ -8,7 +9,7 @@ const test = skip ? anyTest.skip : anyTest.serial;
 const kernel = skip ? undefined : new KernelRun();
 anyTest.after.always(() => kernel?.close());
 
-const vectors: readonly Vector[] = [...uplinkVectors, ...flowVectors];
+const vectors: readonly Vector[] = [...uplinkVectors, ...flowVectors, ...podVectors];
 
 for (const vector of vectors) {
   test(`in the kernel: ${vector.name}`, (t) => {

@@ -3,7 +3,7 @@ import { at, bytes, service, type Rows, type ServiceFacts } from './fixture.ts';
 import { frame, type Body, type PacketFacts } from './packet.ts';
 import type { Step, Vector } from './vector.ts';
 
-type End = readonly [address: string, port: number];
+export type End = readonly [address: string, port: number];
 
 /** A TCP frame from one end to another. */
 export function tcp(
