@@ -241,7 +241,8 @@ function walks(claim: Claim): void {
 }
 
 function arrays(claim: Claim): void {
-  claim('an array has its cells from the start, and none beyond its end', (t, { kernel, array = '' }) => {
+  claim('an array has its cells from the start, and none beyond its end', (t, bench) => {
+    const { kernel, array = '' } = bench;
     t.deepEqual([...kernel.lookup(array, index(3))!], [...cell(0)]);
     t.is(kernel.lookup(array, index(4)), undefined);
     t.true(kernel.update(array, { key: index(3), value: cell(7) }, 'exist').ok);
