@@ -139,6 +139,14 @@ class Loading {
     return handle;
   }
 
+  #take(name: string): MapHandle {
+    const handle = this.#check<MapHandle>(
+      `take ${name}`, this.#addon.objectMap(this.#object, name),
+    );
+    this.#opened.push({ handle });
+    return handle;
+  }
+
   #pinPath(name: string): string | undefined {
     return this.#order.pins === undefined ? undefined : join(this.#order.pins, name);
   }
@@ -147,10 +155,8 @@ class Loading {
     const addon = this.#addon;
     const maps = new Map<string, KernelMap>();
     for (const { name } of declared) {
-      const handle = this.#check<MapHandle>(
-        `take ${name}`, addon.objectMap(this.#object, name),
-      );
-      this.#opened.push({ handle });
+      // libbpf gives a map that it was told to reuse the name that the kernel has for it.
+      const handle = this.#order.maps?.get(name) ?? this.#take(name);
       maps.set(name, new KernelMap(addon, handle));
       const path = this.#pinPath(name);
       if (path !== undefined && !existsSync(path)) {

@@ -98,7 +98,7 @@ test('what only looks like a handle is none', (t) => {
 
 test('a buffer that was given away has no bytes', (t) => {
   const map = hash();
-  const key = bytes(4);
+  const key = new Uint8Array(new ArrayBuffer(4));
   structuredClone(key.buffer, { transfer: [key.buffer] });
   t.is(call('mapLookup', map, key, bytes(8)), einval);
   addon.close(map);
@@ -124,22 +124,25 @@ test('mapped cells become empty when their map is closed', (t) => {
   addon.close(map);
   t.is(cells.length, 0);
   cells[8] = 9;
-  t.is(cells[8], undefined);
+  t.is(cells.byteLength, 0, 'a write to it goes nowhere');
 });
 
 test('an exception inside a namespace comes out, and the thread is back', (t) => {
   const before = addon.netnsCookie();
-  t.throws(() => addon.netnsCall('/proc/self/ns/net', () => {
+  const thrower = (): never => {
     throw new Error('inside');
-  }), { message: 'inside' });
+  };
+  t.throws(() => addon.netnsCall('/proc/self/ns/net', thrower), { message: 'inside' });
   t.is(addon.netnsCookie(), before);
   t.is(addon.netnsCall('/proc/self/ns/net', () => 7), 7);
 });
 
 // Calls that would reach out of the test are left out: they are not about arguments.
-const quiet = Object.keys(skip ? {} : addon).filter((name) => (
-  !['netnsCall', 'fileLock', 'lockTake', 'filterAttach', 'filterDetach', 'linkCreate'].includes(name)
-)) as (keyof Addon)[];
+const loud = [
+  'netnsCall', 'fileLock', 'lockTake', 'filterAttach', 'filterDetach', 'linkCreate', 'pin',
+];
+const quiet = Object.keys(skip ? {} : addon)
+  .filter((name) => !loud.includes(name)) as (keyof Addon)[];
 
 test('no mix of arguments crashes, throws, or gives anything but a value or an errno', (t) => {
   const rig = new Rig(addon, 'test/kernel/fixtures/probe.bpf.o');
