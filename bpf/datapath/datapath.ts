@@ -37,7 +37,7 @@ export interface ServiceDatapathTables {
   readonly services: Table<Service>;
   readonly slices: Table<EndpointSlice>;
   readonly nodes: Table<Node>;
-  /** Prefixes of each ServiceCIDR object, beside those of the options; absent: there is no such kind. */
+  /** Prefixes of each ServiceCIDR object, beside those of the options; absent: no such kind. */
   readonly serviceCidrs?: Table<readonly Prefix[]>;
 }
 

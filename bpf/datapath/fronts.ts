@@ -130,7 +130,7 @@ export class Fronts {
     this.#sweep(front);
   }
 
-  /** Adopts a row that the kernel has, or corrects what is known of one; svcId 0: it is not there. */
+  /** Adopts a row that the kernel has, or corrects what is known of one; svcId 0: no row. */
   observe(image: FrontImage, svcId: number): Front {
     const front = this.#front(image);
     front.svcId = svcId;
@@ -190,8 +190,8 @@ interface Release {
 }
 
 /**
- * The condition on a Service that lost a front to another one (datapath.md 3, step 2). One condition
- * names them all; undefined when there is none.
+ * The condition on a Service that lost fronts to others (datapath.md 3, step 2), which names them
+ * all; undefined when there are none.
  */
 export function frontConflictCondition(
   conflicts: readonly FrontConflict[], generation: number | undefined,

@@ -50,8 +50,8 @@ const cellIds = 16;
 const full: KernelError = { kind: 'ENOSPC' };
 
 /**
- * Decides what one service port needs, and takes the ids for it. A plan that finds no id carries its
- * refusal; whatever it took is given back by `abandon`.
+ * Decides what one service port needs, and takes the ids for it. A plan that finds no id carries
+ * its refusal; whatever it took is given back when the plans are applied.
  */
 export function planPort(port: Programmed, context: PlanContext): PortPlan {
   const image = port.wanted;

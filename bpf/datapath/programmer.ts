@@ -209,7 +209,7 @@ export class Programmer {
       map: 'fl_backend',
       items: backends,
       put: putBackendRow,
-      // Not worth a retry of its own: the interface is a hint, and any later change writes it again.
+      // Not worth a retry of its own: any later change of devices writes it again.
       refused: (backend, error) => this.#context(now).refused(
         { name: `backend ${backend.id}`, port: undefined }, { map: 'fl_backend', error },
       ),

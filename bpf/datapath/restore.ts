@@ -32,8 +32,8 @@ const noName = '' as ServicePortId;
 
 /**
  * Reads the maps of an earlier process into empty stores (datapath.md 11, step 6): what service
- * records reach is in use, all other cells are free. Writes nothing. A record whose set is not whole
- * stays live and gets a new set when its service port is gone through.
+ * records reach is in use, all other cells are free. Writes nothing. A record whose set is not
+ * whole stays live and gets a new set when its service port is gone through.
  */
 export function restore(kernel: KernelPort, stores: Stores): Restored {
   const ports = new Map<number, Programmed>();

@@ -16,9 +16,9 @@ export interface RevealContext {
   /** Rows of an earlier process are all accounted for, so that what nobody wants may go. */
   readonly pruning: boolean;
   /** Somebody's place changed, and what is to be done for it must be thought over again. */
-  look(port: Programmed): void;
-  refused(subject: Subject, refusal: Refusal): void;
-  accepted(subject: Subject): void;
+  readonly look: (port: Programmed) => void;
+  readonly refused: (subject: Subject, refusal: Refusal) => void;
+  readonly accepted: (subject: Subject) => void;
 }
 
 /** What a refusal or its end is about. */
@@ -122,7 +122,7 @@ function writeAddresses(
   items: readonly Address[], context: RevealContext, bitsOf: (address: Address) => number,
 ): void {
   const { writer, stores } = context;
-  const subject = (address: Address): Subject => ({ name: `address ${address.ip}`, port: undefined });
+  const subject = ({ ip }: Address): Subject => ({ name: `address ${ip}`, port: undefined });
   const step = {
     map: 'fl_addr',
     wrote: (address: Address) => {
