@@ -59,6 +59,7 @@ export function writeFronts(context: RevealContext): ReadonlySet<Ip> {
   const { addresses, fronts } = stores;
   const changes = fronts.changes();
   const changed = new Set<Ip>();
+  const held = new Set<string>();
   const step = {
     map: 'fl_front',
     wrote: (write: FrontWrite) => {
@@ -67,6 +68,7 @@ export function writeFronts(context: RevealContext): ReadonlySet<Ip> {
     },
     refused: (write: FrontWrite, error: KernelError) => {
       fronts.again(write);
+      held.add(bytesText(write.front.image.addr));
       context.refused(frontSubject(write.front, write.holder), { map: 'fl_front', error });
     },
   } as const;
@@ -79,11 +81,18 @@ export function writeFronts(context: RevealContext): ReadonlySet<Ip> {
       putFront(values, valueAt, { svcId: holder?.svcId ?? 0, kind, flags: 0 });
     },
   });
-  writeAddresses(addresses.growing(), context, (address) => address.bits | wantedBits(address));
-  if (context.pruning) writeAddresses(addresses.shrinking(), context, wantedBits);
+  // An address whose front was refused, and a front whose address was, stay as they are too.
+  const growing = addresses.growing().filter(({ key }) => !held.has(key));
+  const grown = (address: Address): number => address.bits | wantedBits(address);
+  for (const address of writeAddresses(growing, context, grown)) held.add(address.key);
+  const shrinking = context.pruning ? addresses.shrinking() : [];
+  for (const address of writeAddresses(shrinking, context, wantedBits)) held.add(address.key);
+  const removals = changes.filter(({ holder }) => holder === undefined);
+  const waiting = removals.filter(({ front }) => held.has(bytesText(front.image.addr)));
+  for (const write of waiting) fronts.again(write);
   writer.remove<FrontWrite>({
     ...step,
-    items: changes.filter(({ holder }) => holder === undefined),
+    items: removals.filter((write) => !waiting.includes(write)),
     put: ({ front }, { keys, keyAt }) => putFrontKey(keys, keyAt, front.image),
   });
   if (context.pruning) addresses.settle();
@@ -118,10 +127,12 @@ export function placeOf({ ip, addr }: FrontImage): AddressPlace | undefined {
   return ip === undefined ? undefined : { key: bytesText(addr), addr, ip };
 }
 
+/** Gives those that were refused. */
 function writeAddresses(
   items: readonly Address[], context: RevealContext, bitsOf: (address: Address) => number,
-): void {
+): readonly Address[] {
   const { writer, stores } = context;
+  const refused: Address[] = [];
   const subject = ({ ip }: Address): Subject => ({ name: `address ${ip}`, port: undefined });
   const step = {
     map: 'fl_addr',
@@ -131,6 +142,7 @@ function writeAddresses(
     },
     refused: (address: Address, error: KernelError) => {
       stores.addresses.touch(address);
+      refused.push(address);
       context.refused(subject(address), { map: 'fl_addr', error });
     },
   } as const;
@@ -147,6 +159,7 @@ function writeAddresses(
     items: items.filter((address) => bitsOf(address) === 0),
     put: (address, { keys, keyAt }) => putAddrKey(keys, keyAt, address),
   });
+  return refused;
 }
 
 /** Puts service ports that nobody needs, and that have no front any more, into quarantine. */
