@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { err, ok, type Result } from '../lb/result.ts';
 import { KernelMap, mapFacts, type MapFacts } from './kernelmap.real.ts';
 import {
-  pinKind, type Addon, type MapDeclaration, type MapHandle, type ObjectHandle, type ProgramHandle,
+  pinKind, type Addon, type MapDeclaration, type MapHandle, type ObjectHandle,
+  type ProgramDeclaration, type ProgramHandle,
 } from './native.real.ts';
 import { isRefused, refusal, type Refusal } from './refusal.real.ts';
 
@@ -27,6 +28,8 @@ export interface ObjectOrder {
 export interface LoadedObject {
   readonly maps: ReadonlyMap<string, KernelMap>;
   readonly programs: ReadonlyMap<string, ProgramHandle>;
+  /** Of the programs that were loaded. */
+  readonly declarations: readonly ProgramDeclaration[];
   close(): void;
 }
 
@@ -164,8 +167,9 @@ class Loading {
       }
     }
     const programs = new Map<string, ProgramHandle>();
-    for (const { name } of addon.objectPrograms(this.#object)) {
-      if (this.#order.without?.has(name)) continue;
+    const declarations = addon.objectPrograms(this.#object)
+      .filter(({ name }) => this.#order.without?.has(name) !== true);
+    for (const { name } of declarations) {
       const handle = this.#check<ProgramHandle>(
         `take ${name}`, addon.objectProgram(this.#object, name),
       );
@@ -173,7 +177,8 @@ class Loading {
       programs.set(name, handle);
     }
     const opened = this.#opened;
-    return { maps, programs, close: () => opened.forEach(({ handle }) => addon.close(handle)) };
+    const close = (): void => opened.forEach(({ handle }) => addon.close(handle));
+    return { maps, programs, declarations, close };
   }
 }
 

@@ -1,5 +1,6 @@
 import {
-  devicesOf, dumpDisturbed, dumpRequest, linkGroups, messagesOf, messageType,
+  devicesOf, dumpDisturbed, dumpRequest, linkGroups, messagesOf, messageType, namespaceIdOf,
+  namespaceIdRequest,
   type DeviceFacts, type NetlinkMessage,
 } from './netlink.ts';
 import { assert } from './result.ts';
@@ -50,6 +51,11 @@ const attemptsMax = 10;
 /** The interfaces of one network namespace. */
 export interface Devices {
   /**
+   * The number that this namespace has for the one behind an open file descriptor: what
+   * `DeviceFacts.peerNetns` says. Undefined when no device leads there.
+   */
+  namespaceId(descriptor: number): number | undefined;
+  /**
    * All of them, by number. A dump that a change disturbed is asked for again; after ten attempts
    * the last answer has to do, and the change's event will come.
    */
@@ -76,6 +82,11 @@ export function openDevices<Socket>(
   }
   return {
     read: () => readDevices(addon, asking),
+    namespaceId: (descriptor) => {
+      addon.socketSend(asking, namespaceIdRequest(descriptor));
+      const { arrived } = readSocket(addon, asking, out);
+      return namespaceIdOf(arrived.flatMap(({ bytes }) => messagesOf(bytes)));
+    },
     close: () => {
       addon.close(asking);
       if (hearing !== undefined) addon.close(hearing);

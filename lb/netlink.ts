@@ -19,10 +19,12 @@ export interface NetlinkMessage {
 
 export const messageType = {
   error: 2, done: 3, link: 16, getLink: 18, address: 20, getAddress: 22, route: 24, getRoute: 26,
+  namespaceId: 88, getNamespaceId: 90,
 } as const;
 export const dumpDisturbed = 0x10;
 
 const headerBytes = 16;
+const noNamespaceId = 0xffff_ffff;
 
 /** A request for everything of one kind: `getLink`, `getAddress` or `getRoute`. */
 export function dumpRequest(type: number, sequence: number): Uint8Array {
@@ -37,6 +39,28 @@ export function dumpRequest(type: number, sequence: number): Uint8Array {
   view.setUint16(6, 0x301, true);
   view.setUint32(8, sequence, true);
   return bytes;
+}
+
+/** Asks for the number that the socket's namespace has for the one behind an open descriptor. */
+export function namespaceIdRequest(descriptor: number): Uint8Array {
+  const bytes = new Uint8Array(headerBytes + 4 + 8);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, bytes.length, true);
+  view.setUint16(4, messageType.getNamespaceId, true);
+  // NLM_F_REQUEST.
+  view.setUint16(6, 1, true);
+  // NETNSA_FD.
+  view.setUint16(headerBytes + 4, 8, true);
+  view.setUint16(headerBytes + 6, 3, true);
+  view.setUint32(headerBytes + 8, descriptor, true);
+  return bytes;
+}
+
+/** The answer to it; undefined: no device of one leads to the other. */
+export function namespaceIdOf(messages: readonly NetlinkMessage[]): number | undefined {
+  const answer = messages.find(({ type }) => type === messageType.namespaceId);
+  const id = wordOf(attributesOf(answer?.body.subarray(4) ?? empty).get(1));
+  return id === noNamespaceId ? undefined : id;
 }
 
 /** The messages of one datagram, in order; what is cut off is left out. */
