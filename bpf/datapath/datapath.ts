@@ -1,5 +1,5 @@
 import type { NodeFacts } from '../../lb/datapathoptions.ts';
-import { ipBytes16, type Ip, type Prefix } from '../../lb/ip.ts';
+import type { Ip, Prefix } from '../../lb/ip.ts';
 import type { EndpointSlice, Node, Service, ServiceKey } from '../../lb/model.ts';
 import { nodeFacts, placeOf } from '../../lb/nodefacts.ts';
 import type { Micros, Timer } from '../../lb/ports.ts';
@@ -12,6 +12,7 @@ import { compareText, type Cursor, type Table } from '../../lb/table.ts';
 import type { Place } from '../../lb/topology.ts';
 import type { FrontConflict } from '../../lb/view.ts';
 import type { FrontChange } from '../datapath.ts';
+import { addressKey } from './addresses.ts';
 import { auditSteps } from './audit.ts';
 import type { DatapathDeviceFacts } from './devices.ts';
 import { Failures } from './failures.ts';
@@ -100,6 +101,7 @@ class MapDatapath implements ServiceDatapath {
         const first = this.#failures.note(subject, refusal, clock.now());
         if (first) this.#reporter.refused(subject, refusal);
       },
+      failing: () => this.#failures.size > 0,
       accepted: ({ name }) => {
         const failure = this.#failures.clear(name);
         if (failure !== undefined) this.#reporter.accepted(failure);
@@ -294,7 +296,7 @@ class MapDatapath implements ServiceDatapath {
     this.#devices = this.#ports.devices === undefined ? noDevices : this.#ports.devices.facts();
     const ifindexes = new Map<string, number>();
     for (const { addresses, ifindex } of this.#devices?.pods ?? []) {
-      for (const ip of addresses) ifindexes.set(bytesText(ipBytes16(ip)), ifindex);
+      for (const ip of addresses) ifindexes.set(addressKey(ip), ifindex);
     }
     this.#ifindexes = ifindexes;
     if (this.#devices !== undefined) this.#programmer.refreshInterfaces(this.#ports.clock.now());
