@@ -27,8 +27,7 @@ export function compileObject(source: string): Uint8Array {
     const target = join(place, 'object.o');
     execFileSync('clang-14', [
       '-target', 'bpf', '-mcpu=v3', '-O2', '-g', '-std=gnu11', '-Wall', '-Wextra', '-Werror',
-      // Headers are summed as words: without this clang moved the sum before the last stores, and
-      // the checksum of a reset was made of what the stack held before.
+      // Headers are summed as words: clang 14 drops the store of a zero checksum before the sum.
       '-fno-strict-aliasing',
       '-fdebug-prefix-map=/usr/include=include', `-fdebug-prefix-map=${folder}/src=.`,
       '-fdebug-compilation-dir=.', '-I/usr/include/x86_64-linux-gnu', '-c', source, '-o', target,
