@@ -55,8 +55,10 @@ export const symbolType = { object: 1, function: 2, section: 3 } as const;
 const machineBpf = 247;
 
 /** Reads a whole ELF file. Throws ObjectError when it is no little-endian ELF64 object for BPF. */
-export function parseElf(file: Uint8Array): ElfFile {
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+export function parseElf(content: Uint8Array): ElfFile {
+  // What a file is read into may be a Buffer of Node, whose slices share memory.
+  const file = new Uint8Array(content.buffer, content.byteOffset, content.byteLength);
+  const view = viewOf(file);
   demand(file.length >= 64 && view.getUint32(0) === 0x7f454c46, 'not an ELF file');
   demand(file[4] === 2 && file[5] === 1, 'not a little-endian ELF64 file');
   demand(view.getUint16(18, true) === machineBpf, 'not an object for BPF');

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { run } from '../kernel/machine.ts';
 import { root } from '../tidy/sources.ts';
 import { packetStep, programs, site } from './traffic.ts';
 import { digest } from './vectors.ts';
@@ -51,6 +52,8 @@ export function objectDigits(
 
 if (import.meta.main) {
   const { KernelRun } = await import('../bpf/kernel-run.ts');
+  // The bucket of refusals is one for each CPU.
+  run(`taskset -pc 0 ${process.pid}`);
   let kernel: InstanceType<typeof KernelRun> | undefined;
   try {
     const digits = objectDigits((vector) => {

@@ -125,6 +125,14 @@ test('variables are set by name before a machine begins, and a wrong name is ref
   }
 });
 
+test('a variable that was set for one compilation is not set for the next', (t) => {
+  machineOf(maps, { mode: 'fast', variables: { salt: 9 } });
+  const packet = Uint8Array.from(frame, (byte, at) => at === 14 ? 7 : byte);
+  const machine = machineOf(maps, { mode: 'fast' });
+  machine.runPacket('map_operation', { bytes: packet });
+  t.is(machine.ring('m_ring').drain(1)[0]?.[16], 7);
+});
+
 test('a ring refuses records when nobody reads, and gives them in order', (t) => {
   const machine = machineOf(maps, { mode: 'checked' });
   const packet = Uint8Array.from({ length: 64 }, (_, at) => at === 14 ? 7 : at === 12 ? 8 : 0);

