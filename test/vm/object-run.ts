@@ -11,7 +11,7 @@ import { quietHost } from './bed.ts';
 import { configRow, deviceRow, encodeRows, type ObjectRow } from './object-rows.ts';
 import { lookup, type Devices } from './routes.ts';
 
-const object = loadObject(readFileSync(join(root, 'bpf/fairlead.bpf.o')));
+const objectFiles = { shipped: 'bpf/fairlead.bpf.o', sockets: 'bpf/socket-test.bpf.o' } as const;
 const verdicts: ReadonlyMap<number, string> = new Map([[-1, 'next'], [2, 'drop'], [7, 'redirect']]);
 
 /** What one packet came to. */
@@ -23,14 +23,23 @@ export interface Ran {
   readonly redirect: number | undefined;
 }
 
-/** The shipped object for these options, in test mode. */
+/** The shipped object, or that of the socket core under tc, for these options, in test mode. */
 export function compileObject(
   how: CompileOptions, options: Partial<layout.Options> = {},
+  file: keyof typeof objectFiles = 'shipped',
 ): CompiledObject {
+  const object = loadObject(readFileSync(join(root, objectFiles[file])));
   const variable = object.variables.find(({ name }) => name === 'fl_options')!;
   const initial = object.sections[variable.section]!.bytes.slice(variable.offset);
   const chosen = { ...layout.decodeOptions(initial), test: 1, ...options };
   return compile(object, { ...how, variables: { fl_options: layout.encodeOptions(chosen) } });
+}
+
+/** A socket call with its time and its chance. */
+export interface CallStep {
+  readonly record: Uint8Array;
+  readonly seconds: number;
+  readonly draw: number;
 }
 
 /** Executor E2: the shipped object in the engine, on a node with two devices. */
@@ -46,17 +55,17 @@ export class ObjectRun {
     this.#devices = devices;
     const host = { ...quietHost, routeLookup };
     this.machine = new Machine(compiled, { host, seed: 1 });
-    this.#write(deviceRow(devices.uplink));
+    this.write(deviceRow(devices.uplink));
   }
 
   begin({ rows }: Vector): void {
-    for (const row of encodeRows(rows)) this.#write(row);
+    for (const row of encodeRows(rows)) this.write(row);
   }
 
   step({ cfg }: Pick<Vector, 'cfg'>, step: Omit<Step, 'verdict'>): Ran {
     const { rows, repeat = 1 } = step;
-    if (rows !== undefined) for (const row of encodeRows(rows)) this.#write(row);
-    this.#write(configRow(step.seconds, step.draw ?? 0, cfg));
+    if (rows !== undefined) for (const row of encodeRows(rows)) this.write(row);
+    this.write(configRow(step.seconds, step.draw ?? 0, cfg));
     const context = new Uint8Array(192);
     const view = new DataView(context.buffer);
     view.setUint32(8, step.mark ?? 0, true);
@@ -73,12 +82,21 @@ export class ObjectRun {
     };
   }
 
-  dump(map: string): ReturnType<Machine['maps'][0]['entries']> {
-    return this.machine.map(map).entries();
+  /** One socket call, a `struct fl_call`, through the core of the socket hooks. */
+  call({ cfg }: Pick<Vector, 'cfg'>, step: CallStep): Uint8Array {
+    this.write(configRow(step.seconds, step.draw, cfg));
+    const bytes = new Uint8Array(14 + layout.callBytes);
+    bytes.set(step.record, 14);
+    return this.machine.runPacket('fl_socket_test', { bytes }).bytes.subarray(14);
   }
 
-  #write({ map, key, value }: ObjectRow): void {
+  /** Writes a row as the agent does. */
+  write({ map, key, value }: ObjectRow): void {
     const status = this.machine.map(map).update(key, value);
     if (status !== 0) throw new Error(`${map} refuses a row with ${status}`);
+  }
+
+  dump(map: string): ReturnType<Machine['maps'][0]['entries']> {
+    return this.machine.map(map).entries();
   }
 }

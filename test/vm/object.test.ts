@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { CompiledObject, Mode } from '../../bpf/vm/compile.ts';
+import { bytes, service, type ServiceFacts } from '../vectors/fixture.ts';
 import { flowVectors } from '../vectors/flows.ts';
 import { podVectors } from '../vectors/pod.ts';
 import { refusalVectors } from '../vectors/refusal.ts';
@@ -8,6 +9,7 @@ import { uplinkVectors } from '../vectors/uplink.ts';
 import type { Vector } from '../vectors/vector.ts';
 import { modes } from './bed.ts';
 import { goldenObject, objectDigest, objectDigits } from './golden-object.ts';
+import { configRow } from './object-rows.ts';
 import { compileObject, ObjectRun, type Ran } from './object-run.ts';
 import { packetStep, programs, site } from './traffic.ts';
 
@@ -35,8 +37,8 @@ for (const vector of vectors) {
         const name = `step ${index}`;
         const ran = run.step(vector, step);
         t.is(ran.verdict, step.verdict, name);
-        const bytes = step.bytes ?? (step.verdict === 'redirect' ? ran.packet : step.packet);
-        t.is(hex(ran.packet), hex(bytes), name);
+        const expected = step.bytes ?? (step.verdict === 'redirect' ? ran.packet : step.packet);
+        t.is(hex(ran.packet), hex(expected), name);
         if (step.reason !== undefined) {
           t.deepEqual(ran.events.map((event) => event.split(' ')[1]), [step.reason], name);
         }
@@ -68,6 +70,36 @@ function* story(run: ObjectRun, count: number): Generator<string> {
 function told({ verdict, packet, events, redirect }: Ran): string {
   return [verdict, hex(packet), redirect ?? '-', ...events].join();
 }
+
+/** `struct bpf_sock_addr` of a TCP socket of IPv4 that connects there. */
+function connecting(address: string, port: number): Uint8Array {
+  const context = new Uint8Array(72);
+  const view = new DataView(context.buffer);
+  [2, 2, 1, 6].forEach((word, at) => view.setUint32([0, 28, 32, 36][at]!, word, true));
+  context.set(bytes(address).subarray(12), 4);
+  view.setUint16(24, port);
+  return context;
+}
+
+const connects = test.macro({
+  exec: (t, facts: ServiceFacts, target: string, expected: readonly [number, number, string]) => {
+    for (const mode of modes) {
+      const vector = { name: '', rows: service(facts), steps: [] };
+      const run = new ObjectRun(compiledFor(mode, vector), devices);
+      run.begin(vector);
+      run.write(configRow(1000, 1));
+      const [address = '', port] = target.split(':');
+      const outcome = run.machine.runContext('fl_connect4', connecting(address, Number(port)));
+      const view = new DataView(outcome.context.buffer);
+      const now = `${[4, 5, 6, 7].map((at) => view.getUint8(at)).join('.')}:${view.getUint16(24)}`;
+      t.deepEqual([outcome.result, outcome.returnCode, now], expected, mode);
+    }
+  },
+  title: (name, _, target) => `a host that connects to ${target} ${name}`,
+});
+test('reaches an endpoint', connects, {}, '10.200.0.10:80', [1, 0, '10.64.2.21:8080']);
+test('is refused without endpoints', connects, { endpoints: [] }, '10.200.0.10:80', [0, -111, '10.200.0.10:80']);
+test('is left alone where no Service is', connects, {}, '203.0.113.7:80', [1, 0, '203.0.113.7:80']);
 
 test('random packets come to what they came to in the kernel', (t) => {
   const golden = goldenObject();
@@ -111,6 +143,6 @@ test('most instructions of the packet programs run under random packets', (t) =>
   t.true(1 - missed / all > 0.75);
 });
 
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex').replace(/(.{32})/g, '$1 ');
+function hex(packet: Uint8Array): string {
+  return Buffer.from(packet).toString('hex').replace(/(.{32})/g, '$1 ');
 }

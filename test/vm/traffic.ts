@@ -1,6 +1,8 @@
-import { at, service, type Rows } from '../vectors/fixture.ts';
+import * as layout from '../../bpf/layout.gen.ts';
+import { at, bytes, service, type Rows } from '../vectors/fixture.ts';
 import { frame, quoted, type Body, type PacketFacts } from '../vectors/packet.ts';
 import type { Step, TcProgram, Vector } from '../vectors/vector.ts';
+import type { CallStep } from './object-run.ts';
 import { Draws } from './vectors.ts';
 
 const clients = [at.x, at.y, at.p, at.h, at.a1, at.b1, '10.0.0.9', '192.0.2.200'];
@@ -81,6 +83,29 @@ function packetOf(draws: Draws): Uint8Array {
   return damaged(draws, frame(facts));
 }
 
+const { connect, sendmsg, recvmsg, getpeername, postBind, sockRelease } = layout.hook;
+const hooks = [
+  connect, connect, connect, sendmsg, sendmsg, recvmsg, recvmsg, getpeername, postBind, sockRelease,
+];
+const callTargets = [
+  at.cluster, at.cluster, at.vip, at.external, at.node, '127.0.0.1', at.a1, at.b1, '10.200.9.9',
+  '10.200.0.77', at.x, '0.0.0.0',
+];
+
+/** A socket call: few sockets in few namespaces, so that calls meet rows of earlier ones. */
+export function callStep(seed: number): CallStep {
+  const draws = new Draws(seed);
+  const isIpv6 = draws.below(8) === 0;
+  const record = layout.encodeCall({
+    target: bytes(isIpv6 ? draws.pick(targets6) : draws.pick(callTargets)),
+    source: bytes(draws.pick(['::', '::', at.p, at.h])),
+    cookie: BigInt(70 + draws.below(6)), netns: BigInt(draws.pick([1, 1, 2, 2, 3])),
+    targetPort: draws.pick([80, 80, 80, 30_080, 8080, 53, 81]), proto: draws.pick([6, 17, 17, 132]),
+    hook: draws.pick(hooks), family: isIpv6 ? 6 : 4, outcome: 0,
+  });
+  return { record, seconds: 1000 + Math.floor(seed / 3) * 0.25, draw: draws.below(2 ** 32) };
+}
+
 function fragmentOf(draws: Draws): NonNullable<PacketFacts['fragment']> {
   return { offset: draws.pick([0, 0, 3, 185]), more: draws.below(2) === 0 };
 }
@@ -108,8 +133,8 @@ function bodyOf(
       const type = draws.pick([3, 3, 8, 11, 0, 128, 1, 2]);
       const rest = draws.pick([0, 1400, 0xffff]);
       const length = draws.pick([28, 48, 68, 200]);
-      const bytes = inner.body.kind === 'icmp' ? payload : quoted(inner, length);
-      return { kind: 'icmp', type, code: draws.pick([0, 1, 3, 4]), rest, payload: bytes };
+      const quote = inner.body.kind === 'icmp' ? payload : quoted(inner, length);
+      return { kind: 'icmp', type, code: draws.pick([0, 1, 3, 4]), rest, payload: quote };
     }
     case 4: return { kind: 'raw', proto: draws.pick([47, 50, 0, 255]), bytes: payload };
     default: return { kind: 'tcp', ports: pair, flags: draws.pick(tcpFlags), payload };
@@ -120,17 +145,17 @@ function bodyOf(
 function damaged(draws: Draws, whole: Uint8Array): Uint8Array {
   switch (draws.below(12)) {
     case 0: {
-      const bytes = whole.slice();
-      bytes[14 + draws.below(bytes.length - 14)]! ^= 1 << draws.below(8);
-      return bytes;
+      const flipped = whole.slice();
+      flipped[14 + draws.below(whole.length - 14)]! ^= 1 << draws.below(8);
+      return flipped;
     }
     case 1: return whole.slice(0, Math.max(54, draws.below(whole.length)));
     case 2: return Uint8Array.from([...whole, ...draws.bytes(9)]);
     case 3: {
-      const bytes = whole.slice();
-      const place = 14 + draws.below(Math.min(40, bytes.length - 14));
-      bytes[place] = draws.pick([0, 0xff, 0x80, 0x45, 0x6f]);
-      return bytes;
+      const changed = whole.slice();
+      const place = 14 + draws.below(Math.min(40, whole.length - 14));
+      changed[place] = draws.pick([0, 0xff, 0x80, 0x45, 0x6f]);
+      return changed;
     }
     default: return whole;
   }
