@@ -20,15 +20,13 @@ export interface Whereabouts {
 
 /**
  * Executes instructions one by one over the same memory and helpers as the translation: a second
- * opinion and a debugger, not a means to simulate. It always checks.
+ * opinion, not a means to simulate. It always checks.
  */
 export class Interpreter {
   readonly at: Whereabouts = { function: 0, slot: 0 };
   readonly #compiled: CompiledObject;
   readonly #runtime: Runtime;
   #budget = 0;
-  /** Called before each instruction; a debugger looks at the registers. */
-  onStep: ((at: Whereabouts, registers: readonly bigint[]) => void) | undefined;
 
   constructor(compiled: CompiledObject, runtime: Runtime) {
     this.#compiled = compiled;
@@ -60,7 +58,6 @@ export class Interpreter {
       this.at.function = current;
       this.at.slot = slot;
       this.#count();
-      this.onStep?.(this.at, registers);
       if (instruction.kind === 'exit') return registers[0] ?? 0n;
       if (instruction.kind === 'helper' && instruction.id === intrinsic.tailCall) {
         const next = programOf(this.#runtime, registers);

@@ -95,9 +95,14 @@ export class Machine {
 
   /** A map with keys and values. Throws a RangeError for a name that the object does not have. */
   map(name: string): MachineMap {
-    const found = this.#maps.get(name);
+    const found = this.find(name);
     if (found === undefined) throw new RangeError(`no map ${name}`);
     return found;
+  }
+
+  /** The same where the name may be anything. */
+  find(name: string): MachineMap | undefined {
+    return this.#maps.get(name);
   }
 
   get maps(): readonly MachineMap[] {

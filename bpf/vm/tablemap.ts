@@ -1,38 +1,24 @@
-import { errno } from './errno.ts';
+import type {
+  BatchResult, KernelError, MapBatch, MapEntry, MapFlag, MapKeys, MapPage,
+} from '../../lb/ports.ts';
+import { err, ok, type Result } from '../../lb/result.ts';
+import { errno, kernelError } from './errno.ts';
 import { place } from './layout.ts';
 import { ArrayMap } from './maps/array.ts';
 import { updateFlag } from './maps/map.ts';
 import type { Memory } from './memory.ts';
 import type { TableMap } from './runtime.ts';
 
-/** One entry as bytes, copied. */
-export interface Entry {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-}
-
-/** A step of a walk: what it found, and where to go on; `undefined` at the end. */
-export interface WalkStep {
-  readonly entries: readonly Entry[];
-  readonly next: WalkCursor | undefined;
-}
-
-export interface WalkCursor {
-  readonly position: number;
-  /** Power of two that the positions of this walk lie below. */
-  readonly span: number;
-}
-
 /**
- * A map of a machine as bpf(2) shows it: bytes in, bytes out, status 0 or a negated errno. Keys of
- * a wrong length are EINVAL. Values of per-CPU maps are those of the only CPU, rounded up to 8.
+ * A map of a machine as `KernelPort` shows it: bytes in, bytes out, both copied. Keys and values of
+ * a wrong length are EINVAL; removing what is not there succeeds; values of per-CPU maps are those
+ * of the only CPU. Dumps and scans meet the entries in an order that the seed decides.
  */
 export class MachineMap {
   readonly map: TableMap;
   readonly #memory: Memory;
   readonly #seed: number;
 
-  /** `seed` decides the order in which walks meet the entries. */
   constructor(memory: Memory, map: TableMap, seed: number) {
     this.#memory = memory;
     this.map = map;
@@ -48,95 +34,108 @@ export class MachineMap {
     return this.map.size;
   }
 
-  /** Sizes as bpf(2) moves them, in bytes. */
+  /** Bytes of a key. */
   get keySize(): number {
     return this.map.definition.keySize;
   }
 
+  /** Bytes of a value. */
   get valueSize(): number {
-    return this.map.valueSize;
+    return this.map.definition.valueSize;
   }
 
-  /** A copy of the value; undefined when there is none. Leaves no trace in an LRU map. */
+  /** The value of a key. Leaves no trace in an LRU map. */
   lookup(key: Uint8Array): Uint8Array | undefined {
-    if (key.length !== this.keySize) return undefined;
-    this.#takeKey(key, 0);
-    const address = this.map.peek(place.scratch);
-    return address === 0 ? undefined : this.#memory.bytes.slice(address, address + this.valueSize);
+    return key.length === this.keySize ? this.#lookupAt(key, 0) : undefined;
   }
 
-  /** `flag` is BPF_ANY, BPF_NOEXIST or BPF_EXIST. */
-  update(key: Uint8Array, value: Uint8Array, flag: number = updateFlag.any): number {
-    if (value.length !== this.valueSize || key.length !== this.keySize) return -errno.EINVAL;
-    return this.updateBatch(key, value, flag).status;
+  /** The value of each key, in the order of the keys. */
+  lookupMany({ count, keys }: MapKeys): readonly (Uint8Array | undefined)[] {
+    const fits = keys.length === count * this.keySize;
+    return Array.from({ length: count }, (_, row) => (
+      fits ? this.#lookupAt(keys, row * this.keySize) : undefined
+    ));
   }
 
-  remove(key: Uint8Array): number {
-    if (key.length !== this.keySize) return -errno.EINVAL;
-    this.#takeKey(key, 0);
-    return this.map.remove(place.scratch);
+  update({ key, value }: MapEntry, flag: MapFlag): Result<void, KernelError> {
+    const { error } = this.updateMany({ count: 1, keys: key, values: value }, flag);
+    return error === undefined ? ok(undefined) : err(error);
   }
 
-  /**
-   * Updates `keys.length / keySize` entries from buffers of keys and values one behind the other.
-   * Stops at the first that fails; `done` counts those before it.
-   */
-  updateBatch(
-    keys: Uint8Array, values: Uint8Array, flag: number = updateFlag.any,
-  ): { readonly status: number; readonly done: number } {
+  remove(key: Uint8Array): Result<void, KernelError> {
+    const { error } = this.removeMany({ count: 1, keys: key });
+    return error === undefined ? ok(undefined) : err(error);
+  }
+
+  /** Writes rows in their order and stops at the first refusal. */
+  updateMany({ count, keys, values }: MapBatch, flag: MapFlag): BatchResult {
     const { keySize, valueSize } = this;
-    const count = Math.floor(keys.length / keySize);
-    for (let done = 0; done < count; done += 1) {
-      this.#takeKey(keys, done * keySize);
-      const address = this.map.place(place.scratch, flag);
-      if (address <= 0) return { status: address, done };
+    if (keys.length !== count * keySize || values.length !== count * valueSize) {
+      return { written: 0, error: { kind: 'EINVAL' } };
+    }
+    for (let row = 0; row < count; row += 1) {
+      this.#takeKey(keys, row * keySize);
+      const address = this.map.place(place.scratch, updateFlag[flag]);
+      if (address <= 0) return { written: row, error: kernelError(address) };
       const { bytes } = this.#memory;
-      const from = done * valueSize;
+      const from = row * valueSize;
       for (let at = 0; at < valueSize; at += 1) bytes[address + at] = values[from + at] ?? 0;
     }
-    return { status: 0, done: count };
+    return { written: count };
   }
 
-  /** All entries in an order that the seed decides. An array has all of its elements. */
-  entries(): Entry[] {
-    const found: Entry[] = [];
-    for (const position of this.#positions()) {
-      const entry = this.#entryAt(position);
+  /** Removes keys in their order and stops at the first refusal. */
+  removeMany({ count, keys }: MapKeys): BatchResult {
+    const { keySize } = this;
+    if (keys.length !== count * keySize) return { written: 0, error: { kind: 'EINVAL' } };
+    for (let row = 0; row < count; row += 1) {
+      this.#takeKey(keys, row * keySize);
+      const status = this.map.remove(place.scratch);
+      const refused = status !== 0 && status !== -errno.ENOENT;
+      if (refused) return { written: row, error: kernelError(status) };
+    }
+    return { written: count };
+  }
+
+  /** All entries. An array has all of its elements. */
+  dump(): MapEntry[] {
+    const found: MapEntry[] = [];
+    const span = spanOf(this.map.positions);
+    for (let at = 0; at < span; at += 1) {
+      const entry = this.#entryAt(this.#shuffled(at, span));
       if (entry !== undefined) found.push(entry);
     }
     return found;
   }
 
   /** The entries that may differ from zero: an array without the parts that nobody has touched. */
-  touched(): Entry[] {
+  touched(): MapEntry[] {
     const { map } = this;
-    if (!(map instanceof ArrayMap)) return this.entries();
-    const found: Entry[] = [];
-    for (let index = 0; index < map.size; index += 1) {
-      const entry = map.isTouched(index) ? this.#entryAt(index) : undefined;
-      if (entry !== undefined) found.push(entry);
-    }
-    return found;
+    if (!(map instanceof ArrayMap)) return this.dump();
+    return [...map.touched()].flatMap((index) => this.#entryAt(index) ?? []);
   }
 
   /**
-   * Goes over up to `count` positions, beginning at the start without a cursor. Entries that live
-   * from the first step to the last are met exactly once, whatever is written in between.
+   * Up to `rowsMax` rows from where an earlier page ended. What lives from the first page to the
+   * last is met exactly once, whatever is written in between.
    */
-  walk(count: number, cursor?: WalkCursor): WalkStep {
-    const { position, span } = cursor ?? { position: 0, span: spanOf(this.map.positions) };
-    const entries: Entry[] = [];
-    const end = Math.min(span, position + count);
-    for (let at = position; at < end; at += 1) {
+  scan(from: Uint8Array | undefined, rowsMax: number): MapPage {
+    const { position, span } = cursorOf(from) ?? { position: 0, span: spanOf(this.map.positions) };
+    const found: MapEntry[] = [];
+    let at = position;
+    for (; at < span && found.length < rowsMax; at += 1) {
       const entry = this.#entryAt(this.#shuffled(at, span));
-      if (entry !== undefined) entries.push(entry);
+      if (entry !== undefined) found.push(entry);
     }
-    return { entries, next: end === span ? undefined : { position: end, span } };
-  }
-
-  *#positions(): Generator<number> {
-    const span = spanOf(this.map.positions);
-    for (let at = 0; at < span; at += 1) yield this.#shuffled(at, span);
+    const { keySize, valueSize } = this;
+    const keys = new Uint8Array(found.length * keySize);
+    const values = new Uint8Array(found.length * valueSize);
+    found.forEach(({ key, value }, row) => {
+      keys.set(key, row * keySize);
+      values.set(value, row * valueSize);
+    });
+    const next = at < span ? cursorBytes({ position: at, span }) : undefined;
+    return { rows: { count: found.length, keys, values }, next };
   }
 
   // A permutation of [0, span): products with odd numbers and shifted sums can be undone.
@@ -150,7 +149,13 @@ export class MachineMap {
     return at ^ (half === 0 ? 0 : at >>> half);
   }
 
-  #entryAt(position: number): Entry | undefined {
+  #lookupAt(keys: Uint8Array, from: number): Uint8Array | undefined {
+    this.#takeKey(keys, from);
+    const address = this.map.peek(place.scratch);
+    return address === 0 ? undefined : this.#memory.bytes.slice(address, address + this.valueSize);
+  }
+
+  #entryAt(position: number): MapEntry | undefined {
     if (position >= this.map.positions) return undefined;
     const slot = this.map.at(position);
     if (slot === undefined) return undefined;
@@ -165,6 +170,22 @@ export class MachineMap {
     const { keySize } = this;
     for (let at = 0; at < keySize; at += 1) bytes[place.scratch + at] = keys[from + at] ?? 0;
   }
+}
+
+/** Where a scan goes on: positions of the permutation of `span` slots that it began with. */
+interface Cursor {
+  readonly position: number;
+  readonly span: number;
+}
+
+function cursorOf(bytes: Uint8Array | undefined): Cursor | undefined {
+  if (bytes === undefined) return undefined;
+  const [position = 0, span = 0] = new Uint32Array(new Uint8Array(bytes).buffer);
+  return { position, span };
+}
+
+function cursorBytes({ position, span }: Cursor): Uint8Array {
+  return new Uint8Array(Uint32Array.of(position, span).buffer);
 }
 
 function spanOf(positions: number): number {

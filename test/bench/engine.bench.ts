@@ -67,7 +67,7 @@ function rows(): number {
       const map = new Machine(compiled, { host: quietHost, seed }).map('fl_front');
       for (let row = 0; row < 5_000; row += 1) {
         view.setUint32(0, row, true);
-        map.update(key, value);
+        map.update({ key, value }, 'any');
       }
     }
   });

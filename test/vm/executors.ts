@@ -10,13 +10,13 @@ export function engineExecutor(name: string, mode: Mode): DumpingExecutor {
   const host = { ...quietHost, mtu: () => 65_536 };
   const machine = machineOf(fixture(name), { mode }, { host });
   return {
-    update: (map, key, value) => void machine.map(map).update(key, value),
+    update: (map, key, value) => void machine.map(map).update({ key, value }, 'any'),
     lookup: (map, key) => machine.map(map).lookup(key),
     run: (program, bytes) => {
       const { verdict, bytes: packet } = machine.runPacket(program, { bytes });
       return { verdict, packet };
     },
-    dump: (map) => machine.map(map).entries().map(rowOf).toSorted(),
+    dump: (map) => machine.map(map).dump().map(rowOf).toSorted(),
   };
 }
 

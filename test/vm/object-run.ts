@@ -4,6 +4,7 @@ import * as layout from '../../bpf/layout.gen.ts';
 import { compile, type CompiledObject, type CompileOptions } from '../../bpf/vm/compile.ts';
 import { Machine } from '../../bpf/vm/machine.ts';
 import { loadObject } from '../../bpf/vm/object.ts';
+import type { MapEntry } from '../../lb/ports.ts';
 import { root } from '../tidy/sources.ts';
 import { shownEvent } from '../vectors/shown.ts';
 import type { Step, Vector } from '../vectors/vector.ts';
@@ -92,11 +93,11 @@ export class ObjectRun {
 
   /** Writes a row as the agent does. */
   write({ map, key, value }: ObjectRow): void {
-    const status = this.machine.map(map).update(key, value);
-    if (status !== 0) throw new Error(`${map} refuses a row with ${status}`);
+    const written = this.machine.map(map).update({ key, value }, 'any');
+    if (!written.ok) throw new Error(`${map} refuses a row with ${written.error.kind}`);
   }
 
-  dump(map: string): ReturnType<Machine['maps'][0]['entries']> {
-    return this.machine.map(map).entries();
+  dump(map: string): readonly MapEntry[] {
+    return this.machine.map(map).dump();
   }
 }

@@ -1,7 +1,6 @@
 import { errno } from '../errno.ts';
 import type { ArrayShape } from '../layout.ts';
 import type { MapDefinition } from '../mapdefinition.ts';
-import { mapType } from '../mapdefinition.ts';
 import { access, type Memory } from '../memory.ts';
 import { updateFlag, type EngineMap, type MapSlot } from './map.ts';
 
@@ -11,7 +10,6 @@ import { updateFlag, type EngineMap, type MapSlot } from './map.ts';
  */
 export class ArrayMap implements EngineMap {
   readonly definition: MapDefinition;
-  readonly valueSize: number;
   readonly #memory: Memory;
   readonly #shape: ArrayShape;
 
@@ -19,8 +17,6 @@ export class ArrayMap implements EngineMap {
     this.#memory = memory;
     this.definition = definition;
     this.#shape = shape;
-    const isPerCpu = definition.type === mapType.arrayPerCpu;
-    this.valueSize = isPerCpu ? shape.stride : definition.valueSize;
     if (shape.kind === 'piece') this.#open(shape.address, shape.count);
   }
 
@@ -57,11 +53,16 @@ export class ArrayMap implements EngineMap {
     return { keyAddress: 0, key: position, valueAddress: this.element(position) };
   }
 
-  /** Whether an element may differ from zero: false for chunks that nobody has looked at. */
-  isTouched(index: number): boolean {
+  /** Indices of elements that may differ from zero: not those of chunks that nobody looked at. */
+  *touched(): Generator<number> {
     const shape = this.#shape;
-    if (shape.kind === 'piece') return true;
-    return this.#memory.view.getInt32(shape.directory + (index >> shape.shift) * 4, true) !== 0;
+    const step = shape.kind === 'piece' ? shape.count : 1 << shape.shift;
+    for (let first = 0; first < shape.count; first += step) {
+      const isThere = shape.kind === 'piece'
+        || this.#memory.view.getInt32(shape.directory + (first >> shape.shift) * 4, true) !== 0;
+      const end = isThere ? Math.min(shape.count, first + step) : first;
+      for (let index = first; index < end; index += 1) yield index;
+    }
   }
 
   /** Address of an element, `index` being in range. */

@@ -13,7 +13,6 @@ import { SlotTable } from './table.ts';
  */
 export class HashMap implements EngineMap {
   readonly definition: MapDefinition;
-  readonly valueSize: number;
   /** Entries that fit; the host may lower it below the declared number to let the map be full. */
   limit: number;
   readonly #table: SlotTable;
@@ -25,7 +24,6 @@ export class HashMap implements EngineMap {
     this.definition = definition;
     this.limit = definition.entriesMax;
     this.#isPerCpu = type === mapType.hashPerCpu || type === mapType.hashLruPerCpu;
-    this.valueSize = this.#isPerCpu ? Math.ceil(valueSize / 8) * 8 : valueSize;
     this.#table = new SlotTable(memory, { keySize, valueSize, tailSize: 0 });
     const isLru = type === mapType.hashLru || type === mapType.hashLruPerCpu;
     this.#recency = isLru ? new Recency() : undefined;

@@ -9,8 +9,6 @@ export const updateFlag = { any: 0, noexist: 1, exist: 2 } as const;
  */
 export interface EngineMap {
   readonly definition: MapDefinition;
-  /** Bytes of a value as bpf(2) moves it: per-CPU values are rounded up to 8 for one CPU. */
-  readonly valueSize: number;
   /** Entries that are in it; for an array all of them. */
   readonly size: number;
   /** Address of the value, which stays valid as long as the entry lives; 0 when absent. */

@@ -11,7 +11,6 @@ import { SlotTable } from './table.ts';
  */
 export class PrefixMap implements EngineMap {
   readonly definition: MapDefinition;
-  readonly valueSize: number;
   limit: number;
   readonly #memory: Memory;
   readonly #table: SlotTable;
@@ -25,7 +24,6 @@ export class PrefixMap implements EngineMap {
     const { keySize, valueSize } = definition;
     this.#memory = memory;
     this.definition = definition;
-    this.valueSize = valueSize;
     this.limit = definition.entriesMax;
     // The kernel gives a key back as it was written, bits behind the prefix included.
     this.#rawAt = Math.ceil(valueSize / 8) * 8;
