@@ -32,8 +32,8 @@ export function readNamespace(
 
 /**
  * Every network namespace of the machine but the node's own, by cookie: those that a process is in,
- * and those that are kept by name. One that ends during the look is left out. `node` are the devices
- * of the node's own namespace, which the thread is in.
+ * and those that are kept by name. One that ends during the look is left out. `node` are the
+ * devices of the node's own namespace, which the thread is in.
  */
 export function readNamespaces(addon: Addon, node: Devices): readonly NamespaceFacts[] {
   const own = ownCookie(addon);
