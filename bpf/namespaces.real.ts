@@ -9,7 +9,8 @@ import { isRefused, refusal, type Refusal } from './refusal.real.ts';
 /** SO_NETNS_COOKIE of the namespace that the thread is in. */
 export function ownCookie(addon: Addon): Result<bigint, Refusal> {
   const cookie = addon.netnsCookie();
-  return isRefused(cookie) ? err(refusal('read the namespace cookie', cookie)) : ok(cookie as bigint);
+  if (isRefused(cookie)) return err(refusal('read the namespace cookie', cookie));
+  return ok(cookie as bigint);
 }
 
 /** Cookie and devices of the namespace at `path`, `/proc/7/ns/net` or `/run/netns/name`. */
