@@ -98,7 +98,7 @@ class LinkSite {
     if (existsSync(order.pin)) {
       const exchanged = this.#exchange(order);
       if (exchanged.ok || exchanged.error.errno !== enolink) return exchanged;
-      // Detached by name, because a link whose last pin goes is let go by the kernel some time later.
+      // Detached by name: a link whose last pin goes is let go by the kernel some time later.
       const detached = this.detach(order.pin);
       if (!detached.ok) return detached;
       unlinkSync(order.pin);
