@@ -10,7 +10,7 @@ import { Rig } from './rig.ts';
 const { addon, skip } = kernelTests();
 const test = skip ? anyTest.skip : anyTest.serial;
 
-const count = 2_000;
+const count = 300;
 const services: readonly Service[] = Array.from({ length: count }, (_, at) => service({
   meta: meta(`s${at}`), key: serviceKey('default', `s${at}`), externalIps: [],
   clusterIps: [`10.200.${at >> 8}.${at & 255}`],
