@@ -81,7 +81,7 @@ class Site {
   links(): string[] {
     return readdirSync(this.pins)
       .filter((name) => /^fl_(?:connect|sendmsg|recvmsg|getpeername|post_bind|sock_rel)/u.test(name)
-        || /gress$/u.test(name));
+        || name.endsWith('gress'));
   }
 }
 
@@ -95,7 +95,7 @@ test('every program of the object goes to its hook, a second process exchanges t
       const object = site.load();
       const attachments = site.attachments(object);
       const hooked = site.inside(() => attachments.place(placement));
-      t.deepEqual([...hooked].toSorted(), [uplink.ifindex, pod.ifindex].toSorted());
+      t.deepEqual(hooked, new Set([uplink.ifindex, pod.ifindex]));
       t.true(attachments.placeSockets(site.cgroup));
       const directions = ['ingress', 'egress'] as const;
       ids.push([uplink, pod].flatMap(({ ifindex }) => (
