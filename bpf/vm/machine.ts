@@ -10,7 +10,7 @@ import { ProgramMap } from './maps/programs.ts';
 import { RingMap } from './maps/ring.ts';
 import { access, Memory } from './memory.ts';
 import { PacketOutcome } from './outcome.ts';
-import { contextBytes } from './packet.ts';
+import { contextBytes, packetBytesMax } from './packet.ts';
 import { Runtime, type AnyMap, type HostCalls } from './runtime.ts';
 import { MachineMap } from './tablemap.ts';
 
@@ -141,6 +141,9 @@ export class Machine {
   runPacket(program: string, input: PacketInput): PacketOutcome {
     const index = this.#programIndex(program);
     const kind = this.#isXdp(index) ? 'xdp' : 'skb';
+    if (input.bytes.length > packetBytesMax[kind]) {
+      throw new RangeError(`a packet of ${input.bytes.length} bytes`);
+    }
     this.#openContext(contextBytes[kind], input.context);
     const { packet } = this.#runtime;
     packet.load(kind, input.bytes);

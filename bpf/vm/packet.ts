@@ -20,6 +20,9 @@ const headroom = 256;
 const xdpFrameBytes = 40;
 const xdpHardEnd = 4096 - 320;
 
+/** The longest packet that a run takes; segments of a larger one are not modelled. */
+export const packetBytesMax = { skb: skbBytesMax, xdp: xdpHardEnd - headroom } as const;
+
 /**
  * The packet of the running program. It always lies in the same place, so that equal packets have
  * equal pointers; its context holds the pointers as plain 32-bit fields.

@@ -85,4 +85,5 @@ test(unknown, 'an unknown map', (m) => m.map('none'));
 test(unknown, 'a ring in place of a table', (m) => m.map('m_ring'));
 test(unknown, 'a table in place of a ring', (m) => m.ring('m_hash'));
 test(unknown, 'a limit of an array', (m) => m.setLimit('m_array', 1));
+test(unknown, 'a packet that is too long', (m) => m.runPacket('map_operation', { bytes: new Uint8Array(16_065) }));
 test(unknown, 'a context that is too long', (m) => m.runContext('map_operation', new Uint8Array(600)));

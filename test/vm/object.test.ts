@@ -5,6 +5,7 @@ import { flowVectors } from '../vectors/flows.ts';
 import { podVectors } from '../vectors/pod.ts';
 import { refusalVectors } from '../vectors/refusal.ts';
 import { shownFlows } from '../vectors/shown.ts';
+import { oddVectors } from '../vectors/six.ts';
 import { uplinkVectors } from '../vectors/uplink.ts';
 import type { Vector } from '../vectors/vector.ts';
 import { modes } from './bed.ts';
@@ -14,7 +15,7 @@ import { compileObject, ObjectRun, type Ran } from './object-run.ts';
 import { packetStep, programs, site } from './traffic.ts';
 
 const vectors: readonly Vector[] = [
-  ...uplinkVectors, ...flowVectors, ...podVectors, ...refusalVectors,
+  ...uplinkVectors, ...flowVectors, ...podVectors, ...refusalVectors, ...oddVectors,
 ];
 const devices = { uplink: 2, pod: 3 };
 
