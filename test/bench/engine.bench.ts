@@ -75,20 +75,7 @@ function rows(): number {
 
 /** Milliseconds from the bytes of the object to a module. */
 function translation(): number {
-  const started = performance.now();
-  compileObject({ mode: 'checked' });
-  return performance.now() - started;
-}
-
-/** KiB of the process for one idle machine with all maps of the object. */
-function idle(): number {
-  const compiled = compileObject({ mode: 'checked' });
-  const before = process.memoryUsage.rss();
-  const machines = Array.from(
-    { length: 300 }, (_, seed) => new Machine(compiled, { host: quietHost, seed }),
-  );
-  // A collection meanwhile may give back more than the machines take.
-  return Math.max(0, process.memoryUsage.rss() - before) / machines.length / 1024;
+  return perRound(1_000_000, () => void compileObject({ mode: 'checked' }));
 }
 
 const fast = (which: Case, count: number) => () => packet('fast', which, count);
@@ -104,5 +91,4 @@ export const benches = [
   { name: 'engine: established packet, interpreted', unit: 'ns', ceiling: 1_000_000, run: () => packet('interpreted', 'established', 500) },
   { name: 'engine: row written by the host', unit: 'ns', ceiling: 1_500, run: rows },
   { name: 'engine: translation of the object', unit: 'ms', ceiling: 150, run: translation },
-  { name: 'engine: idle machine', unit: 'KiB', ceiling: 400, run: idle },
 ];
