@@ -27,7 +27,7 @@ export const at6 = {
   clusterIp: 'fd00:200::10', vip: '2001:db8:198::10', externalIp: '2001:db8:2::250',
 } as const;
 
-type Place = 'r' | 'x' | 'a' | 'b' | 'p' | 'a1' | 'b1';
+export type Place = 'r' | 'x' | 'a' | 'b' | 'p' | 'a1' | 'b1';
 const places: readonly Place[] = ['r', 'x', 'a', 'b', 'p', 'a1', 'b1'];
 /** Node whose cgroup a place's sockets belong to; the outside has one of its own. */
 const homes: Readonly<Record<Place, 'a' | 'b' | 'out'>> = {
@@ -225,8 +225,8 @@ function plan(prefix: string): Readonly<Record<Place, readonly string[]>> {
       ...addresses('lan', '192.0.2.1/24', '2001:db8:2::1/64'),
       ...addresses('to-x', '203.0.113.1/24', '2001:db8:113::1/64'),
       // Addresses of Services lead to node A, as an announcement or a router would have it.
-      ...[at.vip, at.externalIp, '10.200.0.0/16'].map((to) => `route add ${to} via ${at.a}`),
-      ...[at6.vip, at6.externalIp, 'fd00:200::/64'].map((to) => `route add ${to} via ${at6.a}`),
+      ...['198.51.100.0/24', at.externalIp, '10.200.0.0/16'].map((to) => `route add ${to} via ${at.a}`),
+      ...['2001:db8:198::/64', at6.externalIp, 'fd00:200::/64'].map((to) => `route add ${to} via ${at6.a}`),
     ],
     x: [
       ...addresses('eth0', `${at.x}/24`, `${at6.x}/64`), `addr add ${at.y}/24 dev eth0`,
