@@ -115,27 +115,13 @@ static __always_inline __u32 fl_new_bits(const struct fl_packet *p, __u8 kind)
 	return bits;
 }
 
-static __noinline int fl_tell_close(const struct fl_packet *p, const struct fl_flow_key *forward,
-				    const struct fl_flow *row)
-{
-	struct fl_note note = {
-		.type = FL_EVENT_CLOSE,
-		.hook = p->hook,
-		.svc_id = row->svc_id,
-		.endpoint = row->peer,
-		.endpoint_port = row->peer_port,
-		.ifindex = p->ifindex,
-	};
-
-	return fl_emit(forward, &note);
-}
-
 /*
  * Writes what a packet changes: its second, its state, and the other half where the state moved.
- * Eight seconds on, a missing half is restored: the LRU evicts rows one by one.
+ * Eight seconds on, a missing half is restored: the LRU evicts rows one by one. True for the first
+ * FIN or RST.
  */
-static __noinline int fl_mark(const struct fl_packet *p, const struct fl_flow_key *key,
-			      struct fl_flow *row)
+static __noinline bool fl_mark(const struct fl_packet *p, const struct fl_flow_key *key,
+			       struct fl_flow *row)
 {
 	bool later = (p->now_s ^ row->last_s) >> 3;
 	__u32 bits = fl_new_bits(p, key->kind);
@@ -150,7 +136,7 @@ static __noinline int fl_mark(const struct fl_packet *p, const struct fl_flow_ke
 	if (closes)
 		row->closed_s = p->now_s;
 	if (!moved && !later && key->kind == FL_FLOW_FORWARD)
-		return 0;
+		return false;
 	fl_mirror(key, row, &other, &half);
 	found = fl_row(&other, &half);
 	if (found) {
@@ -162,18 +148,16 @@ static __noinline int fl_mark(const struct fl_packet *p, const struct fl_flow_ke
 	} else {
 		fl_put_row(&other, &half);
 	}
-	if (!closes)
-		return 0;
-	return key->kind == FL_FLOW_FORWARD ? fl_tell_close(p, key, row)
-					    : fl_tell_close(p, &other, &half);
+	return closes;
 }
 
 /* Nothing changes within a second of an open flow, so that most packets write nothing. */
-static __always_inline void fl_seen(const struct fl_packet *p, const struct fl_flow_key *key,
+static __always_inline bool fl_seen(const struct fl_packet *p, const struct fl_flow_key *key,
 				    struct fl_flow *row)
 {
-	if (row->last_s != p->now_s || fl_new_bits(p, key->kind) & ~row->state)
-		fl_mark(p, key, row);
+	if (row->last_s == p->now_s && !(fl_new_bits(p, key->kind) & ~row->state))
+		return false;
+	return fl_mark(p, key, row);
 }
 
 enum fl_row_verdict {

@@ -125,7 +125,7 @@ static __noinline int fl_forward(const struct fl_packet *p, const struct fl_fron
 		verdict = fl_judge(p, row, front->svc_id);
 		if (verdict == FL_ROW_KEEP) {
 			plan->event = 0;
-			fl_seen(p, &p->flow, row);
+			plan->closes = fl_seen(p, &p->flow, row);
 			return fl_towards(p, row, plan);
 		}
 		if (verdict == FL_ROW_CHOOSE)
@@ -196,20 +196,24 @@ static __noinline int fl_open_near(const struct fl_packet *p, struct fl_plan *pl
 	return 0;
 }
 
-/* The row of a packet as a reply, in fl_ct or fl_snat, unless it has outlived itself. */
-static __always_inline struct fl_flow *fl_reply_row(struct fl_packet *p, bool snat)
+/* Plans a packet that is a reply by fl_ct or fl_snat; false where no row lives. */
+static __always_inline bool fl_plan_reply(struct fl_packet *p, struct fl_plan *plan, bool snat)
 {
 	struct fl_flow *row;
 
 	p->flow.kind = FL_FLOW_REPLY;
 	row = snat ? bpf_map_lookup_elem(&fl_snat, &p->flow)
 		   : bpf_map_lookup_elem(&fl_ct, &p->flow);
-	if (row && fl_lives(row, p->flow.proto, p->now_s))
-		fl_seen(p, &p->flow, row);
-	else
-		row = NULL;
+	if (row && fl_lives(row, p->flow.proto, p->now_s)) {
+		plan->closes = fl_seen(p, &p->flow, row);
+		plan->svc_id = row->svc_id;
+		plan->reply = 1;
+		p->flow.kind = FL_FLOW_FORWARD;
+		fl_backwards(p, row, plan);
+		return true;
+	}
 	p->flow.kind = FL_FLOW_FORWARD;
-	return row;
+	return false;
 }
 
 #endif

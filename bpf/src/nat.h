@@ -48,31 +48,44 @@ static __always_inline void fl_store_addresses(struct __sk_buff *skb, const stru
 	bpf_skb_store_bytes(skb, p->l3 + 8, &to->source, 32, 0);
 }
 
-/*
- * Gives the packet the addresses and ports of `to`, and takes `hops` from its TTL. A later fragment
- * has no ports; SCTP's checksum covers no addresses and its ports never change (8.7).
- */
+/* Where the checksum that covers addresses lies; 0: SCTP and ICMP have none, ports neither. */
+static __always_inline __u32 fl_csum_offset(const struct fl_packet *p)
+{
+	if (p->fragment == FL_FRAGMENT_LATER)
+		return 0;
+	switch (p->flow.proto) {
+	case IPPROTO_TCP:
+		return p->l4 + 16;
+	case IPPROTO_UDP:
+		return p->l4 + 6;
+	case IPPROTO_ICMPV6:
+		return p->l4 + 2;
+	default:
+		return 0;
+	}
+}
+
+/* Gives the packet the addresses and ports of `to`, and a TTL. */
 static __noinline int fl_translate(struct __sk_buff *skb, const struct fl_packet *p,
-				   const struct fl_flow_key *to, __u32 hops)
+				   const struct fl_flow_key *to, __u32 new_ttl)
 {
 	__u64 addresses = fl_ip_difference(&p->flow.source, &to->source) +
 			  fl_ip_difference(&p->flow.target, &to->target);
 	__be16 ports[2] = { to->source_port, to->target_port };
-	__u8 ttl = p->ttl - hops;
+	__u32 csum = fl_csum_offset(p);
+	__u8 ttl = new_ttl;
 	__u64 differing;
-	__u32 csum;
 
 	if (p->family == 4) {
 		/* TTL is the first byte of its word in memory, so the low one here. */
 		differing = addresses + (__u32)~(__u32)p->ttl + ttl;
 		bpf_l3_csum_replace(skb, p->l3 + 10, 0, fl_fold32(differing), 0);
 	}
-	if (hops)
+	if (p->ttl != ttl)
 		bpf_skb_store_bytes(skb, p->l3 + (p->family == 4 ? 8 : 7), &ttl, 1, 0);
 	fl_store_addresses(skb, p, to);
-	if (p->fragment == FL_FRAGMENT_LATER || p->flow.proto == IPPROTO_SCTP)
+	if (!csum)
 		return 0;
-	csum = p->l4 + (p->flow.proto == IPPROTO_TCP ? 16 : 6);
 	bpf_l4_csum_replace(skb, csum, 0, fl_fold32(addresses),
 			    BPF_F_PSEUDO_HDR | fl_l4_flags(p));
 	differing = (__u64)(__u16)~p->flow.source_port + to->source_port +

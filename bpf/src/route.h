@@ -5,12 +5,9 @@
 
 #include "events.h"
 
-#define FL_AF_INET 2
-#define FL_AF_INET6 10
-
 /*
- * The route to plan->to.target, or a drop. A missing neighbour is no failure: bpf_redirect_neigh asks
- * for it. Never without a TTL to spend.
+ * The route to plan->to.target, or a drop. A missing neighbour is no failure, because
+ * bpf_redirect_neigh asks for it. Never without a TTL to spend.
  */
 static __noinline int fl_find_route(struct __sk_buff *skb, const struct fl_packet *p,
 				    struct fl_plan *plan)

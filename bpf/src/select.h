@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
-/* From a front to one endpoint: lookup, source ranges, policy, window, choice (datapath.md 3, 4). */
+/* From a front to one endpoint: lookup, ranges, policy, window, choice (datapath.md 3, 4). */
 #ifndef FL_SELECT_H
 #define FL_SELECT_H
 
@@ -26,6 +26,7 @@ struct fl_query {
 	__u8 client_kind;	/* enum fl_aff_kind */
 	__u8 source;		/* enum fl_source_class */
 	__u8 draw;		/* 1: by chance whatever the algorithm, 2: by `hash` */
+	__u8 judge_only;	/* no endpoint is chosen, nothing is written */
 	__u8 midstream;		/* a TCP packet without SYN, of which no row is known */
 	__u32 hash;
 };
@@ -248,6 +249,9 @@ static __noinline int fl_decide(const struct fl_query *query, const struct fl_fr
 	set = fl_current_set(front->svc_id, &choice->svc);
 	if (!set)
 		return fl_refused(choice, FL_REASON_STALE, FL_VERDICT_DROP);
+	/* A socket of unknown address: the packet, which has one, will be asked (section 9). */
+	if (front->kind == FL_FRONT_VIP && set->range_id && query->client_kind == FL_AFF_COOKIE)
+		return FL_VERDICT_NOT_MINE;
 	if (front->kind == FL_FRONT_VIP && !fl_admits(set, query))
 		return fl_refused(choice, FL_REASON_SRC_RANGE, FL_VERDICT_DROP);
 	if (front->kind == FL_FRONT_CLUSTER_IP && query->source == FL_SOURCE_EXTERNAL &&
@@ -261,6 +265,8 @@ static __noinline int fl_decide(const struct fl_query *query, const struct fl_fr
 				  fl_options.no_endpoints == FL_NO_ENDPOINTS_DROP
 					  ? FL_VERDICT_DROP : FL_VERDICT_REJECT);
 	}
+	if (query->judge_only)
+		return FL_VERDICT_FORWARD;
 	choice->maglev = !query->draw && set->flags & FL_SET_MAGLEV;
 	if (query->midstream && fl_options.midstream == FL_MIDSTREAM_PASS)
 		return FL_VERDICT_NOT_MINE;
