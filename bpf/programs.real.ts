@@ -94,7 +94,7 @@ export class NodePrograms {
   ): Result<unknown, Refusal> {
     const program = object.programs.get(site.program);
     if (program === undefined) {
-      return ok(undefined);
+      return err({ kind: 'ENOENT', operation: `find program ${site.program}`, errno: 2 });
     }
     const pin = join(this.#order.folder, linksFolder, site.pin);
     return attach(this.#addon, { hook: site.hook, program, pin });

@@ -67,7 +67,7 @@ function serve(order: Extract<Order, { do: 'serve' }>): Promise<Outcome> {
     }
     // One socket for each family: it answers from the address that it was asked at.
     for (const type of ['udp4', 'udp6'] as const) {
-      const server = createSocket({ type, ipv6Only: true });
+      const server = createSocket({ type, ipv6Only: type === 'udp6' });
       server.on('message', (_, { address, port }) => (
         server.send(greeting(address, port), port, address)
       ));
@@ -117,22 +117,29 @@ function connectUdp(order: Extract<Order, { do: 'connect' }>): Promise<Outcome> 
   return new Promise((resolve) => {
     const { ip, port, from, fromPort = 0, connected, timeoutMs = 1_000 } = order;
     const socket = createSocket(isIPv6(ip) ? 'udp6' : 'udp4');
+    let ended = false;
     const end = (outcome: Outcome): void => {
       clearTimeout(timer);
-      socket.close();
+      if (!ended) socket.close();
+      ended = true;
       resolve(outcome);
     };
     const refused = (error: NodeJS.ErrnoException | null): void => {
       if (error) end({ error: error.code ?? '' });
     };
     const timer = setTimeout(() => end({ error: 'timeout' }), timeoutMs);
-    socket.once('error', refused);
+    socket.on('error', refused);
     socket.once('message', (text, { address, port: answered }) => (
       end({ ...(JSON.parse(String(text)) as Outcome), peer: place(address, answered) })
     ));
     socket.bind({ port: fromPort, ...(from === undefined ? {} : { address: from }) }, () => {
       if (connected !== true) socket.send('?', port, ip, refused);
-      else socket.connect(port, ip, () => socket.send('?', refused));
+      else {
+        socket.connect(port, ip, (error?: NodeJS.ErrnoException) => {
+          if (error) refused(error);
+          else socket.send('?', refused);
+        });
+      }
     });
   });
 }
