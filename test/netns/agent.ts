@@ -1,6 +1,7 @@
 // The datapath of one node of the lab, in the node's network namespace. Reads real Kubernetes
 // objects, one JSON line each: {"type":"MODIFIED"|"DELETED","object":…}, and {"type":"LISTED"} when
-// every listing is complete. Says `{"effective":N}` when the first N lines are in the kernel.
+// every listing is complete. Says `{"effective":N}` when the first N lines are in the kernel; with 0
+// that it waits for listings.
 import { createInterface } from 'node:readline';
 import { realClock } from '../../bpf/clock.real.ts';
 import { loadAddon } from '../../bpf/native.real.ts';
@@ -61,12 +62,17 @@ function start(): void {
   const clock = realClock(addon.value);
   const node = startNode({
     addon: addon.value, clock, tables,
-    journal: { note: ({ code, text }) => process.stderr.write(`${code}: ${text}\n`) },
+    journal: {
+      note: ({ level, code, text }) => {
+        if (level !== 'debug' && level !== 'info') process.stderr.write(`${code}: ${text}\n`);
+      },
+    },
   }, {
     socketLb: 'full', ...settings, datapath: { ...datapathDefaults, ...options },
     bindProtection: true, uplinks: undefined, announced: [], mapDivisor: 16,
   });
   if (!node.ok) throw new Error(node.error);
+  process.stdout.write(`${JSON.stringify({ effective: 0 })}\n`);
   let [taken, told, ready] = [0, 0, false];
   node.value.onReady(() => { ready = true; });
   const tell = (): void => {

@@ -69,6 +69,8 @@ export class Agent {
   #sent = 0;
   #effective = 0;
   #listeners: (() => void)[] = [];
+  /** Its programs are loaded and it waits for listings. */
+  readonly started: Promise<void>;
 
   constructor(site: Site, settings: AgentSettings) {
     const script = join(root, 'test/netns/agent.ts');
@@ -76,6 +78,7 @@ export class Agent {
       this.#effective = (line as { readonly effective: number }).effective;
       for (const listener of this.#listeners.splice(0)) listener();
     });
+    this.started = this.#next();
   }
 
   /** Everything that the agent complained of. */
@@ -92,13 +95,16 @@ export class Agent {
   async apply(...changes: readonly Change[]): Promise<void> {
     this.send(...changes);
     const wanted = this.#sent;
-    while (this.#effective < wanted) {
-      const told = new Promise<void>((resolve) => this.#listeners.push(resolve));
-      const died = this.#process.exited.then(() => {
-        throw new Error(`the agent ended: ${this.said}`);
-      });
-      await Promise.race([told, died]);
-    }
+    while (this.#effective < wanted) await this.#next();
+  }
+
+  /** The next line that it says. */
+  #next(): Promise<void> {
+    const told = new Promise<void>((resolve) => this.#listeners.push(resolve));
+    const died = this.#process.exited.then(() => {
+      throw new Error(`the agent ended: ${this.said}`);
+    });
+    return Promise.race([told, died]);
   }
 
   kill(): Promise<void> {

@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import anyTest from 'ava';
+import { pinKind, type LinkHandle } from '../../bpf/native.real.ts';
+import { kernelTests } from '../kernel/machine.ts';
+import type { Change } from './agent.ts';
+import { at, type Lab } from './lab.ts';
+import { listed } from './objects.ts';
+import { endpoints, nodes, numbered, Shop } from './shop.ts';
+
+const { addon, skip } = kernelTests();
+const test = skip ? anyTest.skip : anyTest.serial;
+
+const flows = 1_000;
+
+function before(lab: Lab): Change[] {
+  return [
+    ...numbered(10, { name: 'web', endpoints: endpoints(lab, 'a1', 'b1') }),
+    ...[20, 21, 22, 23].flatMap((number) => (
+      numbered(number, { name: `s${number}`, endpoints: endpoints(lab, 'a1') })
+    )),
+  ];
+}
+
+/** The same with five Services changed: endpoints moved, one without any, one gone, one new. */
+function after(lab: Lab): Change[] {
+  return [
+    ...numbered(10, { name: 'web', endpoints: endpoints(lab, 'a1', 'b1') }),
+    ...numbered(20, { name: 's20', endpoints: endpoints(lab, 'b1') }),
+    ...numbered(21, { name: 's21', endpoints: endpoints(lab, 'b1') }),
+    ...numbered(22, { name: 's22', endpoints: [] }),
+    ...numbered(24, { name: 's24', endpoints: endpoints(lab, 'a1') }),
+  ];
+}
+
+// V73. The storm goes on through death, absence and return of the agent.
+test('an agent killed and started again breaks no flow and refuses no connection', async (t) => {
+  const shop = await Shop.open(addon, before);
+  try {
+    const { lab } = shop;
+    const x = lab.actor('x');
+    const web = { ip: '198.51.100.10', port: 80 } as const;
+    t.deepEqual(await x.ask({ do: 'hold-many', ...web, count: flows }), { done: flows, failed: [] });
+    await x.ask({ do: 'storm', ...web, everyMs: 4 });
+    await shop.agents.a.kill();
+    t.deepEqual(await shop.seen('x', { do: 'connect', protocol: 'tcp', ip: '198.51.100.20', port: 80 }), [
+      `a1 sees ${at.x}`,
+    ]);
+    const links = linksOf(lab);
+    const next = lab.agent('a');
+    await next.started;
+    const listedAt = performance.now();
+    await next.apply(...nodes(lab), ...after(lab), listed);
+    // The bound of datapath.md 21.
+    t.true(performance.now() - listedAt <= 2_000);
+    t.is(next.said, '');
+    const exchanged = linksOf(lab);
+    t.deepEqual(exchanged.map(({ link }) => link), links.map(({ link }) => link));
+    t.true(exchanged.every(({ program }, index) => program !== links[index]?.program));
+    const sees = async (number: number): Promise<string[]> => (
+      shop.seen('x', { do: 'connect', protocol: 'tcp', ip: `198.51.100.${number}`, port: 80, timeoutMs: 300 }, 8)
+    );
+    t.deepEqual(await sees(20), [`b1 sees ${at.a}`]);
+    t.deepEqual(await sees(22), ['ECONNREFUSED']);
+    t.deepEqual(await sees(24), [`a1 sees ${at.x}`]);
+    t.deepEqual(await sees(23), ['timeout']);
+    const storm = await x.ask({ do: 'storm-end' });
+    t.deepEqual(storm.failed, []);
+    t.true((storm.done ?? 0) > 0);
+    t.deepEqual(await x.ask({ do: 'talk-many' }), { done: flows, failed: [] });
+  } finally {
+    await shop.close();
+  }
+});
+
+/** Ids of pinned links and of the programs behind them. */
+function linksOf(lab: Lab): { readonly link: number; readonly program: number }[] {
+  return ['fl_uplink_in-2', 'fl_uplink_out-2', 'fl_connect4'].map((pin) => {
+    const path = join(lab.pinsOf('a'), 'links', pin);
+    const handle = addon.openPinned(pinKind.link, path) as LinkHandle;
+    const [, link = 0, program = 0] = addon.linkFacts(handle) as readonly number[];
+    addon.close(handle);
+    return { link, program };
+  });
+}
