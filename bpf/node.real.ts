@@ -3,28 +3,29 @@ import { join } from 'node:path';
 import { nodeAddresses } from '../lb/nodefacts.ts';
 import type { Clock, EventSink, Journal } from '../lb/ports.ts';
 import { err, ok, type Result } from '../lb/result.ts';
-import {
-  createServiceDatapath, type ServiceDatapath, type ServiceDatapathTables,
-} from './datapath/datapath.ts';
+import { Attachments, type Hooked } from './attachments.real.ts';
+import { createServiceDatapath } from './datapath/datapath.ts';
 import { DatapathMemo } from './datapath/memo.ts';
-import { features as knownFeatures, missingText, type FeatureName } from './features.ts';
+import type { ServiceDatapath, ServiceDatapathTables } from './datapath/settings.ts';
+import { realDevices, type RealDevices } from './devices.real.ts';
+import { features as knownFeatures, missingText } from './features.ts';
 import { probeFeatures } from './features.real.ts';
 import { realKernel, type RealKernel } from './kernel.real.ts';
 import { layoutHash, maps } from './layout.gen.ts';
 import type { Addon, LockHandle } from './native.real.ts';
-import { NodeDevices } from './nodedevices.real.ts';
 import { programOptions, type ProgramSettings } from './options.ts';
 import { cgroupRoot, pinFolder, takeFileLock } from './pins.real.ts';
-import { NodePrograms } from './programs.real.ts';
+import type { Placement } from './placement.ts';
+import { loadPrograms, type NodePrograms } from './programs.real.ts';
 import { refusalText, type Refusal } from './refusal.real.ts';
 
 /** How one node's datapath is to be. */
 export interface NodeSettings extends ProgramSettings {
   readonly nodeName: string;
-  /** Names or patterns of uplinks; undefined: found by themselves. */
-  readonly uplinks: readonly string[] | undefined;
-  /** Patterns of `l2.devices`. */
-  readonly announced: readonly string[];
+  /** Option `devices`: globs that name the uplinks; empty: found by themselves. */
+  readonly uplinks: readonly string[];
+  /** Devices of `l2.devices`. */
+  readonly announces: (name: string) => boolean;
   /** Folder of the cgroup that covers the node's sockets; undefined: the root, by mountinfo. */
   readonly cgroup: string | undefined;
   /** Divides the limits of medium nodes; `small` is 4. */
@@ -68,21 +69,15 @@ export function startNode(
   for (const feature of missing) note(parts.journal, 'kernel.featureMissing', missingText(feature));
   const refused = missing.find(({ required }) => required);
   if (refused !== undefined) return err(missingText(refused));
-  const programs = loadPrograms(parts, settings, { folder: folder.value, features });
-  if (!programs.ok) return err(programs.error.log ?? refusalText(programs.error));
-  return new Node(parts, settings, {
-    programs: programs.value, cgroup: cgroup.value, lock: lock.value,
-  }).start();
-}
-
-function loadPrograms(
-  { addon }: NodeParts, settings: NodeSettings,
-  place: { readonly folder: string; readonly features: ReadonlySet<FeatureName> },
-): Result<NodePrograms, Refusal> {
-  return NodePrograms.load(addon, {
-    ...place, file: readFileSync(objectPath), entriesMax: entriesOf(settings.mapDivisor),
-    options: programOptions(settings, place.features),
+  const programs = loadPrograms(addon, {
+    file: readFileSync(objectPath), folder: folder.value, entriesMax: entriesOf(settings.mapDivisor),
+    options: programOptions(settings, features),
   });
+  if (!programs.ok) return err(programs.error.log ?? refusalText(programs.error));
+  return ok(new Node(parts, settings, {
+    programs: programs.value, cgroup: cgroup.value, lock: lock.value,
+    hook: features.has('tcx') ? 'tcx' : 'clsact',
+  }));
 }
 
 const objectPath = join(import.meta.dirname, 'fairlead.bpf.o');
@@ -112,28 +107,41 @@ interface NodePlace {
   readonly programs: NodePrograms;
   readonly cgroup: string;
   readonly lock: LockHandle;
+  readonly hook: 'tcx' | 'clsact';
 }
+
+/** Where the start is: tables first, then programs on hooks (datapath.md 11, steps 5 to 8). */
+type Phase = 'filling' | 'filled' | 'ready';
 
 class Node implements NodeDatapath {
   readonly datapath: ServiceDatapath;
   readonly kernel: RealKernel;
   #parts: NodeParts;
   #place: NodePlace;
-  #devices: NodeDevices;
+  #attachments: Attachments;
+  #devices: RealDevices;
   #listeners: (() => void)[] = [];
-  #attached = false;
+  #phase: Phase = 'filling';
 
   constructor(parts: NodeParts, settings: NodeSettings, place: NodePlace) {
-    const { addon, clock, tables } = parts;
+    const { addon, tables, journal } = parts;
+    const { programs } = place;
     this.#parts = parts;
     this.#place = place;
-    this.kernel = realKernel(addon, place.programs.maps);
-    const { nodeName, uplinks, announced } = settings;
-    this.#devices = new NodeDevices({
-      addon, clock, uplinks, announced,
-      nodeAddresses: () => nodeAddresses(tables.nodes.get(nodeName)),
-      hooksPod: (ifindex) => place.programs.hooksPod(ifindex),
+    this.kernel = realKernel(addon, programs.object.maps);
+    this.#attachments = new Attachments({
+      addon, object: programs.object, bare: programs.bare, pins: programs.links, hook: place.hook,
+      refused: (refusal) => note(journal, 'datapath.hookRefused', refusalText(refusal)),
     });
+    const { nodeName, uplinks, announces } = settings;
+    this.#devices = realDevices({
+      addon, place: (placement) => this.#attach(placement),
+      options: () => ({
+        nodeAddresses: nodeAddresses(tables.nodes.get(nodeName)), devices: uplinks, announces,
+      }),
+    });
+    // Which devices are uplinks, and by what address they send, hangs on the Node.
+    tables.nodes.onChange(() => this.#devices.refresh());
     this.datapath = createServiceDatapath(
       { ...parts, kernel: this.kernel, devices: this.#devices }, tables,
       {
@@ -141,22 +149,12 @@ class Node implements NodeDatapath {
         limits: Object.fromEntries(entriesOf(settings.mapDivisor)),
       },
     );
-  }
-
-  start(): Result<NodeDatapath, string> {
-    const { nodes } = this.#parts.tables;
-    // Which devices are uplinks, and by what address they send, hangs on the Node.
-    nodes.onChange(() => void this.#devices.read());
-    const read = this.#devices.start();
-    if (!read.ok) return err(refusalText(read.error));
-    this.#devices.onChange(() => {
-      if (this.#attached) this.#attachDevices();
-    });
     this.datapath.onChange(({ all }) => {
-      if (all) this.#attach();
+      if (!all || this.#phase !== 'filling') return;
+      this.#phase = 'filled';
+      this.#devices.refresh();
     });
     this.datapath.start();
-    return ok(this);
   }
 
   onReady(listener: () => void): void {
@@ -165,32 +163,21 @@ class Node implements NodeDatapath {
 
   stop(): void {
     this.datapath.stop();
-    this.#devices.stop();
+    this.#devices.close();
     this.kernel.close();
     this.#place.programs.close();
     this.#parts.addon.close(this.#place.lock);
   }
 
-  /** Step 8: the tables are as wanted, so this process's programs may read them. */
-  #attach(): void {
-    this.#attached = true;
-    this.#attachDevices();
-    const sockets = this.#place.programs.attachSockets(this.#place.cgroup);
-    if (!sockets.ok) this.#refused(sockets.error);
-    // Pods are hooked now, which sockets are to know.
-    this.#devices.read();
+  /** Until the tables are as wanted, the programs of an earlier process go on. */
+  #attach(placement: Placement): Hooked {
+    if (this.#phase === 'filling') return this.#attachments.inherited(placement);
+    const hooked = this.#attachments.place(placement);
+    if (this.#phase === 'ready') return hooked;
+    this.#attachments.placeSockets(this.#place.cgroup);
+    this.#phase = 'ready';
     for (const listener of this.#listeners) listener();
-  }
-
-  #attachDevices(): void {
-    const { plan } = this.#devices;
-    if (plan === undefined) return;
-    const attached = this.#place.programs.attachDevices(plan);
-    if (!attached.ok) this.#refused(attached.error);
-  }
-
-  #refused(error: Refusal): void {
-    note(this.#parts.journal, 'datapath.hookRefused', refusalText(error));
+    return hooked;
   }
 }
 

@@ -158,7 +158,6 @@ static void readable(uv_poll_t *poll, int status, int events)
 	napi_value error;
 	bool thrown = false;
 
-	(void)status;
 	(void)events;
 	if (!watcher->handle || napi_open_handle_scope(env, &scope) != napi_ok)
 		return;
@@ -171,6 +170,12 @@ static void readable(uv_poll_t *poll, int status, int events)
 			napi_fatal_exception(env, error);
 	}
 	napi_close_handle_scope(env, scope);
+	/*
+	 * A pending error of a socket, such as a device that went down or messages that were lost,
+	 * makes libuv stop its poll. The read has taken the error away: the watch goes on.
+	 */
+	if (status < 0 && watcher->handle)
+		uv_poll_start(poll, UV_READABLE | UV_DISCONNECT, readable);
 }
 
 static int watcher_start(struct call *call, struct watcher *watcher)
@@ -210,8 +215,11 @@ static napi_value watch(napi_env env, napi_callback_info info)
 		return answer(&call, call.error);
 	if (napi_typeof(env, call.arguments[1], &type) != napi_ok || type != napi_function)
 		return answer(&call, -EINVAL);
-	if (!handle->open || handle->fd < 0)
+	if (!handle->open)
 		return answer(&call, -EBADF);
+	/* The descriptors of other kinds count as readable for ever. */
+	if (handle->kind < HANDLE_RING)
+		return answer(&call, -EINVAL);
 	if (handle->watcher)
 		return answer(&call, -EBUSY);
 	watcher = calloc(1, sizeof(*watcher));

@@ -2,6 +2,7 @@ import type { Micros } from '../../lb/ports.ts';
 import { putU32 } from '../bytes.ts';
 import {
   putBackend, putLut, putMember, putMemberKey, putRange, putRangeKey, putSet, putSvc, putSvcKey,
+  type Set as SetRow,
 } from '../layout.gen.ts';
 import type { Backend } from './backends.ts';
 import type { Region } from './ids.ts';
@@ -235,7 +236,7 @@ function writeSets(plans: readonly PortPlan[], { writer }: ApplyContext): void {
 }
 
 /** A set as its row says it. */
-export function setRow(set: ProgrammedSet, svcId: number, gen: number): Parameters<typeof putSet>[2] {
+export function setRow(set: ProgrammedSet, svcId: number, gen: number): SetRow {
   return {
     gen, svcId, ...set.fields,
     listBase: set.region?.base ?? 0,

@@ -74,7 +74,8 @@ export class FlowGarbage {
     }
     const keys = new Uint8Array(old.length * flowKeyBytes);
     for (const [index, row] of old.entries()) {
-      keys.set(rows.keys.subarray(row * flowKeyBytes, (row + 1) * flowKeyBytes), index * flowKeyBytes);
+      const from = row * flowKeyBytes;
+      keys.set(rows.keys.subarray(from, from + flowKeyBytes), index * flowKeyBytes);
     }
     // A refusal costs nothing: the row is met again in the next pass.
     if (old.length > 0) this.#kernel.removeMany('fl_snat', { count: old.length, keys });

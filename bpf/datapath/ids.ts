@@ -71,9 +71,10 @@ export class RegionPool {
     const before = this.#free[index - 1];
     const after = this.#free[index];
     const end = region.base + region.cells;
-    assert(before === undefined || before.base + before.cells <= region.base, 'cells are freed once');
-    assert(after === undefined || end <= after.base, 'cells are freed once');
-    const joinsBefore = before !== undefined && before.base + before.cells === region.base;
+    const endBefore = before === undefined ? 0 : before.base + before.cells;
+    assert(endBefore <= region.base, `cell ${region.base} is freed once`);
+    assert(after === undefined || end <= after.base, `cell ${end - 1} is freed once`);
+    const joinsBefore = before !== undefined && endBefore === region.base;
     const joinsAfter = after !== undefined && end === after.base;
     const base = joinsBefore ? before.base : region.base;
     const last = joinsAfter ? after.base + after.cells : end;

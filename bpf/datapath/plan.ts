@@ -50,8 +50,8 @@ const cellIds = 16;
 const full: KernelError = { kind: 'ENOSPC' };
 
 /**
- * Decides what one service port needs, and takes the ids for it. A plan that finds no id carries its
- * refusal; whatever it took is given back by `abandon`.
+ * Decides what one service port needs, and takes the ids for it. A plan that finds no id carries
+ * its refusal; whatever it took is given back when the plans are applied.
  */
 export function planPort(port: Programmed, context: PlanContext): PortPlan {
   const image = port.wanted;
@@ -104,6 +104,7 @@ function planSet(wish: Wish, base: Omit<PortPlan, 'refusal'>): PortPlan {
 
 // The list first, in its order; members that are wanted no more follow until they are gone.
 function planMembers(port: Programmed, image: RecordImage, context: PlanContext): boolean {
+  if (port.members.length === 0) return planFirst(port, image, context);
   const known = new Map<string, Member>();
   for (const member of port.members) {
     member.prior = member.bits;
@@ -129,7 +130,24 @@ function planMembers(port: Programmed, image: RecordImage, context: PlanContext)
   return true;
 }
 
-function giveBack(port: Programmed, members: ReadonlySet<Member>, context: PlanContext): void {
+// Most plans of a node that starts: nothing is there to be compared with.
+function planFirst(port: Programmed, image: RecordImage, context: PlanContext): boolean {
+  // Not by pushing, which would leave room for a dozen more in each of ten thousand lists.
+  const found = image.members.map(({ backend, bits }) => {
+    const member = newMember(backend, context);
+    if (member !== undefined) member.wanted = bits;
+    return member;
+  });
+  const members = found.filter((member) => member !== undefined);
+  if (members.length < found.length) {
+    giveBack(port, members, context);
+    return false;
+  }
+  port.members = members.slice();
+  return true;
+}
+
+function giveBack(port: Programmed, members: Iterable<Member>, context: PlanContext): void {
   const before = new Set(port.members);
   for (const member of members) {
     if (before.has(member)) member.wanted = member.bits;

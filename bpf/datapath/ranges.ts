@@ -22,8 +22,8 @@ export interface RangeList {
 const idBits = 32;
 
 /**
- * Rows that admit what `SourceRanges` admits: the prefixes, and, where one of them admits an address
- * of this node, each VIP as a source for itself (datapath.md 4.3). None: unrestricted.
+ * Rows that admit what `SourceRanges` admits: the prefixes, and, where one of them admits an
+ * address of this node, each VIP as a source for itself (datapath.md 4.3). None: unrestricted.
  */
 export function rangeRowsOf(
   record: DatapathRecord, nodeAddresses: readonly Ip[],

@@ -64,7 +64,7 @@ export class Reporter {
     this.#events?.emit({
       object: { apiVersion: 'v1', kind: 'Service', namespace, name, uid },
       type: 'Warning', reason: 'MapFull',
-      message: `Map ${map} of the node is full: traffic follows the endpoints that were there before. `
+      message: `Map ${map} of a node is full: there, traffic follows the endpoints of before. `
         + 'Choose a larger mapSize, or run fewer Services.',
     });
   }

@@ -2,7 +2,7 @@ import type { Ip } from '../../lb/ip.ts';
 import type { KernelError, Micros } from '../../lb/ports.ts';
 import { putAddr, putAddrKey, putFront, putFrontKey } from '../layout.gen.ts';
 import { wantedBits, type Address, type AddressPlace } from './addresses.ts';
-import type { Front, FrontWrite } from './fronts.ts';
+import { shownKind, type Front, type FrontWrite } from './fronts.ts';
 import { bytesText, type FrontImage } from './image.ts';
 import type { Refusal } from './plan.ts';
 import type { Programmed } from './programmed.ts';
@@ -16,9 +16,11 @@ export interface RevealContext {
   /** Rows of an earlier process are all accounted for, so that what nobody wants may go. */
   readonly pruning: boolean;
   /** Somebody's place changed, and what is to be done for it must be thought over again. */
-  look(port: Programmed): void;
-  refused(subject: Subject, refusal: Refusal): void;
-  accepted(subject: Subject): void;
+  readonly look: (port: Programmed) => void;
+  readonly refused: (subject: Subject, refusal: Refusal) => void;
+  readonly accepted: (subject: Subject) => void;
+  /** Something was refused before this round: only then is it worth telling what is accepted. */
+  readonly failing: boolean;
 }
 
 /** What a refusal or its end is about. */
@@ -59,14 +61,16 @@ export function writeFronts(context: RevealContext): ReadonlySet<Ip> {
   const { addresses, fronts } = stores;
   const changes = fronts.changes();
   const changed = new Set<Ip>();
+  const held = new Set<string>();
   const step = {
     map: 'fl_front',
     wrote: (write: FrontWrite) => {
       noteFront(write, changed, context);
-      context.accepted(frontSubject(write.front));
+      if (context.failing) context.accepted(frontSubject(write.front));
     },
     refused: (write: FrontWrite, error: KernelError) => {
       fronts.again(write);
+      held.add(bytesText(write.front.image.addr));
       context.refused(frontSubject(write.front, write.holder), { map: 'fl_front', error });
     },
   } as const;
@@ -75,15 +79,22 @@ export function writeFronts(context: RevealContext): ReadonlySet<Ip> {
     items: changes.filter(({ holder }) => holder !== undefined),
     put: ({ front, holder }, { keys, keyAt, values, valueAt }) => {
       putFrontKey(keys, keyAt, front.image);
-      const kind = holder?.shown?.fronts.find(({ key }) => key === front.image.key)?.kind ?? 0;
+      const kind = holder === undefined ? 0 : shownKind(holder, front);
       putFront(values, valueAt, { svcId: holder?.svcId ?? 0, kind, flags: 0 });
     },
   });
-  writeAddresses(addresses.growing(), context, (address) => address.bits | wantedBits(address));
-  if (context.pruning) writeAddresses(addresses.shrinking(), context, wantedBits);
+  // An address whose front was refused, and a front whose address was, stay as they are too.
+  const growing = addresses.growing().filter(({ key }) => !held.has(key));
+  const grown = (address: Address): number => address.bits | wantedBits(address);
+  for (const address of writeAddresses(growing, context, grown)) held.add(address.key);
+  const shrinking = context.pruning ? addresses.shrinking() : [];
+  for (const address of writeAddresses(shrinking, context, wantedBits)) held.add(address.key);
+  const removals = changes.filter(({ holder }) => holder === undefined);
+  const waiting = removals.filter(({ front }) => held.has(bytesText(front.image.addr)));
+  for (const write of waiting) fronts.again(write);
   writer.remove<FrontWrite>({
     ...step,
-    items: changes.filter(({ holder }) => holder === undefined),
+    items: removals.filter((write) => !waiting.includes(write)),
     put: ({ front }, { keys, keyAt }) => putFrontKey(keys, keyAt, front.image),
   });
   if (context.pruning) addresses.settle();
@@ -118,19 +129,22 @@ export function placeOf({ ip, addr }: FrontImage): AddressPlace | undefined {
   return ip === undefined ? undefined : { key: bytesText(addr), addr, ip };
 }
 
+/** Gives those that were refused. */
 function writeAddresses(
   items: readonly Address[], context: RevealContext, bitsOf: (address: Address) => number,
-): void {
+): readonly Address[] {
   const { writer, stores } = context;
-  const subject = (address: Address): Subject => ({ name: `address ${address.ip}`, port: undefined });
+  const refused: Address[] = [];
+  const subject = ({ ip }: Address): Subject => ({ name: `address ${ip}`, port: undefined });
   const step = {
     map: 'fl_addr',
     wrote: (address: Address) => {
       address.bits = bitsOf(address);
-      context.accepted(subject(address));
+      if (context.failing) context.accepted(subject(address));
     },
     refused: (address: Address, error: KernelError) => {
       stores.addresses.touch(address);
+      refused.push(address);
       context.refused(subject(address), { map: 'fl_addr', error });
     },
   } as const;
@@ -147,6 +161,7 @@ function writeAddresses(
     items: items.filter((address) => bitsOf(address) === 0),
     put: (address, { keys, keyAt }) => putAddrKey(keys, keyAt, address),
   });
+  return refused;
 }
 
 /** Puts service ports that nobody needs, and that have no front any more, into quarantine. */

@@ -29,8 +29,8 @@ const batchRowsMax = 1_000;
 const batchRowsAfterRefusal = 64;
 
 /**
- * Writes rows in as few calls as possible. A refused row is told to its owner, and the others go on:
- * one service port that finds a full map does not keep the rest from being programmed.
+ * Writes rows in as few calls as possible. A refused row is told to its owner, and the others go
+ * on: one service port that finds a full map does not keep the rest from being programmed.
  */
 export class RowWriter {
   #kernel: KernelPort;

@@ -31,8 +31,8 @@ const kinds: ReadonlyMap<number, FrontKind> = new Map([
 ]);
 
 /**
- * What the programs make of the first packet of a flow, in the words of `showVerdict`: front, record,
- * set, window, cells, backends. A dangling reference is `DROP stale` or `DROP noBackend`.
+ * What the programs make of the first packet of a flow: front, record, set, window, cells and
+ * backends. A dangling reference is `DROP stale` or `DROP noBackend`.
  */
 export function walkMaps(maps: MapReader, packet: FlowPacket, options: DatapathOptions): string {
   const front = frontOf(maps, packet);
@@ -171,5 +171,6 @@ function index(id: number): Uint8Array {
 
 /** All rows of a map, as texts that can be compared. */
 export function rowsOf(maps: MapReader, map: string): ReadonlyMap<string, string> {
-  return new Map([...maps.entries(map)].map(({ key, value }) => [bytesText(key), bytesText(value)]));
+  const rows = [...maps.entries(map)];
+  return new Map(rows.map(({ key, value }) => [bytesText(key), bytesText(value)]));
 }

@@ -69,7 +69,7 @@ function start(): void {
     },
   }, {
     socketLb: 'full', ...settings, datapath: { ...datapathDefaults, ...options },
-    bindProtection: true, uplinks: undefined, announced: [], mapDivisor: 16,
+    bindProtection: true, uplinks: [], announces: () => false, mapDivisor: 16,
   });
   if (!node.ok) throw new Error(node.error);
   process.stdout.write(`${JSON.stringify({ effective: 0 })}\n`);

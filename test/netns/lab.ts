@@ -79,6 +79,8 @@ export class Agent {
       for (const listener of this.#listeners.splice(0)) listener();
     });
     this.started = this.#next();
+    // Whoever waits for it hears of it; nobody has to.
+    this.started.catch(() => undefined);
   }
 
   /** Everything that the agent complained of. */
