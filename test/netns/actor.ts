@@ -177,8 +177,12 @@ async function holdMany({ ip, port, count }: Extract<Order, { do: 'hold-many' }>
 }
 
 async function talkMany(): Promise<Outcome> {
-  const outcomes = await Promise.all(many.map((socket) => talk(socket, 5_000)));
-  const failed = outcomes.flatMap(({ error }) => error ?? []);
+  const outcomes = await Promise.all(many.map(async (socket) => {
+    const { localPort } = socket;
+    const { error } = await talk(socket, 5_000);
+    return error === undefined ? [] : [`${error} of port ${localPort}`];
+  }));
+  const failed = outcomes.flat();
   return { done: outcomes.length - failed.length, failed };
 }
 

@@ -40,11 +40,14 @@ test('an agent killed and started again breaks no flow and refuses no connection
     const x = lab.actor('x');
     const web = { ip: '198.51.100.10', port: 80 } as const;
     t.deepEqual(await x.ask({ do: 'hold-many', ...web, count: flows }), { done: flows, failed: [] });
-    await x.ask({ do: 'storm', ...web, everyMs: 4 });
+    await x.ask({ do: 'storm', ...web, everyMs: 2 });
     await shop.agents.a.kill();
-    t.deepEqual(await shop.seen('x', { do: 'connect', protocol: 'tcp', ip: '198.51.100.20', port: 80 }), [
-      `a1 sees ${at.x}`,
-    ]);
+    // From another address: a port that a flow to the same endpoint has may be chosen again.
+    const sees = async (number: number): Promise<string> => {
+      const order = { do: 'connect', protocol: 'tcp', port: 80, from: at.y, timeoutMs: 300 } as const;
+      return (await shop.seen('x', { ...order, ip: `198.51.100.${number}` }, 8)).join();
+    };
+    t.is(await sees(20), `a1 sees ${at.y}`);
     const links = linksOf(lab);
     const next = lab.agent('a');
     await next.started;
@@ -56,13 +59,10 @@ test('an agent killed and started again breaks no flow and refuses no connection
     const exchanged = linksOf(lab);
     t.deepEqual(exchanged.map(({ link }) => link), links.map(({ link }) => link));
     t.true(exchanged.every(({ program }, index) => program !== links[index]?.program));
-    const sees = async (number: number): Promise<string[]> => (
-      shop.seen('x', { do: 'connect', protocol: 'tcp', ip: `198.51.100.${number}`, port: 80, timeoutMs: 300 }, 8)
-    );
-    t.deepEqual(await sees(20), [`b1 sees ${at.a}`]);
-    t.deepEqual(await sees(22), ['ECONNREFUSED']);
-    t.deepEqual(await sees(24), [`a1 sees ${at.x}`]);
-    t.deepEqual(await sees(23), ['timeout']);
+    t.is(await sees(20), `b1 sees ${at.a}`);
+    t.is(await sees(22), 'ECONNREFUSED');
+    t.is(await sees(23), 'timeout');
+    t.is(await sees(24), `a1 sees ${at.y}`);
     const storm = await x.ask({ do: 'storm-end' });
     t.deepEqual(storm.failed, []);
     t.true((storm.done ?? 0) > 0);
@@ -74,7 +74,7 @@ test('an agent killed and started again breaks no flow and refuses no connection
 
 /** Ids of pinned links and of the programs behind them. */
 function linksOf(lab: Lab): { readonly link: number; readonly program: number }[] {
-  return ['fl_uplink_in-2', 'fl_uplink_out-2', 'fl_connect4'].map((pin) => {
+  return ['fl_uplink_in-2-ingress', 'fl_uplink_out-2-egress', 'fl_connect4'].map((pin) => {
     const path = join(lab.pinsOf('a'), 'links', pin);
     const handle = addon.openPinned(pinKind.link, path) as LinkHandle;
     const [, link = 0, program = 0] = addon.linkFacts(handle) as readonly number[];
