@@ -1,0 +1,128 @@
+import anyTest from 'ava';
+import { kernelTests } from '../kernel/machine.ts';
+import type { Change } from './agent.ts';
+import { at, type Lab } from './lab.ts';
+import { endpoints, numbered, Shop, type Connect } from './shop.ts';
+import { Wire } from './wire.ts';
+
+const { addon, skip } = kernelTests();
+const test = skip ? anyTest.skip : anyTest.serial;
+
+function catalogue(lab: Lab): Change[] {
+  return [
+    ...numbered(10, { name: 'web', endpoints: endpoints(lab, 'a1', 'b1') }),
+    ...numbered(15, { name: 'none', endpoints: [] }),
+    ...numbered(16, { name: 'none-udp', protocol: 'UDP', endpoints: [] }),
+    ...numbered(17, {
+      name: 'sticky-udp', protocol: 'UDP', endpoints: endpoints(lab, 'a1', 'b1'),
+      spec: { sessionAffinity: 'ClientIP' },
+    }),
+    ...sticky(lab, 'a1', 'b1'),
+  ];
+}
+
+const sticky = (lab: Lab, ...pods: readonly string[]): Change[] => numbered(18, {
+  name: 'sticky', endpoints: endpoints(lab, ...pods), spec: { sessionAffinity: 'ClientIP' },
+});
+
+let shop: Shop;
+if (!skip) {
+  anyTest.before(async () => { shop = await Shop.open(addon, catalogue); });
+  anyTest.after.always(() => shop?.close());
+}
+
+const tcp = (ip: string, port = 80): Connect => ({ do: 'connect', protocol: 'tcp', ip, port });
+
+async function heard(order: Connect): Promise<string[]> {
+  const wire = new Wire(addon, shop.lab, 'x');
+  try {
+    await shop.seen('x', { ...order, timeoutMs: 300 }, 2);
+    return wire.heardFrom(order.ip);
+  } finally {
+    wire.close();
+  }
+}
+
+// V65, V14: 14 is RST and ACK.
+test('a Service without endpoints answers a SYN with RST', async (t) => {
+  t.deepEqual(await heard(tcp('198.51.100.15')), ['tcp 80 flags 14']);
+});
+
+test('a Service without endpoints answers a datagram with ICMP 3/3', async (t) => {
+  t.deepEqual(await heard({ ...tcp('198.51.100.16'), protocol: 'udp' }), ['icmp 3/3']);
+});
+
+test('a port that a VIP has not is answered by nothing, and nothing goes back to the router', async (t) => {
+  const router = new Wire(addon, shop.lab, 'x');
+  t.teardown(() => router.close());
+  t.deepEqual(await heard(tcp('198.51.100.10', 81)), []);
+  t.deepEqual(router.heardFrom('192.0.2.11'), []);
+});
+
+// V71: an unconnected socket is translated in its calls, a connected one of a hooked pod by packets.
+test('packets and socket calls of one client share its affinity', async (t) => {
+  const order = { ...tcp('10.200.0.17'), protocol: 'udp' } as const;
+  const calls = await shop.seen('p', order, 8);
+  t.is(calls.length, 1);
+  t.deepEqual(await shop.seen('p', { ...order, connected: true }, 8), calls);
+  t.deepEqual(await shop.seen('p', { ...order, ip: '198.51.100.17', connected: true }, 8), calls);
+});
+
+test('a client with affinity stays with one endpoint through every front', async (t) => {
+  const one = async (place: 'x' | 'p', ip: string): Promise<string> => {
+    const [first = '', ...others] = await shop.seen(place, tcp(ip), 16);
+    t.deepEqual(others, []);
+    return first.slice(0, 2);
+  };
+  t.is(await one('x', '198.51.100.18'), await one('x', '10.200.0.18'));
+  t.is(await one('p', '198.51.100.18'), await one('p', '10.200.0.18'));
+});
+
+// V62.
+test('a client leaves an endpoint that is draining, and goes to another one', async (t) => {
+  const [before = ''] = await shop.seen('x', tcp('198.51.100.18'), 4);
+  const stays = before.startsWith('a1') ? 'b1' : 'a1';
+  await shop.apply(...sticky(shop.lab, `${before.slice(0, 2)} draining`, stays));
+  const [now, ...others] = await shop.seen('x', tcp('198.51.100.18'), 8);
+  t.deepEqual(others, []);
+  t.is(now?.slice(0, 2), stays);
+});
+
+// V72: a held flow outlives the readiness of its endpoint, and new flows avoid it.
+test('an established flow stays with a draining endpoint', async (t) => {
+  const x = shop.lab.actor('x');
+  const { server = '' } = await x.ask({ ...tcp('198.51.100.10'), hold: 'long' });
+  const other = server === 'a1' ? 'b1' : 'a1';
+  await shop.apply(...numbered(10, { name: 'web', endpoints: endpoints(shop.lab, `${server} draining`, other) }));
+  t.deepEqual(await x.ask({ do: 'talk', hold: 'long' }), {});
+  const seen = await shop.seen('x', { ...tcp('198.51.100.10'), from: at.y }, 16);
+  t.deepEqual(seen.map((text) => text.slice(0, 2)), [other]);
+  await shop.apply(...numbered(10, { name: 'web', endpoints: endpoints(shop.lab, other) }));
+  t.deepEqual(await x.ask({ do: 'talk', hold: 'long' }), {});
+});
+
+// V70.
+test('a NodePort in use cannot be bound on the node, in either protocol of its Service', async (t) => {
+  const [host, pod] = [shop.lab.actor('a'), shop.lab.actor('p')];
+  t.deepEqual(await host.ask({ do: 'bind', protocol: 'tcp', port: 30_010 }), { error: 'EADDRINUSE' });
+  t.deepEqual(await host.ask({ do: 'bind', protocol: 'udp', port: 30_016 }), { error: 'EADDRINUSE' });
+  t.deepEqual(await host.ask({ do: 'bind', protocol: 'udp', port: 30_010 }), {});
+  t.deepEqual(await host.ask({ do: 'bind', protocol: 'tcp', port: 30_099 }), {});
+  t.deepEqual(await pod.ask({ do: 'bind', protocol: 'tcp', port: 30_010 }), {});
+});
+
+// C31.
+test('a Service that is deleted is no longer served, and comes back', async (t) => {
+  const all = numbered(10, { name: 'web', endpoints: endpoints(shop.lab, 'a1') });
+  await shop.apply(...all.map((change) => ({ ...change, type: 'DELETED' as const }) as Change));
+  t.deepEqual(await shop.seen('x', { ...tcp('198.51.100.10'), timeoutMs: 300 }, 2), ['timeout']);
+  await shop.apply(...all);
+  t.deepEqual(await shop.seen('x', tcp('198.51.100.10'), 4), [`a1 sees ${at.x}`]);
+});
+
+test('no table was ever found torn, and no agent complained', (t) => {
+  for (const home of ['a', 'b'] as const) {
+    t.is(shop.count(home, 'stale') + shop.count(home, 'noBackend'), 0n);
+    t.is(shop.agents[home].said, '');
+  }
+});
