@@ -23,7 +23,7 @@ export interface AttachmentsOrder {
 export type Hooked = ReadonlySet<number>;
 
 interface DeviceHook {
-  readonly role: keyof Placement;
+  readonly role: 'uplinks' | 'pods';
   readonly program: string;
   readonly direction: Direction;
 }

@@ -8,16 +8,16 @@ import { createServiceDatapath } from './datapath/datapath.ts';
 import { DatapathMemo } from './datapath/memo.ts';
 import type { ServiceDatapath, ServiceDatapathTables } from './datapath/settings.ts';
 import { realDevices, type RealDevices } from './devices.real.ts';
-import { features as knownFeatures, missingText } from './features.ts';
-import { probeFeatures } from './features.real.ts';
+import { features as knownFeatures, missingText, type FeatureName } from './features.ts';
 import { realKernel, type RealKernel } from './kernel.real.ts';
 import { layoutHash, maps } from './layout.gen.ts';
 import type { Addon, LockHandle } from './native.real.ts';
 import { programOptions, type ProgramSettings } from './options.ts';
-import { cgroupRoot, pinFolder, takeFileLock } from './pins.real.ts';
+import { cgroupRoot, lockPath, pinFolder, takeFileLock } from './pins.real.ts';
 import type { Placement } from './placement.ts';
 import { loadPrograms, type NodePrograms } from './programs.real.ts';
 import { refusalText, type Refusal } from './refusal.real.ts';
+import { endRedirects, reservePorts } from './sysctl.real.ts';
 
 /** How one node's datapath is to be. */
 export interface NodeSettings extends ProgramSettings {
@@ -38,6 +38,8 @@ export interface NodeParts {
   readonly journal: Journal;
   readonly events?: EventSink;
   readonly tables: ServiceDatapathTables;
+  /** What this kernel has (`probeFeatures`). */
+  readonly features: ReadonlySet<FeatureName>;
 }
 
 /** The datapath of this node in this process. */
@@ -57,23 +59,25 @@ export interface NodeDatapath {
 export function startNode(
   parts: NodeParts, settings: NodeSettings,
 ): Result<NodeDatapath, string> {
-  const { addon } = parts;
+  const { addon, features } = parts;
   const folder = pinFolder({ node: settings.nodeName, layout: layoutHash });
   if (!folder.ok) return err(folder.error.text);
   const cgroup = settings.cgroup === undefined ? cgroupRoot() : ok(settings.cgroup);
   if (!cgroup.ok) return err(cgroup.error.text);
   const lock = takeFileLock(addon, lockPath(settings.nodeName));
   if (!lock.ok) return err(lockText(settings.nodeName, lock.error));
-  const features = probeFeatures(addon);
   const missing = knownFeatures.filter(({ name }) => !features.has(name));
   for (const feature of missing) note(parts.journal, 'kernel.featureMissing', missingText(feature));
   const refused = missing.find(({ required }) => required);
   if (refused !== undefined) return err(missingText(refused));
   const programs = loadPrograms(addon, {
-    file: readFileSync(objectPath), folder: folder.value, entriesMax: entriesOf(settings.mapDivisor),
+    file: readFileSync(objectPath), folder: folder.value,
+    entriesMax: entriesOf(settings.mapDivisor),
     options: programOptions(settings, features),
   });
   if (!programs.ok) return err(programs.error.log ?? refusalText(programs.error));
+  const unreserved = reservePorts(settings.datapath.snatPorts);
+  if (unreserved !== undefined) note(parts.journal, 'datapath.portsUnreserved', unreserved);
   return ok(new Node(parts, settings, {
     programs: programs.value, cgroup: cgroup.value, lock: lock.value,
     hook: features.has('tcx') ? 'tcx' : 'clsact',
@@ -91,11 +95,6 @@ export function entriesOf(divisor: number): ReadonlyMap<string, number> {
     entriesMax > fixedEntriesMax && name !== 'fl_events'
   ));
   return new Map(sized.map(([name, { entriesMax }]) => [name, Math.ceil(entriesMax / divisor)]));
-}
-
-/** A socket in the abstract namespace would be one of a network namespace; a file is the node's. */
-function lockPath(nodeName: string): string {
-  return join('/run', `fairlead-${nodeName}.lock`);
 }
 
 function lockText(nodeName: string, error: Refusal): string {
@@ -130,7 +129,8 @@ class Node implements NodeDatapath {
     this.#place = place;
     this.kernel = realKernel(addon, programs.object.maps);
     this.#attachments = new Attachments({
-      addon, object: programs.object, bare: programs.bare, pins: programs.links, hook: place.hook,
+      addon, object: programs.object, bare: () => programs.bare(), pins: programs.links,
+      hook: place.hook,
       refused: (refusal) => note(journal, 'datapath.hookRefused', refusalText(refusal)),
     });
     const { nodeName, uplinks, announces } = settings;
@@ -172,12 +172,20 @@ class Node implements NodeDatapath {
   /** Until the tables are as wanted, the programs of an earlier process go on. */
   #attach(placement: Placement): Hooked {
     if (this.#phase === 'filling') return this.#attachments.inherited(placement);
+    this.#endRedirects(placement);
     const hooked = this.#attachments.place(placement);
     if (this.#phase === 'ready') return hooked;
     this.#attachments.placeSockets(this.#place.cgroup);
     this.#phase = 'ready';
     for (const listener of this.#listeners) listener();
     return hooked;
+  }
+
+  #endRedirects({ masters }: Placement): void {
+    for (const { name } of masters) {
+      const refused = endRedirects(name);
+      if (refused !== undefined) note(this.#parts.journal, 'datapath.redirectsOn', refused);
+    }
   }
 }
 

@@ -24,15 +24,27 @@ export interface PinOwner {
  * node's name has.
  */
 export function pinFolder({ node, layout }: PinOwner): Result<string, PlaceError> {
-  const bpffs = bpffsPath(mounts());
-  if (!bpffs.ok) return bpffs;
-  const folder = join(bpffs.value, 'fairlead', node.replaceAll('.', '_'), `v${layout}`);
+  const parent = nodeFolder(node);
+  if (!parent.ok) return parent;
+  const folder = join(parent.value, `v${layout}`);
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
     return err({ kind: 'refused', text: `${folder} cannot be made: ${String(error)}` });
   }
   return ok(folder);
+}
+
+/** The folder of all pins of a node, which need not be there. */
+export function nodeFolder(node: string): Result<string, PlaceError> {
+  const bpffs = bpffsPath(mounts());
+  if (!bpffs.ok) return bpffs;
+  return ok(join(bpffs.value, 'fairlead', node.replaceAll('.', '_')));
+}
+
+/** A socket in the abstract namespace would be one of a network namespace; a file is the node's. */
+export function lockPath(node: string): string {
+  return join('/run', `fairlead-${node}.lock`);
 }
 
 /**

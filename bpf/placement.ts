@@ -16,6 +16,8 @@ export interface Placement {
   readonly uplinks: readonly NetlinkFacts[];
   /** Host ends of pods, ports of a bridge included: the bridge does not see all their packets. */
   readonly pods: readonly NetlinkFacts[];
+  /** Bridges that carry pod interfaces. */
+  readonly masters: readonly NetlinkFacts[];
 }
 
 /**
@@ -36,7 +38,11 @@ export function placeDevices(
   const pods = devices.filter((device) => (
     device.kind === 'veth' && device.peerNetns !== undefined && !uplinks.has(device.ifindex)
   ));
-  return { uplinks: [...uplinks.values()].toSorted(byNumber), pods: pods.toSorted(byNumber) };
+  const carried = new Set(pods.map(({ master }) => master));
+  return {
+    uplinks: [...uplinks.values()].toSorted(byNumber), pods: pods.toSorted(byNumber),
+    masters: devices.filter(({ ifindex }) => carried.has(ifindex)),
+  };
 }
 
 const tunnels: ReadonlySet<string> = new Set([

@@ -1,6 +1,6 @@
 import anyTest from 'ava';
 import { kernelTests } from '../kernel/machine.ts';
-import type { Change } from './agent.ts';
+import type { Change } from './nodeagent.ts';
 import { at, type Lab } from './lab.ts';
 import { endpoints, numbered, Shop, type Connect } from './shop.ts';
 import { Wire } from './wire.ts';

@@ -5,7 +5,7 @@ import { cgroupPath, parseMountinfo } from '../../bpf/mountinfo.ts';
 import { layoutHash } from '../../bpf/layout.gen.ts';
 import { root } from '../tidy/sources.ts';
 import type { Order, Outcome } from './actor.ts';
-import type { AgentSettings, Change } from './agent.ts';
+import type { AgentSettings, Change } from './nodeagent.ts';
 import { LineProcess, type Site } from './line.ts';
 
 // The fixture of datapath.md 21 as namespaces: a router with a segment of two nodes behind it and
@@ -27,11 +27,11 @@ export const at6 = {
   clusterIp: 'fd00:200::10', vip: '2001:db8:198::10', externalIp: '2001:db8:2::250',
 } as const;
 
-export type Place = 'r' | 'x' | 'a' | 'b' | 'p' | 'a1' | 'b1';
-const places: readonly Place[] = ['r', 'x', 'a', 'b', 'p', 'a1', 'b1'];
+export type Place = 'r' | 'x' | 'a' | 'b' | 'p' | 'a1' | 'b1' | 'late';
+const places: readonly Exclude<Place, 'late'>[] = ['r', 'x', 'a', 'b', 'p', 'a1', 'b1'];
 /** Node whose cgroup a place's sockets belong to; the outside has one of its own. */
 const homes: Readonly<Record<Place, 'a' | 'b' | 'out'>> = {
-  r: 'out', x: 'out', a: 'a', b: 'b', p: 'a', a1: 'a', b1: 'b',
+  r: 'out', x: 'out', a: 'a', b: 'b', p: 'a', a1: 'a', b1: 'b', late: 'b',
 };
 
 /** A process that serves and connects in one place. */
@@ -73,7 +73,7 @@ export class Agent {
   readonly started: Promise<void>;
 
   constructor(site: Site, settings: AgentSettings) {
-    const script = join(root, 'test/netns/agent.ts');
+    const script = join(root, 'test/netns/nodeagent.ts');
     this.#process = new LineProcess(site, script, JSON.stringify(settings), (line) => {
       this.#effective = (line as { readonly effective: number }).effective;
       for (const listener of this.#listeners.splice(0)) listener();
@@ -121,7 +121,7 @@ export class Lab {
   #agents: Agent[] = [];
   #prefix = `fl${process.pid}`;
   #interrupted = (): void => {
-    this.close().finally(() => process.exit(130));
+    void this.close().finally(() => process.exit(130));
   };
 
   /** Builds everything; what was built is taken down again when a step fails. */
@@ -182,6 +182,19 @@ export class Lab {
     });
   }
 
+  /** A pod of node B that was not there when the agents started: `late`, 10.64.2.30. */
+  addPod(): void {
+    this.#addNamespace('late');
+    this.#batch('b', [
+      ...cable('pod-late', `${this.#prefix}-late`), 'link set dev pod-late up',
+      'addr add 10.64.2.1/32 dev pod-late', 'route add 10.64.2.30 dev pod-late',
+    ]);
+    this.#batch('late', [
+      'link set dev eth0 up', 'addr add 10.64.2.30/32 dev eth0', 'route add 10.64.2.1 dev eth0',
+      'route add default via 10.64.2.1',
+    ]);
+  }
+
   async close(): Promise<void> {
     process.off('SIGINT', this.#interrupted);
     await Promise.all([...this.#agents, ...this.#actors.values()].map((one) => one.kill()));
@@ -208,23 +221,31 @@ export class Lab {
         if (existsSync(pins)) rmSync(pins, { recursive: true });
       });
     }
-    for (const place of places) {
-      execFileSync('ip', ['netns', 'add', this.namespaceOf(place)]);
-      this.#undo.push(() => execFileSync('ip', ['netns', 'del', this.namespaceOf(place)]));
-      const forwards = place === 'r' || place === 'a' || place === 'b';
-      this.run(place, `sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_ra=0`
-        + ` net.ipv4.ip_forward=${Number(forwards)} net.ipv6.conf.all.forwarding=${Number(forwards)}`
-        + ` net.ipv4.conf.all.rp_filter=${Number(forwards)}`);
-    }
-    for (const [place, lines] of Object.entries(plan(this.#prefix))) {
-      const input = `link set dev lo up\n${lines.join('\n')}\n`;
-      execFileSync('ip', ['-n', this.namespaceOf(place as Place), '-batch', '-'], { input });
-    }
+    for (const place of places) this.#addNamespace(place);
+    const lines = plan(this.#prefix);
+    for (const place of places) this.#batch(place, ['link set dev lo up', ...lines[place]]);
+  }
+
+  #addNamespace(place: Place): void {
+    execFileSync('ip', ['netns', 'add', this.namespaceOf(place)]);
+    this.#undo.push(() => execFileSync('ip', ['netns', 'del', this.namespaceOf(place)]));
+    const forwards = Number(place === 'r' || place === 'a' || place === 'b');
+    this.run(place, [
+      'sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_ra=0',
+      `net.ipv4.ip_forward=${forwards} net.ipv6.conf.all.forwarding=${forwards}`,
+      `net.ipv4.conf.all.rp_filter=${forwards}`,
+    ].join(' '));
+  }
+
+  #batch(place: Place, lines: readonly string[]): void {
+    execFileSync('ip', ['-n', this.namespaceOf(place), '-batch', '-'], {
+      input: `${lines.join('\n')}\n`,
+    });
   }
 }
 
 /** `ip -batch` lines by namespace, in the order in which they are run. */
-function plan(prefix: string): Readonly<Record<Place, readonly string[]>> {
+function plan(prefix: string): Readonly<Record<(typeof places)[number], readonly string[]>> {
   return {
     r: [
       'link add name lan type bridge', 'link set dev lan up',

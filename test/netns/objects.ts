@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../kube/port.ts';
-import type { Change } from './agent.ts';
+import type { Change } from './nodeagent.ts';
 
 /** An endpoint of a slice; conditions that are left out are so in the object too. */
 export interface EndpointRow {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import anyTest from 'ava';
 import { pinKind, type LinkHandle } from '../../bpf/native.real.ts';
 import { kernelTests } from '../kernel/machine.ts';
-import type { Change } from './agent.ts';
+import type { Change } from './nodeagent.ts';
 import { at, type Lab } from './lab.ts';
 import { listed } from './objects.ts';
 import { endpoints, nodes, numbered, Shop } from './shop.ts';

@@ -3,7 +3,7 @@ import type { reason } from '../../bpf/layout.gen.ts';
 import { kernelTests } from '../kernel/machine.ts';
 import { at, at6, type Lab, type Place } from './lab.ts';
 import { endpoints, numbered, Shop, type Connect } from './shop.ts';
-import type { Change } from './agent.ts';
+import type { Change } from './nodeagent.ts';
 
 const { addon, skip } = kernelTests();
 const test = skip ? anyTest.skip : anyTest.serial;

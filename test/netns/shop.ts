@@ -1,7 +1,7 @@
 import type { Addon } from '../../bpf/native.real.ts';
 import type { reason } from '../../bpf/layout.gen.ts';
 import type { Order, Outcome } from './actor.ts';
-import type { AgentSettings, Change } from './agent.ts';
+import type { AgentSettings, Change } from './nodeagent.ts';
 import { countOf } from './counters.ts';
 import { at, at6, Lab, type Agent, type Place } from './lab.ts';
 import { listed, node, service, type EndpointRow, type ServiceRow } from './objects.ts';

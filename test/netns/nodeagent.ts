@@ -4,6 +4,8 @@
 // that it waits for listings.
 import { createInterface } from 'node:readline';
 import { realClock } from '../../bpf/clock.real.ts';
+import { probeFeatures } from '../../bpf/features.real.ts';
+import type { FeatureName } from '../../bpf/features.ts';
 import { loadAddon } from '../../bpf/native.real.ts';
 import { startNode, type NodeSettings } from '../../bpf/node.real.ts';
 import { createDecoder } from '../../kube/decode.ts';
@@ -17,6 +19,8 @@ import { Table } from '../../lb/table.ts';
 export interface AgentSettings extends Pick<NodeSettings, 'nodeName' | 'cgroup'> {
   readonly socketLb?: NodeSettings['socketLb'];
   readonly options?: Partial<DatapathOptions>;
+  /** Features to pass over, as an older kernel has not got them. */
+  readonly without?: readonly FeatureName[];
 }
 
 /** A line of input. */
@@ -56,12 +60,14 @@ function apply(change: Change): void {
 }
 
 function start(): void {
-  const { options, ...settings } = JSON.parse(process.argv[2] ?? '{}') as AgentSettings;
+  const { options, without = [], ...settings } = JSON.parse(process.argv[2] ?? '{}') as AgentSettings;
   const addon = loadAddon();
   if (!addon.ok) throw new Error(addon.error.text);
   const clock = realClock(addon.value);
+  const features = new Set(probeFeatures(addon.value));
+  for (const name of without) features.delete(name);
   const node = startNode({
-    addon: addon.value, clock, tables,
+    addon: addon.value, clock, tables, features,
     journal: {
       note: ({ level, code, text }) => {
         if (level !== 'debug' && level !== 'info') process.stderr.write(`${code}: ${text}\n`);

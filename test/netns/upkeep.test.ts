@@ -1,0 +1,92 @@
+import { existsSync, readFileSync } from 'node:fs';
+import anyTest from 'ava';
+import { programsOn, type LinkHook } from '../../bpf/hooks.real.ts';
+import { isRefused } from '../../bpf/refusal.real.ts';
+import { uninstallNode } from '../../bpf/uninstall.real.ts';
+import { kernelTests } from '../kernel/machine.ts';
+import { at, type Place } from './lab.ts';
+import { endpoints, numbered, Shop } from './shop.ts';
+
+const { addon, skip } = kernelTests();
+const test = skip ? anyTest.skip : anyTest.serial;
+
+let shop: Shop;
+if (!skip) {
+  // Node B is one of an older kernel: filters of clsact, and packets instead of socket calls.
+  anyTest.before(async () => {
+    shop = await Shop.open(
+      addon, (lab) => numbered(10, { name: 'web', endpoints: endpoints(lab, 'a1', 'b1') }),
+      { b: { socketLb: 'hostNamespaceOnly', without: ['tcx'] } },
+    );
+  });
+  anyTest.after.always(() => shop?.close());
+}
+
+const vip = { do: 'connect', protocol: 'tcp', ip: '198.51.100.10', port: 80 } as const;
+
+test('filters of clsact serve a node whose kernel has no TCX', async (t) => {
+  t.regex(shop.lab.run('b', 'tc filter show dev eth0 ingress'), /pref 1 bpf .* handle 0xf1 /u);
+  const seen = (place: Place, ip: string, port = 80): Promise<string[]> => (
+    shop.seen(place, { ...vip, ip, port })
+  );
+  t.deepEqual(await seen('x', at.b, 30_010), [`a1 sees ${at.b}`, `b1 sees ${at.x}`]);
+  t.deepEqual(await seen('b1', '10.200.0.10'), [`a1 sees ${at.b1}`, 'b1 sees 169.254.77.1']);
+});
+
+test('a second agent of a node is refused', async (t) => {
+  const second = shop.lab.agent('a');
+  await t.throwsAsync(second.started, { message: /another agent of node .* is running/u });
+});
+
+test('ports of SNAT are reserved on the node, and nowhere else', (t) => {
+  t.is(shop.lab.run('a', 'sysctl -n net.ipv4.ip_local_reserved_ports').trim(), '50000-65535');
+  t.notRegex(readFileSync('/proc/sys/net/ipv4/ip_local_reserved_ports', 'utf8'), /50000-65535/u);
+});
+
+test('a bridge with pods sends no redirects', (t) => {
+  t.is(shop.lab.run('a', 'sysctl -n net.ipv4.conf.cni0.send_redirects').trim(), '0');
+  t.is(shop.lab.run('a', 'sysctl -n net.ipv4.conf.all.send_redirects').trim(), '0');
+});
+
+// A pod that starts later is hooked when its interface comes, and forgotten when it goes.
+test('a pod that comes later is served, and its hooks go with it', async (t) => {
+  const { lab } = shop;
+  lab.addPod();
+  const hook = lab.pinsOf('b');
+  const served = async (): Promise<string[]> => shop.seen('late', { ...vip, ip: '10.200.0.10', timeoutMs: 300 }, 4);
+  let seen = await served();
+  for (let tries = 0; tries < 20 && seen.includes('timeout'); tries += 1) seen = await served();
+  t.false(seen.includes('timeout'));
+  t.true(seen.every((text) => text.endsWith(' sees 10.64.2.30')));
+  t.true(existsSync(hook));
+});
+
+/** Programs on the hooks of a node's uplink and cgroup. */
+function hooked(node: 'a' | 'b'): number {
+  const hooks: readonly LinkHook[] = [
+    { kind: 'tcx', ifindex: 2, direction: 'ingress' }, { kind: 'tcx', ifindex: 2, direction: 'egress' },
+    { kind: 'cgroup', path: shop.lab.cgroupOf(node), attach: 10 },
+  ];
+  const counts = addon.netnsCall(`/var/run/netns/${shop.lab.namespaceOf(node)}`, () => (
+    hooks.map((hook) => programsOn(addon, hook))
+  ));
+  if (isRefused(counts)) throw new Error(`look at ${node}: ${counts}`);
+  return (counts as ReturnType<typeof programsOn>[])
+    .reduce((sum, one) => sum + (one.ok ? one.value.length : 0), 0);
+}
+
+test('a node is uninstalled only without its agent, and then nothing of ours is left', async (t) => {
+  const { lab, agents } = shop;
+  const inside = (node: 'a' | 'b'): unknown => addon.netnsCall(
+    `/var/run/netns/${lab.namespaceOf(node)}`, () => uninstallNode(addon, lab.nodeName(node)),
+  );
+  t.like(inside('a'), { ok: false });
+  for (const node of ['a', 'b'] as const) {
+    await agents[node].kill();
+    t.deepEqual(inside(node), { ok: true, value: undefined });
+    t.is(hooked(node), 0);
+    t.false(existsSync(lab.pinsOf(node)));
+  }
+  t.is(lab.run('b', 'tc filter show dev eth0 ingress').trim(), '');
+  t.deepEqual(await shop.seen('x', { ...vip, timeoutMs: 300 }, 2), ['timeout']);
+});
