@@ -17,12 +17,12 @@ static __always_inline struct fl_scratch *fl_begin(struct __sk_buff *skb, __u8 h
 	scratch = bpf_map_lookup_elem(&fl_scratch, &zero);
 	if (!scratch)
 		return NULL;
-	__builtin_memset(scratch, 0, sizeof(*scratch));
+	__builtin_memset(&scratch->packet, 0, sizeof(scratch->packet));
+	__builtin_memset(&scratch->plan, 0, offsetof(struct fl_plan, to));
 	p = &scratch->packet;
 	p->hook = hook;
 	p->egress = hook == FL_HOOK_TO_POD || hook == FL_HOOK_UPLINK_OUT;
 	p->ifindex = skb->ifindex;
-	p->now_s = fl_now_ns() / FL_SECOND_NS;
 	p->parsed = fl_parse(skb, p);
 	return scratch;
 }
@@ -56,7 +56,7 @@ static __noinline bool fl_defragment(struct fl_packet *p)
 		struct fl_frag ports = {
 			.source_port = p->flow.source_port,
 			.target_port = p->flow.target_port,
-			.last_s = p->now_s,
+			.last_s = fl_seconds(p),
 		};
 
 		bpf_map_update_elem(&fl_frag, &key, &ports, BPF_ANY);
@@ -89,12 +89,14 @@ static __noinline int fl_tell(const struct fl_packet *p, const struct fl_plan *p
 		.reason = plan->reason,
 		.hook = p->hook,
 		.svc_id = plan->svc_id,
-		.endpoint = plan->row.peer,
-		.endpoint_port = plan->row.peer_port,
 		.flags = plan->flags,
 		.ifindex = p->ifindex,
 	};
 
+	if (plan->chosen) {
+		note.endpoint = plan->row.peer;
+		note.endpoint_port = plan->row.peer_port;
+	}
 	return fl_emit(&p->flow, &note);
 }
 

@@ -26,6 +26,14 @@ static __always_inline __u64 fl_now_ns(void)
 	return fl_options.has_coarse_clock ? bpf_ktime_get_coarse_ns() : bpf_ktime_get_ns();
 }
 
+/* The second of this packet, looked up once it is known to be ours. */
+static __always_inline __u32 fl_seconds(struct fl_packet *p)
+{
+	if (!p->now_s)
+		p->now_s = fl_now_ns() / FL_SECOND_NS;
+	return p->now_s;
+}
+
 static __always_inline __u64 fl_boot_ns(void)
 {
 	if (fl_options.test) {

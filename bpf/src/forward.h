@@ -47,11 +47,20 @@ static __always_inline void fl_backwards(const struct fl_packet *p, const struct
 	plan->to.target_port = row->nat_port;
 }
 
+/* Of a packet without row: TCP that does not begin a connection. */
+static __always_inline bool fl_is_midstream(const struct fl_packet *p)
+{
+	return p->flow.proto == IPPROTO_TCP &&
+	       (p->tcp_flags & (FL_TCP_SYN | FL_TCP_ACK)) != FL_TCP_SYN;
+}
+
 static __always_inline void fl_draft(const struct fl_packet *p, const struct fl_choice *choice,
 				     struct fl_plan *plan)
 {
 	struct fl_flow *row = &plan->row;
 
+	__builtin_memset(row, 0, sizeof(*row));
+	row->state = fl_is_midstream(p) ? FL_FLOW_MIDSTREAM : 0;
 	row->peer = choice->addr;
 	row->peer_port = choice->port;
 	row->svc_id = choice->svc_id;
@@ -73,11 +82,7 @@ static __always_inline void fl_draft(const struct fl_packet *p, const struct fl_
 		      (row->state & FL_FLOW_MIDSTREAM ? FL_EVENT_MIDSTREAM : 0);
 	plan->affinity_moved = choice->affinity_moved;
 	plan->fresh = 1;
-}
-
-static __always_inline bool fl_is_syn(const struct fl_packet *p)
-{
-	return (p->tcp_flags & (FL_TCP_SYN | FL_TCP_ACK)) == FL_TCP_SYN;
+	plan->chosen = 1;
 }
 
 static __always_inline __u8 fl_source_of(const struct fl_packet *p)
@@ -96,7 +101,7 @@ static __noinline int fl_admit(const struct fl_packet *p, const struct fl_front 
 	int verdict;
 
 	query.source = fl_source_of(p);
-	query.midstream = p->flow.proto == IPPROTO_TCP && !fl_is_syn(p);
+	query.midstream = fl_is_midstream(p);
 	verdict = fl_decide(&query, front, &choice);
 	if (verdict == FL_VERDICT_NOT_MINE)
 		return 0;
@@ -106,19 +111,18 @@ static __noinline int fl_admit(const struct fl_packet *p, const struct fl_front 
 		return fl_discard(plan, choice.reason);
 	if (p->flow.proto == IPPROTO_SCTP && choice.port != p->flow.target_port)
 		return fl_discard(plan, FL_REASON_SCTP_PORT);
-	if (query.midstream)
-		plan->row.state = FL_FLOW_MIDSTREAM;
 	fl_draft(p, &choice, plan);
 	return fl_towards(p, &plan->row, plan);
 }
 
 /* A packet for a front: its row where that stands, else the decision. */
-static __noinline int fl_forward(const struct fl_packet *p, const struct fl_front *front,
+static __noinline int fl_forward(struct fl_packet *p, const struct fl_front *front,
 				 struct fl_plan *plan)
 {
 	struct fl_flow *row = bpf_map_lookup_elem(&fl_ct, &p->flow);
 	int verdict = FL_ROW_ABSENT;
 
+	fl_seconds(p);
 	plan->svc_id = front->svc_id;
 	plan->event = FL_EVENT_NEW;
 	if (row) {
@@ -204,7 +208,7 @@ static __always_inline bool fl_plan_reply(struct fl_packet *p, struct fl_plan *p
 	p->flow.kind = FL_FLOW_REPLY;
 	row = snat ? bpf_map_lookup_elem(&fl_snat, &p->flow)
 		   : bpf_map_lookup_elem(&fl_ct, &p->flow);
-	if (row && fl_lives(row, p->flow.proto, p->now_s)) {
+	if (row && fl_lives(row, p->flow.proto, fl_seconds(p))) {
 		plan->closes = fl_seen(p, &p->flow, row);
 		plan->svc_id = row->svc_id;
 		plan->reply = 1;
