@@ -82,7 +82,8 @@ export class Attachments {
     const leaving = ({ attachType }: { readonly attachType: number }): number => (
       Number(leavingHooks.has(attachType))
     );
-    const placed = sockets.toSorted((left, right) => leaving(left) - leaving(right)).map(({ name, attachType }) => (
+    const ordered = sockets.toSorted((left, right) => leaving(left) - leaving(right));
+    const placed = ordered.map(({ name, attachType }) => (
       this.#put(name, { hook: { kind: 'cgroup', path: cgroup, attach: attachType }, program: name })
     ));
     return placed.every(Boolean);

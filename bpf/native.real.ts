@@ -96,6 +96,7 @@ export interface Addon {
 
   programLoad(type: number, attachType: number, code: Uint8Array): ProgramHandle | Code;
   programFacts(program: ProgramHandle): Numbers | Code;
+  programNames(id: number): string | Code;
   programRun(
     program: ProgramHandle, packet: Uint8Array | undefined, packetOut: Uint8Array | undefined,
     context: Uint8Array | undefined, contextOut: Uint8Array | undefined, repeat: number,

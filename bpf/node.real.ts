@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { openDevices, type SocketAddon } from '../lb/devices.real.ts';
 import { nodeAddresses } from '../lb/nodefacts.ts';
 import type { Clock, EventSink, Journal } from '../lb/ports.ts';
 import { err, ok, type Result } from '../lb/result.ts';
@@ -9,9 +10,12 @@ import { DatapathMemo } from './datapath/memo.ts';
 import type { ServiceDatapath, ServiceDatapathTables } from './datapath/settings.ts';
 import { realDevices, type RealDevices } from './devices.real.ts';
 import { features as knownFeatures, missingText, type FeatureName } from './features.ts';
+import type { LinkHook } from './hooks.real.ts';
 import { realKernel, type RealKernel } from './kernel.real.ts';
 import { layoutHash, maps } from './layout.gen.ts';
-import type { Addon, LockHandle } from './native.real.ts';
+import type { Addon, LockHandle, SocketHandle } from './native.real.ts';
+import { readNeighbours } from './neighbours.real.ts';
+import { neighboursOf } from './neighbours.ts';
 import { programOptions, type ProgramSettings } from './options.ts';
 import { cgroupRoot, lockPath, pinFolder, takeFileLock } from './pins.real.ts';
 import type { Placement } from './placement.ts';
@@ -28,6 +32,8 @@ export interface NodeSettings extends ProgramSettings {
   readonly announces: (name: string) => boolean;
   /** Folder of the cgroup that covers the node's sockets; undefined: the root, by mountinfo. */
   readonly cgroup: string | undefined;
+  /** Starts beside another eBPF service proxy, at the administrator's word. */
+  readonly allowOtherProxy: boolean;
   /** Divides the limits of medium nodes; `small` is 4. */
   readonly mapDivisor: number;
 }
@@ -70,6 +76,8 @@ export function startNode(
   for (const feature of missing) note(parts.journal, 'kernel.featureMissing', missingText(feature));
   const refused = missing.find(({ required }) => required);
   if (refused !== undefined) return err(missingText(refused));
+  const others = tellNeighbours(parts, settings, cgroup.value);
+  if (!others.ok) return others;
   const programs = loadPrograms(addon, {
     file: readFileSync(objectPath), folder: folder.value,
     entriesMax: entriesOf(settings.mapDivisor),
@@ -101,6 +109,30 @@ function lockText(nodeName: string, error: Refusal): string {
   if (error.kind !== 'EAGAIN') return refusalText(error);
   return `another agent of node ${nodeName} is running on this machine: stop it first`;
 }
+
+/** Warns of what else serves Services here; another eBPF proxy is refused unless allowed. */
+function tellNeighbours(
+  { addon, journal }: NodeParts, { allowOtherProxy }: NodeSettings, cgroup: string,
+): Result<void, string> {
+  const opened = openDevices<SocketHandle>(addon as SocketAddon<SocketHandle>);
+  const devices = opened.read();
+  opened.close();
+  const hooks: readonly LinkHook[] = [
+    ...[connect4, connect6].map((attach) => ({ kind: 'cgroup', path: cgroup, attach }) as const),
+    ...devices.flatMap(({ ifindex }) => (['ingress', 'egress'] as const).map((direction) => (
+      { kind: 'tcx', ifindex, direction } as const
+    ))),
+  ];
+  const names = devices.map(({ name }) => name);
+  for (const { kind, text } of neighboursOf(readNeighbours(addon, { devices: names, hooks }))) {
+    if (kind === 'service-proxy' && !allowOtherProxy) return err(text);
+    note(journal, 'datapath.neighbour', text);
+  }
+  return ok(undefined);
+}
+
+// enum bpf_attach_type.
+const [connect4, connect6] = [10, 11] as const;
 
 interface NodePlace {
   readonly programs: NodePrograms;

@@ -39,7 +39,7 @@ function detachAll(addon: Addon, folder: string): Result<void, string> {
   return ok(undefined);
 }
 
-/** Names say device and direction; what is pinned says whether it is a link or a filter's program. */
+/** A name says device and direction; what is pinned says if it is a link or a filter's program. */
 function hookOf(addon: Addon, name: string, pin: string): Hook {
   const [, ifindex, direction] = /-(\d+)-(ingress|egress)$/u.exec(name) ?? [];
   if (ifindex === undefined) return { kind: 'cgroup', path: name, attach: 0 };

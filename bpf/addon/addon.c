@@ -14,6 +14,7 @@ static const struct method *const parts[] = {
 	netns_methods,
 	socket_methods,
 	lock_methods,
+	foreign_methods,
 };
 
 NAPI_MODULE_INIT()

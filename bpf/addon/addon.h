@@ -126,5 +126,6 @@ extern const struct method ring_methods[];
 extern const struct method netns_methods[];
 extern const struct method socket_methods[];
 extern const struct method lock_methods[];
+extern const struct method foreign_methods[];
 
 #endif

@@ -6,7 +6,9 @@ import { createInterface } from 'node:readline';
 
 /** What an actor can be told. `timeoutMs` is how long silence must last to be called one. */
 export type Order =
-  | { readonly do: 'serve'; readonly protocol: Protocol; readonly port: number; readonly name: string }
+  | {
+    readonly do: 'serve'; readonly protocol: Protocol; readonly port: number; readonly name: string;
+  }
   | { readonly do: 'unserve' }
   | { readonly do: 'bind'; readonly protocol: Protocol; readonly port: number }
   | {
@@ -16,11 +18,17 @@ export type Order =
     readonly hold?: string; readonly connected?: boolean;
   }
   | { readonly do: 'talk'; readonly hold: string; readonly timeoutMs?: number }
-  | { readonly do: 'hold-many'; readonly ip: string; readonly port: number; readonly count: number }
+  | ({ readonly do: 'hold-many'; readonly count: number } & Target)
   | { readonly do: 'talk-many' }
-  | { readonly do: 'storm'; readonly ip: string; readonly port: number; readonly everyMs: number }
+  | ({ readonly do: 'storm'; readonly everyMs: number } & Target)
   | { readonly do: 'storm-end' };
 export type Protocol = 'tcp' | 'udp';
+
+interface Target {
+  readonly ip: string;
+  readonly port: number;
+}
+type Of<Kind extends Order['do']> = Extract<Order, { readonly do: Kind }>;
 
 /** What came of it. */
 export interface Outcome {
@@ -49,7 +57,7 @@ function unmapped(ip: string | undefined): string {
   return (ip ?? '').replace(/^::ffff:/u, '');
 }
 
-function serve(order: Extract<Order, { do: 'serve' }>): Promise<Outcome> {
+function serve(order: Of<'serve'>): Promise<Outcome> {
   const greeting = (ip: string | undefined, port: number | undefined): string => (
     `${JSON.stringify({ server: order.name, client: place(unmapped(ip), port) })}\n`
   );
@@ -83,14 +91,14 @@ async function unserve(): Promise<Outcome> {
   return {};
 }
 
-async function bind(order: Extract<Order, { do: 'bind' }>): Promise<Outcome> {
+async function bind(order: Of<'bind'>): Promise<Outcome> {
   const outcome = await serve({ ...order, do: 'serve', name: 'bound' });
   servers.pop()?.close();
   if (order.protocol === 'udp') servers.pop()?.close();
   return outcome;
 }
 
-function connectTcp(order: Extract<Order, { do: 'connect' }>): Promise<Outcome> {
+function connectTcp(order: Of<'connect'>): Promise<Outcome> {
   return new Promise((resolve) => {
     const { ip, port, from, fromPort, hold, timeoutMs = 1_000 } = order;
     const socket = connect({
@@ -113,7 +121,7 @@ function connectTcp(order: Extract<Order, { do: 'connect' }>): Promise<Outcome> 
   });
 }
 
-function connectUdp(order: Extract<Order, { do: 'connect' }>): Promise<Outcome> {
+function connectUdp(order: Of<'connect'>): Promise<Outcome> {
   return new Promise((resolve) => {
     const { ip, port, from, fromPort = 0, connected, timeoutMs = 1_000 } = order;
     const socket = createSocket(isIPv6(ip) ? 'udp6' : 'udp4');
@@ -162,12 +170,13 @@ function talk(socket: Socket | undefined, timeoutMs = 2_000): Promise<Outcome> {
 
 const atOnceMax = 100;
 
-async function holdMany({ ip, port, count }: Extract<Order, { do: 'hold-many' }>): Promise<Outcome> {
+async function holdMany({ ip, port, count }: Of<'hold-many'>): Promise<Outcome> {
   const failed: string[] = [];
   while (many.length + failed.length < count) {
     const wave = Math.min(atOnceMax, count - many.length - failed.length);
+    const order = { do: 'connect', protocol: 'tcp', ip, port, timeoutMs: 5_000 } as const;
     const outcomes = await Promise.all(Array.from({ length: wave }, (_, index) => (
-      connectTcp({ do: 'connect', protocol: 'tcp', ip, port, hold: `many-${index}`, timeoutMs: 5_000 })
+      connectTcp({ ...order, hold: `many-${index}` })
     )));
     failed.push(...outcomes.flatMap(({ error }) => error ?? []));
     many.push(...held.values());
@@ -186,11 +195,12 @@ async function talkMany(): Promise<Outcome> {
   return { done: outcomes.length - failed.length, failed };
 }
 
-async function startStorm({ ip, port, everyMs }: Extract<Order, { do: 'storm' }>): Promise<Outcome> {
+async function startStorm({ ip, port, everyMs }: Of<'storm'>): Promise<Outcome> {
   const state = { done: 0, open: 0, failed: [] as string[] };
   const timer = setInterval(() => {
     state.open += 1;
-    void connectTcp({ do: 'connect', protocol: 'tcp', ip, port, timeoutMs: 5_000 }).then(({ error }) => {
+    const order = { do: 'connect', protocol: 'tcp', ip, port, timeoutMs: 5_000 } as const;
+    void connectTcp(order).then(({ error }) => {
       state.open -= 1;
       if (error === undefined) state.done += 1;
       else state.failed.push(error);

@@ -1,5 +1,6 @@
 import anyTest from 'ava';
 import { kernelTests } from '../kernel/machine.ts';
+import type { Outcome } from './actor.ts';
 import type { Change } from './nodeagent.ts';
 import { at, type Lab } from './lab.ts';
 import { endpoints, numbered, Shop, type Connect } from './shop.ts';
@@ -59,7 +60,8 @@ test('a port that a VIP has not is answered by nothing, and nothing goes back to
   t.deepEqual(router.heardFrom('192.0.2.11'), []);
 });
 
-// V71: an unconnected socket is translated in its calls, a connected one of a hooked pod by packets.
+// V71: an unconnected socket is translated in its calls, a connected one of a hooked pod by
+// packets.
 test('packets and socket calls of one client share its affinity', async (t) => {
   const order = { ...tcp('10.200.0.17'), protocol: 'udp' } as const;
   const calls = await shop.seen('p', order, 8);
@@ -93,22 +95,27 @@ test('an established flow stays with a draining endpoint', async (t) => {
   const x = shop.lab.actor('x');
   const { server = '' } = await x.ask({ ...tcp('198.51.100.10'), hold: 'long' });
   const other = server === 'a1' ? 'b1' : 'a1';
-  await shop.apply(...numbered(10, { name: 'web', endpoints: endpoints(shop.lab, `${server} draining`, other) }));
+  const web = (...pods: readonly string[]): Promise<void> => (
+    shop.apply(...numbered(10, { name: 'web', endpoints: endpoints(shop.lab, ...pods) }))
+  );
+  await web(`${server} draining`, other);
   t.deepEqual(await x.ask({ do: 'talk', hold: 'long' }), {});
   const seen = await shop.seen('x', { ...tcp('198.51.100.10'), from: at.y }, 16);
   t.deepEqual(seen.map((text) => text.slice(0, 2)), [other]);
-  await shop.apply(...numbered(10, { name: 'web', endpoints: endpoints(shop.lab, other) }));
+  await web(other);
   t.deepEqual(await x.ask({ do: 'talk', hold: 'long' }), {});
 });
 
 // V70.
 test('a NodePort in use cannot be bound on the node, in either protocol of its Service', async (t) => {
-  const [host, pod] = [shop.lab.actor('a'), shop.lab.actor('p')];
-  t.deepEqual(await host.ask({ do: 'bind', protocol: 'tcp', port: 30_010 }), { error: 'EADDRINUSE' });
-  t.deepEqual(await host.ask({ do: 'bind', protocol: 'udp', port: 30_016 }), { error: 'EADDRINUSE' });
-  t.deepEqual(await host.ask({ do: 'bind', protocol: 'udp', port: 30_010 }), {});
-  t.deepEqual(await host.ask({ do: 'bind', protocol: 'tcp', port: 30_099 }), {});
-  t.deepEqual(await pod.ask({ do: 'bind', protocol: 'tcp', port: 30_010 }), {});
+  const bind = (place: 'a' | 'p', protocol: 'tcp' | 'udp', port: number): Promise<Outcome> => (
+    shop.lab.actor(place).ask({ do: 'bind', protocol, port })
+  );
+  t.deepEqual(await bind('a', 'tcp', 30_010), { error: 'EADDRINUSE' });
+  t.deepEqual(await bind('a', 'udp', 30_016), { error: 'EADDRINUSE' });
+  t.deepEqual(await bind('a', 'udp', 30_010), {});
+  t.deepEqual(await bind('a', 'tcp', 30_099), {});
+  t.deepEqual(await bind('p', 'tcp', 30_010), {});
 });
 
 // C31.

@@ -179,6 +179,8 @@ export class Lab {
     const words = command.split(' ');
     return execFileSync('nsenter', [`--net=/var/run/netns/${this.namespaceOf(place)}`, ...words], {
       encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'],
+      // Not npm's: it has a program called nft too.
+      env: { PATH: '/usr/sbin:/sbin:/usr/bin:/bin' },
     });
   }
 
@@ -206,7 +208,7 @@ export class Lab {
         failures.push(error);
       }
     }
-    if (failures.length > 0) throw new Error(`what the lab made is not all gone: ${failures.join()}`);
+    if (failures.length > 0) throw new Error(`the lab is not all gone: ${failures.join()}`);
   }
 
   #build(): void {
@@ -244,18 +246,21 @@ export class Lab {
   }
 }
 
+const served = ['198.51.100.0/24', at.externalIp, '10.200.0.0/16'];
+const served6 = ['2001:db8:198::/64', at6.externalIp, 'fd00:200::/64'];
+
 /** `ip -batch` lines by namespace, in the order in which they are run. */
 function plan(prefix: string): Readonly<Record<(typeof places)[number], readonly string[]>> {
   return {
     r: [
       'link add name lan type bridge', 'link set dev lan up',
-      ...cable('to-x', `${prefix}-x`), ...cable('to-a', `${prefix}-a`), ...cable('to-b', `${prefix}-b`),
+      ...['x', 'a', 'b'].flatMap((place) => cable(`to-${place}`, `${prefix}-${place}`)),
       'link set dev to-a master lan', 'link set dev to-b master lan',
       ...addresses('lan', '192.0.2.1/24', '2001:db8:2::1/64'),
       ...addresses('to-x', '203.0.113.1/24', '2001:db8:113::1/64'),
       // Addresses of Services lead to node A, as an announcement or a router would have it.
-      ...['198.51.100.0/24', at.externalIp, '10.200.0.0/16'].map((to) => `route add ${to} via ${at.a}`),
-      ...['2001:db8:198::/64', at6.externalIp, 'fd00:200::/64'].map((to) => `route add ${to} via ${at6.a}`),
+      ...served.map((to) => `route add ${to} via ${at.a}`),
+      ...served6.map((to) => `route add ${to} via ${at6.a}`),
     ],
     x: [
       ...addresses('eth0', `${at.x}/24`, `${at6.x}/64`), `addr add ${at.y}/24 dev eth0`,

@@ -1,7 +1,7 @@
 // The datapath of one node of the lab, in the node's network namespace. Reads real Kubernetes
 // objects, one JSON line each: {"type":"MODIFIED"|"DELETED","object":…}, and {"type":"LISTED"} when
-// every listing is complete. Says `{"effective":N}` when the first N lines are in the kernel; with 0
-// that it waits for listings.
+// every listing is complete. Says `{"effective":N}` when the first N lines are in the kernel, and
+// with 0 that it waits for listings.
 import { createInterface } from 'node:readline';
 import { realClock } from '../../bpf/clock.real.ts';
 import { probeFeatures } from '../../bpf/features.real.ts';
@@ -11,7 +11,9 @@ import { startNode, type NodeSettings } from '../../bpf/node.real.ts';
 import { createDecoder } from '../../kube/decode.ts';
 import type { KubeObject } from '../../kube/port.ts';
 import { datapathDefaults, type DatapathOptions } from '../../lb/datapathoptions.ts';
-import { objectKey, type EndpointSlice, type Meta, type Node, type Service } from '../../lb/model.ts';
+import {
+  objectKey, type EndpointSlice, type Meta, type Node, type Service,
+} from '../../lb/model.ts';
 import type { Result } from '../../lb/result.ts';
 import { Table } from '../../lb/table.ts';
 
@@ -60,7 +62,8 @@ function apply(change: Change): void {
 }
 
 function start(): void {
-  const { options, without = [], ...settings } = JSON.parse(process.argv[2] ?? '{}') as AgentSettings;
+  const given = JSON.parse(process.argv[2] ?? '{}') as AgentSettings;
+  const { options, without = [], ...settings } = given;
   const addon = loadAddon();
   if (!addon.ok) throw new Error(addon.error.text);
   const clock = realClock(addon.value);
@@ -76,6 +79,7 @@ function start(): void {
   }, {
     socketLb: 'full', ...settings, datapath: { ...datapathDefaults, ...options },
     bindProtection: true, uplinks: [], announces: () => false, mapDivisor: 16,
+    allowOtherProxy: false,
   });
   if (!node.ok) throw new Error(node.error);
   process.stdout.write(`${JSON.stringify({ effective: 0 })}\n`);

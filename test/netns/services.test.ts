@@ -36,13 +36,16 @@ function catalogue(lab: Lab): Change[] {
 
 let shop: Shop;
 if (!skip) {
-  anyTest.before(async () => { shop = await Shop.open(addon, catalogue, { b: { socketLb: 'hostNamespaceOnly' } }); });
+  anyTest.before(async () => {
+    shop = await Shop.open(addon, catalogue, { b: { socketLb: 'hostNamespaceOnly' } });
+  });
   anyTest.after.always(() => shop?.close());
 }
 
 /** `tcp 10.200.0.10:80`, `udp [fd00:200::11]:80`, with ` connected` for a connected socket. */
 function order(text: string): Connect {
-  const [, protocol, ip = '', port, rest] = /^(tcp|udp) \[?([^\]]+?)\]?:(\d+)( .*)?$/u.exec(text) ?? [];
+  const words = /^(tcp|udp) \[?([^\]]+?)\]?:(\d+)( .*)?$/u;
+  const [, protocol, ip = '', port, rest] = words.exec(text) ?? [];
   return {
     do: 'connect', protocol: protocol as Connect['protocol'], ip, port: Number(port),
     ...(rest === ' connected' ? { connected: true } : {}),

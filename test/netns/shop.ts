@@ -11,6 +11,13 @@ export type Connect = Extract<Order, { readonly do: 'connect' }>;
 /** Enough connections that a random choice between two misses one once in 10^9 runs. */
 const triesForBoth = 32;
 
+export interface ShopSettings {
+  readonly a?: Partial<AgentSettings>;
+  readonly b?: Partial<AgentSettings>;
+  /** What is to be there before the agents start. */
+  readonly prepare?: (lab: Lab) => void;
+}
+
 /** A lab with an agent on both nodes and servers in the pods. */
 export class Shop {
   readonly lab: Lab;
@@ -19,10 +26,11 @@ export class Shop {
 
   static async open(
     addon: Addon, changes: (lab: Lab) => readonly Change[],
-    settings: { readonly a?: Partial<AgentSettings>; readonly b?: Partial<AgentSettings> } = {},
+    settings: ShopSettings = {},
   ): Promise<Shop> {
     const lab = await Lab.open();
     try {
+      settings.prepare?.(lab);
       const agents = { a: lab.agent('a', settings.a), b: lab.agent('b', settings.b) };
       const serving = (['a1', 'b1'] as const).flatMap((name) => (
         (['tcp', 'udp'] as const).map((protocol) => (
@@ -50,13 +58,15 @@ export class Shop {
   }
 
   /**
-   * Connects often and gives what servers and client saw, each once and sorted: `a1 sees 10.64.1.9`,
-   * or the error. That a client's peer is not the one it asked for is said too.
+   * Connects often and gives what servers and client saw, each once and sorted:
+   * `a1 sees 10.64.1.9`, or the error. A client's peer that is not the asked one is said too.
    */
   async seen(place: Place, order: Connect, tries = triesForBoth): Promise<string[]> {
     const outcomes: Outcome[] = [];
     for (let left = tries; left > 0; left -= 8) {
-      const wave = Array.from({ length: Math.min(8, left) }, () => this.lab.actor(place).ask(order));
+      const wave = Array.from(
+        { length: Math.min(8, left) }, () => this.lab.actor(place).ask(order),
+      );
       outcomes.push(...await Promise.all(wave));
     }
     return [...new Set(outcomes.map((outcome) => sentence(order, outcome)))].toSorted();
