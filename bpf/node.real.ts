@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDevices, type SocketAddon } from '../lb/devices.real.ts';
 import { nodeAddresses } from '../lb/nodefacts.ts';
-import type { Clock, EventSink, Journal } from '../lb/ports.ts';
+import type { Clock, EventSink, Journal, Micros, Timer } from '../lb/ports.ts';
 import { err, ok, type Result } from '../lb/result.ts';
 import { Attachments, type Hooked } from './attachments.real.ts';
 import { createServiceDatapath } from './datapath/datapath.ts';
@@ -21,6 +21,7 @@ import { cgroupRoot, lockPath, pinFolder, takeFileLock } from './pins.real.ts';
 import type { Placement } from './placement.ts';
 import { loadPrograms, type NodePrograms } from './programs.real.ts';
 import { refusalText, type Refusal } from './refusal.real.ts';
+import { openSelfTest, type SelfTest } from './selftest.real.ts';
 import { endRedirects, reservePorts } from './sysctl.real.ts';
 
 /** How one node's datapath is to be. */
@@ -52,8 +53,13 @@ export interface NodeParts {
 export interface NodeDatapath {
   readonly datapath: ServiceDatapath;
   readonly kernel: RealKernel;
-  /** Called once the programs of this process are on every hook and the tables are whole. */
+  /**
+   * Called once the programs of this process are on every hook, the tables are whole and the
+   * self-test has passed.
+   */
   onReady(listener: () => void): void;
+  /** Why the node is not ready, or no longer; undefined when it is. */
+  fault(): string | undefined;
   /** Ends this process's part. Programs, links and tables stay and go on forwarding. */
   stop(): void;
 }
@@ -65,21 +71,38 @@ export interface NodeDatapath {
 export function startNode(
   parts: NodeParts, settings: NodeSettings,
 ): Result<NodeDatapath, string> {
-  const { addon, features } = parts;
+  const { addon } = parts;
   const folder = pinFolder({ node: settings.nodeName, layout: layoutHash });
   if (!folder.ok) return err(folder.error.text);
   const cgroup = settings.cgroup === undefined ? cgroupRoot() : ok(settings.cgroup);
   if (!cgroup.ok) return err(cgroup.error.text);
   const lock = takeFileLock(addon, lockPath(settings.nodeName));
   if (!lock.ok) return err(lockText(settings.nodeName, lock.error));
+  const place = { folder: folder.value, cgroup: cgroup.value, lock: lock.value };
+  const started = startLocked(parts, settings, place);
+  if (!started.ok) addon.close(lock.value);
+  return started;
+}
+
+interface LockedPlace {
+  /** Of pins. */
+  readonly folder: string;
+  readonly cgroup: string;
+  readonly lock: LockHandle;
+}
+
+function startLocked(
+  parts: NodeParts, settings: NodeSettings, { folder, cgroup, lock }: LockedPlace,
+): Result<NodeDatapath, string> {
+  const { addon, features } = parts;
   const missing = knownFeatures.filter(({ name }) => !features.has(name));
   for (const feature of missing) note(parts.journal, 'kernel.featureMissing', missingText(feature));
   const refused = missing.find(({ required }) => required);
   if (refused !== undefined) return err(missingText(refused));
-  const others = tellNeighbours(parts, settings, cgroup.value);
+  const others = tellNeighbours(parts, settings, cgroup);
   if (!others.ok) return others;
   const programs = loadPrograms(addon, {
-    file: readFileSync(objectPath), folder: folder.value,
+    file: readFileSync(objectPath), folder,
     entriesMax: entriesOf(settings.mapDivisor),
     options: programOptions(settings, features),
   });
@@ -87,7 +110,7 @@ export function startNode(
   const unreserved = reservePorts(settings.datapath.snatPorts);
   if (unreserved !== undefined) note(parts.journal, 'datapath.portsUnreserved', unreserved);
   return ok(new Node(parts, settings, {
-    programs: programs.value, cgroup: cgroup.value, lock: lock.value,
+    programs: programs.value, cgroup, lock,
     hook: features.has('tcx') ? 'tcx' : 'clsact',
   }));
 }
@@ -142,7 +165,12 @@ interface NodePlace {
 }
 
 /** Where the start is: tables first, then programs on hooks (datapath.md 11, steps 5 to 8). */
-type Phase = 'filling' | 'filled' | 'ready';
+type Phase = 'filling' | 'filled' | 'attached';
+
+/** How often the node looks whether its sockets are translated (datapath.md 14.1). */
+const selfTestEvery: Micros = 60_000_000;
+/** How soon again after a failure. */
+const selfTestAgain: Micros = 1_000_000;
 
 class Node implements NodeDatapath {
   readonly datapath: ServiceDatapath;
@@ -153,6 +181,9 @@ class Node implements NodeDatapath {
   #devices: RealDevices;
   #listeners: (() => void)[] = [];
   #phase: Phase = 'filling';
+  #fault: string | undefined = 'the tables and hooks of the node are not complete';
+  #selfTest: SelfTest;
+  #timer: Timer | undefined;
 
   constructor(parts: NodeParts, settings: NodeSettings, place: NodePlace) {
     const { addon, tables, journal } = parts;
@@ -165,6 +196,7 @@ class Node implements NodeDatapath {
       hook: place.hook,
       refused: (refusal) => note(journal, 'datapath.hookRefused', refusalText(refusal)),
     });
+    this.#selfTest = openSelfTest({ tables, cgroup: place.cgroup });
     const { nodeName, uplinks, announces } = settings;
     this.#devices = realDevices({
       addon, place: (placement) => this.#attach(placement),
@@ -193,7 +225,13 @@ class Node implements NodeDatapath {
     this.#listeners.push(listener);
   }
 
+  fault(): string | undefined {
+    return this.#fault;
+  }
+
   stop(): void {
+    this.#timer?.cancel();
+    this.#selfTest.close();
     this.datapath.stop();
     this.#devices.close();
     this.kernel.close();
@@ -206,11 +244,27 @@ class Node implements NodeDatapath {
     if (this.#phase === 'filling') return this.#attachments.inherited(placement);
     this.#endRedirects(placement);
     const hooked = this.#attachments.place(placement);
-    if (this.#phase === 'ready') return hooked;
-    this.#attachments.placeSockets(this.#place.cgroup);
-    this.#phase = 'ready';
-    for (const listener of this.#listeners) listener();
+    // What is refused was told, and is tried again with the next look at devices.
+    const attached = this.#phase === 'attached'
+      || this.#attachments.placeSockets(this.#place.cgroup);
+    if (attached && this.#phase !== 'attached') {
+      this.#phase = 'attached';
+      this.#test();
+    }
     return hooked;
+  }
+
+  #test(): void {
+    this.#selfTest.run((fault) => {
+      const before = this.#fault;
+      this.#fault = fault;
+      if (fault !== undefined && fault !== before) {
+        note(this.#parts.journal, 'datapath.selfTest', fault);
+      }
+      if (fault === undefined) for (const listener of this.#listeners.splice(0)) listener();
+      const delay = fault === undefined ? selfTestEvery : selfTestAgain;
+      this.#timer = this.#parts.clock.after(delay, () => this.#test());
+    });
   }
 
   #endRedirects({ masters }: Placement): void {

@@ -35,7 +35,7 @@ if (!skip) {
 const tcp = (ip: string, port = 80): Connect => ({ do: 'connect', protocol: 'tcp', ip, port });
 
 async function heard(order: Connect): Promise<string[]> {
-  const wire = new Wire(addon, shop.lab, 'x');
+  const wire = new Wire(addon, shop.lab, { place: 'x' });
   try {
     await shop.seen('x', { ...order, timeoutMs: 300 }, 2);
     return wire.heardFrom(order.ip);
@@ -54,10 +54,12 @@ test('a Service without endpoints answers a datagram with ICMP 3/3', async (t) =
 });
 
 test('a port that a VIP has not is answered by nothing, and nothing goes back to the router', async (t) => {
-  const router = new Wire(addon, shop.lab, 'x');
+  const router = new Wire(addon, shop.lab, { place: 'r', device: 'to-a' });
   t.teardown(() => router.close());
+  t.deepEqual(await heard(tcp('198.51.100.10')), ['tcp 80 flags 12', 'tcp 80 flags 18']);
+  t.true(router.heardFrom('198.51.100.10').length > 0);
   t.deepEqual(await heard(tcp('198.51.100.10', 81)), []);
-  t.deepEqual(router.heardFrom('192.0.2.11'), []);
+  for (const source of [at.x, at.a, '198.51.100.10']) t.deepEqual(router.heardFrom(source), []);
 });
 
 // V71: an unconnected socket is translated in its calls, a connected one of a hooked pod by

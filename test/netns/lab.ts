@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import {
+  existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { cgroupPath, parseMountinfo } from '../../bpf/mountinfo.ts';
 import { layoutHash } from '../../bpf/layout.gen.ts';
@@ -214,7 +216,7 @@ export class Lab {
   #build(): void {
     for (const home of ['out', 'a', 'b'] as const) {
       mkdirSync(this.cgroupOf(home));
-      this.#undo.push(() => rmdirSync(this.cgroupOf(home)));
+      this.#undo.push(() => removeCgroup(this.cgroupOf(home)));
     }
     for (const node of ['a', 'b'] as const) {
       this.#undo.push(() => {
@@ -315,6 +317,14 @@ function addresses(device: string, address4: string, address6: string): readonly
 
 function routes(route4: string, route6: string): readonly string[] {
   return [`route add ${route4}`, `route add ${route6}`];
+}
+
+/** With what a killed agent left below it. */
+function removeCgroup(folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeCgroup(join(folder, entry.name));
+  }
+  rmdirSync(folder);
 }
 
 function cgroupMount(): string {

@@ -1,4 +1,5 @@
 import type { Addon } from '../../bpf/native.real.ts';
+import { isRefused } from '../../bpf/refusal.real.ts';
 import type { reason } from '../../bpf/layout.gen.ts';
 import type { Order, Outcome } from './actor.ts';
 import type { AgentSettings, Change } from './nodeagent.ts';
@@ -75,6 +76,14 @@ export class Shop {
   /** Packets that a node has counted for a reason. */
   count(home: 'a' | 'b', name: keyof typeof reason): bigint {
     return countOf(this.#addon, this.lab.pinsOf(home), name);
+  }
+
+  /** Runs `body` with this thread in the network namespace of a place. */
+  inside<T>(place: Place, body: () => T): T {
+    const path = `/var/run/netns/${this.lab.namespaceOf(place)}`;
+    const value = this.#addon.netnsCall(path, body);
+    if (isRefused(value)) throw new Error(`enter ${path}: ${value}`);
+    return value as T;
   }
 
   close(): Promise<void> {

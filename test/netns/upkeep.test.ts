@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import anyTest from 'ava';
 import { programsOn, type LinkHook } from '../../bpf/hooks.real.ts';
-import { isRefused } from '../../bpf/refusal.real.ts';
 import { uninstallNode } from '../../bpf/uninstall.real.ts';
 import { kernelTests } from '../kernel/machine.ts';
 import { at, type Place } from './lab.ts';
-import { endpoints, numbered, Shop } from './shop.ts';
+import { listed } from './objects.ts';
+import { endpoints, nodes, numbered, Shop } from './shop.ts';
 
 const { addon, skip } = kernelTests();
 const test = skip ? anyTest.skip : anyTest.serial;
@@ -48,6 +48,19 @@ test('what kube-proxy left is told, and translates nothing a second time', async
   t.regex(shop.agents.a.said, /kube-proxy has left the nftables table ip kube-proxy: .*--cleanup/u);
   t.deepEqual(await shop.seen('x', vip), [`a1 sees ${at.x}`, `b1 sees ${at.a}`]);
   t.is(shop.agents.b.said.replaceAll(/^kernel.featureMissing: TCX links missing.*\n/gmu, ''), '');
+});
+
+// V79: attached to a cgroup beside that of the node's sockets.
+test('a node whose sockets are not covered is not ready, and says where', async (t) => {
+  const { lab } = shop;
+  const nodeName = `${lab.nodeName('b')}-x`;
+  const elsewhere = lab.agent('b', { nodeName, cgroup: lab.cgroupOf('out') });
+  elsewhere.send(...nodes(lab), listed);
+  t.true(await until(() => elsewhere.said.includes('socket hooks do not cover')));
+  t.true(elsewhere.said.includes(basename(lab.cgroupOf('b'))));
+  await elsewhere.kill();
+  const uninstalled = shop.inside('b', () => uninstallNode(addon, nodeName));
+  t.deepEqual(uninstalled, { ok: true, value: undefined });
 });
 
 test('a second agent of a node is refused', async (t) => {
@@ -94,23 +107,19 @@ function hooked(node: 'a' | 'b'): number {
     { kind: 'tcx', ifindex: 2, direction: 'egress' },
     { kind: 'cgroup', path: shop.lab.cgroupOf(node), attach: 10 },
   ];
-  const counts = addon.netnsCall(`/var/run/netns/${shop.lab.namespaceOf(node)}`, () => (
-    hooks.map((hook) => programsOn(addon, hook))
-  ));
-  if (isRefused(counts)) throw new Error(`look at ${node}: ${counts}`);
-  return (counts as ReturnType<typeof programsOn>[])
-    .reduce((sum, one) => sum + (one.ok ? one.value.length : 0), 0);
+  const found = shop.inside(node, () => hooks.map((hook) => programsOn(addon, hook)));
+  return found.reduce((sum, one) => sum + (one.ok ? one.value.length : 0), 0);
 }
 
 test('a node is uninstalled only without its agent, and then nothing of ours is left', async (t) => {
   const { lab, agents } = shop;
-  const inside = (node: 'a' | 'b'): unknown => addon.netnsCall(
-    `/var/run/netns/${lab.namespaceOf(node)}`, () => uninstallNode(addon, lab.nodeName(node)),
+  const uninstall = (node: 'a' | 'b'): unknown => (
+    shop.inside(node, () => uninstallNode(addon, lab.nodeName(node)))
   );
-  t.like(inside('a'), { ok: false });
+  t.like(uninstall('a'), { ok: false });
   for (const node of ['a', 'b'] as const) {
     await agents[node].kill();
-    t.deepEqual(inside(node), { ok: true, value: undefined });
+    t.deepEqual(uninstall(node), { ok: true, value: undefined });
     t.is(hooked(node), 0);
     t.false(existsSync(lab.pinsOf(node)));
   }

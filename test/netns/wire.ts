@@ -4,15 +4,22 @@ import type { Addon, SocketHandle } from '../../bpf/native.real.ts';
 import { isRefused } from '../../bpf/refusal.real.ts';
 import type { Lab, Place } from './lab.ts';
 
-/** Frames that arrive at the only device of a place, from when it is opened. */
+export interface Hearing {
+  readonly place: Place;
+  /** Default `eth0`. */
+  readonly device?: string;
+}
+
+/** Frames that arrive at a device of a place, from when it is opened. */
 export class Wire {
   #addon: SocketAddon<SocketHandle>;
   #socket: SocketHandle;
 
-  constructor(addon: Addon, lab: Lab, place: Place) {
+  constructor(addon: Addon, lab: Lab, { place, device = 'eth0' }: Hearing) {
+    const text = lab.run(place, `ip -j link show dev ${device}`);
+    const [{ ifindex } = { ifindex: 0 }] = JSON.parse(text) as { ifindex: number }[];
     const opened = addon.netnsCall(`/var/run/netns/${lab.namespaceOf(place)}`, () => (
-      // In the namespaces of the lab that are not routers, eth0 comes after loopback.
-      addon.packetOpen(2, 0, new Uint8Array(0))
+      addon.packetOpen(ifindex, 0, new Uint8Array(0))
     ));
     if (isRefused(opened)) throw new Error(`hear ${place}: ${opened}`);
     this.#addon = addon as SocketAddon<SocketHandle>;
