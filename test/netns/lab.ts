@@ -36,6 +36,8 @@ const homes: Readonly<Record<Place, 'a' | 'b' | 'out'>> = {
   r: 'out', x: 'out', a: 'a', b: 'b', p: 'a', a1: 'a', b1: 'b', late: 'b',
 };
 
+const pinsFolder = '/sys/fs/bpf/fairlead';
+
 /** A process that serves and connects in one place. */
 export class Actor {
   #process: LineProcess;
@@ -169,7 +171,7 @@ export class Lab {
   }
 
   pinsOf(node: 'a' | 'b'): string {
-    return join('/sys/fs/bpf/fairlead', this.nodeName(node), `v${layoutHash}`);
+    return join(pinsFolder, this.nodeName(node), `v${layoutHash}`);
   }
 
   cgroupOf(home: 'a' | 'b' | 'out'): string {
@@ -218,13 +220,14 @@ export class Lab {
       mkdirSync(this.cgroupOf(home));
       this.#undo.push(() => removeCgroup(this.cgroupOf(home)));
     }
-    for (const node of ['a', 'b'] as const) {
-      this.#undo.push(() => {
-        rmSync(`/run/fairlead-${this.nodeName(node)}.lock`, { force: true });
-        const pins = join('/sys/fs/bpf/fairlead', this.nodeName(node));
-        if (existsSync(pins)) rmSync(pins, { recursive: true });
-      });
-    }
+    this.#undo.push(() => {
+      for (const folder of [pinsFolder, '/run']) {
+        for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+          const ours = name.replace(/^fairlead-/u, '').startsWith(`${this.#prefix}-`);
+          if (ours) rmSync(join(folder, name), { recursive: true });
+        }
+      }
+    });
     for (const place of places) this.#addNamespace(place);
     const lines = plan(this.#prefix);
     for (const place of places) this.#batch(place, ['link set dev lo up', ...lines[place]]);
