@@ -100,6 +100,11 @@ export class KernelRun {
     };
   }
 
+  /** Where the devices are. */
+  get namespace(): string {
+    return this.#side.namespace;
+  }
+
   /** The ifindex that stands for a device of a vector. */
   ifindex(device: Step['device']): number {
     return device === 'uplink' ? this.#side.ifindex : this.#pod;
