@@ -167,7 +167,10 @@ export class KernelMap {
     return { written: count };
   }
 
-  /** Cells in a row are written in one go: a Maglev table is thousands of them. */
+  /**
+   * Cells in a row are written in one go: a Maglev table is thousands of them. The system call that
+   * commits takes the lock of a hash bucket, so programs that see its row see these cells.
+   */
   #writeCells({ count, keys, values }: MapBatch, flag: MapFlag): BatchResult {
     const { valueSize, entriesMax } = this.facts;
     const indices = indicesOf(keys);

@@ -14,6 +14,8 @@ static __always_inline struct fl_scratch *fl_begin(struct __sk_buff *skb, __u8 h
 	struct fl_packet *p;
 	__u32 zero = 0;
 
+	if (skb->tc_index & FL_TC_INDEX_DONE)
+		skb->tc_index &= ~FL_TC_INDEX_DONE;
 	scratch = bpf_map_lookup_elem(&fl_scratch, &zero);
 	if (!scratch)
 		return NULL;
@@ -101,13 +103,13 @@ static __noinline int fl_tell(const struct fl_packet *p, const struct fl_plan *p
 }
 
 /* Of a reply the flow is what it is translated to, turned round. */
-static __noinline int fl_tell_close(const struct fl_packet *p, const struct fl_plan *plan)
+static __noinline int fl_tell_flow(const struct fl_packet *p, const struct fl_plan *plan)
 {
 	const struct fl_flow_key *near = plan->reply ? &plan->to : &p->flow;
 	const struct fl_flow_key *far = plan->reply ? &p->flow : &plan->to;
 	struct fl_flow_key flow = { .proto = p->flow.proto };
 	struct fl_note note = {
-		.type = FL_EVENT_CLOSE,
+		.type = plan->told,
 		.hook = p->hook,
 		.svc_id = plan->svc_id,
 		.ifindex = p->ifindex,
@@ -131,8 +133,10 @@ static __always_inline void fl_account(struct __sk_buff *skb, const struct fl_pa
 	fl_count(skb, p, plan->reason);
 	if (plan->event)
 		fl_tell(p, plan, plan->event);
-	if (plan->closes)
-		fl_tell_close(p, plan);
+	if (plan->told)
+		fl_tell_flow(p, plan);
+	if (plan->conflict)
+		fl_tell(p, plan, FL_EVENT_CONFLICT);
 	if (plan->affinity_moved)
 		fl_tell(p, plan, FL_EVENT_AFFINITY);
 }

@@ -95,12 +95,16 @@ struct fl_note {
 
 static __always_inline bool fl_wanted(const struct fl_cfg *cfg, __u8 type)
 {
-	if (cfg->event_level == FL_EVENTS_OFF)
+	__u32 level = cfg->event_level & ~FL_EVENTS_REFRESH;
+
+	if (type == FL_EVENT_REFRESH)
+		return cfg->event_level & FL_EVENTS_REFRESH;
+	if (level == FL_EVENTS_OFF)
 		return false;
 	if (type == FL_EVENT_DROP || type == FL_EVENT_REJECT)
 		return true;
-	if (cfg->event_level != FL_EVENTS_SAMPLED)
-		return cfg->event_level == FL_EVENTS_ALL;
+	if (level != FL_EVENTS_SAMPLED)
+		return level == FL_EVENTS_ALL;
 	return cfg->event_sample && fl_draw() % cfg->event_sample == 0;
 }
 

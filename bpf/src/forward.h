@@ -28,11 +28,14 @@ static __always_inline int fl_towards(const struct fl_packet *p, const struct fl
 	plan->to.target = row->peer;
 	plan->to.target_port = row->peer_port;
 	plan->outcome = FL_CARRY;
-	if (!(row->state & (FL_FLOW_SNAT | FL_FLOW_HAIRPIN)))
+	if (!(row->state & FL_FLOW_NAT))
 		return 0;
 	plan->to.source = row->nat;
 	plan->to.source_port = row->nat_port;
-	plan->outcome = row->state & FL_FLOW_SNAT ? FL_RELAY : FL_BOUNCE;
+	if (row->state & FL_FLOW_SNAT)
+		plan->outcome = FL_RELAY;
+	else if (row->state & FL_FLOW_HAIRPIN)
+		plan->outcome = FL_BOUNCE;
 	return 0;
 }
 
@@ -129,7 +132,7 @@ static __noinline int fl_forward(struct fl_packet *p, const struct fl_front *fro
 		verdict = fl_judge(p, row, front->svc_id);
 		if (verdict == FL_ROW_KEEP) {
 			plan->event = 0;
-			plan->closes = fl_seen(p, &p->flow, row);
+			plan->told = fl_seen(p, &p->flow, row);
 			return fl_towards(p, row, plan);
 		}
 		if (verdict == FL_ROW_CHOOSE)
@@ -187,6 +190,53 @@ static __noinline int fl_open_remote(const struct fl_packet *p, struct fl_plan *
 	return fl_towards(p, &plan->row, plan);
 }
 
+/* Writes a reply row of fl_ct, unless a live one of another front is in its place. */
+static __noinline int fl_claim_reply(const struct fl_flow_key *key, const struct fl_flow *half,
+				     __u32 now_s)
+{
+	struct fl_flow *row;
+
+	if (!bpf_map_update_elem(&fl_ct, key, half, BPF_NOEXIST))
+		return 0;
+	row = bpf_map_lookup_elem(&fl_ct, key);
+	if (row && fl_lives(row, key->proto, now_s) &&
+	    (row->peer_port != half->peer_port || row->nat_port != half->nat_port ||
+	     !fl_same_ip(&row->peer, &half->peer) || !fl_same_ip(&row->nat, &half->nat)))
+		return -1;
+	return bpf_map_update_elem(&fl_ct, key, half, BPF_ANY);
+}
+
+#define FL_OTHER_PORTS_MAX 16
+
+/*
+ * A client that reaches one endpoint through two fronts from one port is two flows to us and one to
+ * the endpoint: the newcomer keeps its address, which policy may need, and gets another port.
+ */
+static __noinline int fl_take_other_port(const struct fl_packet *p, struct fl_plan *plan,
+					 struct fl_flow_key *key, struct fl_flow *half)
+{
+	__u32 hash = fl_hash(&p->flow);
+	int i;
+
+	plan->conflict = 1;
+	if (p->flow.proto == IPPROTO_SCTP)
+		return FL_REASON_SCTP_PORT;
+	plan->row.state |= FL_FLOW_PORT;
+	half->state |= FL_FLOW_PORT;
+	if (!(plan->row.state & FL_FLOW_HAIRPIN))
+		plan->row.nat = p->flow.source;
+	for (i = 0; i < FL_OTHER_PORTS_MAX; i++) {
+		__u32 port = 1024 + fl_mix(hash + i * 0x9e3779b9) % (65536 - 1024);
+
+		key->target_port = bpf_htons(port);
+		if (fl_claim_reply(key, half, p->now_s))
+			continue;
+		plan->row.nat_port = key->target_port;
+		return fl_towards(p, &plan->row, plan);
+	}
+	return FL_REASON_NAT_EXHAUSTED;
+}
+
 /* The reply half first: a forward row alone would let an answer through untranslated. */
 static __noinline int fl_open_near(const struct fl_packet *p, struct fl_plan *plan)
 {
@@ -194,8 +244,13 @@ static __noinline int fl_open_near(const struct fl_packet *p, struct fl_plan *pl
 	struct fl_flow half;
 
 	fl_mirror(&p->flow, &plan->row, &other, &half);
-	if (bpf_map_update_elem(&fl_ct, &other, &half, BPF_ANY) ||
-	    bpf_map_update_elem(&fl_ct, &p->flow, &plan->row, BPF_ANY))
+	if (fl_claim_reply(&other, &half, p->now_s)) {
+		int reason = fl_take_other_port(p, plan, &other, &half);
+
+		if (reason)
+			return fl_discard(plan, reason);
+	}
+	if (bpf_map_update_elem(&fl_ct, &p->flow, &plan->row, BPF_ANY))
 		return fl_discard(plan, FL_REASON_MAP_FULL);
 	return 0;
 }
@@ -209,7 +264,7 @@ static __always_inline bool fl_plan_reply(struct fl_packet *p, struct fl_plan *p
 	row = snat ? bpf_map_lookup_elem(&fl_snat, &p->flow)
 		   : bpf_map_lookup_elem(&fl_ct, &p->flow);
 	if (row && fl_lives(row, p->flow.proto, fl_seconds(p))) {
-		plan->closes = fl_seen(p, &p->flow, row);
+		plan->told = fl_seen(p, &p->flow, row);
 		plan->svc_id = row->svc_id;
 		plan->reply = 1;
 		p->flow.kind = FL_FLOW_FORWARD;

@@ -18,7 +18,10 @@
 /* TCX_DROP and TC_ACT_SHOT. */
 #define FL_DROP 2
 
-/* Set in tc_index of what we translated and redirected: egress programs leave it alone. */
+/*
+ * The bit of tc_index of what we translated and redirected: egress programs leave it alone. Ingress
+ * programs clear it, because veth carries it into other nodes that are containers.
+ */
 #define FL_TC_INDEX_DONE 0x8000
 
 #define FL_AF_INET 2
@@ -102,7 +105,9 @@ struct fl_plan {
 	__u8 quoting;
 	__u8 ttl;		/* of the answer to an echo */
 	__u8 reply;
-	__u8 closes;		/* the flow's first FIN or RST */
+	__u8 told;		/* event of an established flow: close, refresh */
+	__u8 conflict;
+	__u8 pad[3];
 
 	struct fl_flow_key to;	/* what the packet becomes */
 	union {

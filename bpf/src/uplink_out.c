@@ -47,7 +47,7 @@ int fl_uplink_out(struct __sk_buff *skb)
 	struct fl_packet *p;
 	struct fl_plan *plan;
 
-	if (skb->tc_index == FL_TC_INDEX_DONE)
+	if (skb->tc_index & FL_TC_INDEX_DONE)
 		return FL_NEXT;
 	scratch = fl_begin(skb, FL_HOOK_UPLINK_OUT);
 	if (!scratch)

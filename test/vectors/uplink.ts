@@ -24,6 +24,7 @@ export function udp(
 
 export const x: End = [at.x, 40000];
 const y: End = [at.y, 40000];
+const y2: End = [at.y, 40001];
 export const vip: End = [at.vip, 80];
 export const a1: End = [at.a1, 8080];
 export const b1: End = [at.b1, 8080];
@@ -122,7 +123,8 @@ export const uplinkVectors: readonly Vector[] = [
     uplink({ packet: tcp(x, vip), draw: 0, bytes: tcp(x, a1) }),
     dropped(tcp(y, vip), 'srcRange'),
     uplink({ packet: tcp(y, [at.node, 30080]), draw: 0, bytes: tcp(y, a1) }),
-    uplink({ packet: tcp(y, [at.external, 80]), draw: 0, bytes: tcp(y, a1) })),
+    // Another port: two fronts of one endpoint would meet in its replies.
+    uplink({ packet: tcp(y2, [at.external, 80]), draw: 0, bytes: tcp(y2, a1) })),
   single('V52 a UDP checksum of 0 stays 0', { proto: 17 },
     uplink({
       packet: udp(x, vip, { unsummed: true }), draw: 1, verdict: 'redirect',
