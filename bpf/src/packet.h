@@ -67,7 +67,7 @@ struct fl_packet {
 	__u8 hook;
 	__u8 egress;			/* the packet leaves: nothing can be sent back */
 	__u8 parsed;			/* enum fl_parsed */
-	__u8 pad[2];
+	__u16 check;			/* of an IPv4 header */
 	__u32 now_s;
 	__u32 ifindex;
 };
