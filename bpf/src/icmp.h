@@ -107,12 +107,6 @@ static __noinline bool fl_plan_error(struct __sk_buff *skb, const struct fl_pack
 	return row ? fl_plan_quote(p, row, &answer, plan) : false;
 }
 
-/* One's complement update of a checksum that is at hand (RFC 1624). */
-static __always_inline __u16 fl_csum_add(__u16 csum, __u64 difference)
-{
-	return fl_fold16((__u16)~csum + (__u64)fl_fold32(difference));
-}
-
 struct fl_quote_bytes {
 	struct fl_ip source;
 	struct fl_ip target;

@@ -15,6 +15,20 @@ static __always_inline __u32 fl_fold32(__u64 sum)
 	return (sum & 0xffffffff) + (sum >> 32);
 }
 
+static __always_inline __u16 fl_fold16(__u64 sum)
+{
+	__u32 word = fl_fold32(sum);
+
+	word = (word & 0xffff) + (word >> 16);
+	return ~((word & 0xffff) + (word >> 16));
+}
+
+/* One's complement update of a checksum that is at hand (RFC 1624). */
+static __always_inline __u16 fl_csum_add(__u16 csum, __u64 difference)
+{
+	return fl_fold16((__u16)~csum + (__u64)fl_fold32(difference));
+}
+
 static __always_inline __u64 fl_ip_difference(const struct fl_ip *from, const struct fl_ip *to)
 {
 	__u64 sum = 0;
@@ -35,15 +49,35 @@ static __always_inline __u64 fl_l4_flags(const struct fl_packet *p)
 	return flags;
 }
 
-static __always_inline void fl_store_addresses(struct __sk_buff *skb, const struct fl_packet *p,
-					       const struct fl_flow_key *to)
-{
-	if (p->family == 4) {
-		__be32 pair[2] = { to->source.word[3], to->target.word[3] };
+/* An IPv4 header from its TTL on, which one store replaces. */
+struct fl_ip4_tail {
+	__u8 ttl;
+	__u8 proto;
+	__u16 check;
+	__be32 source;
+	__be32 target;
+};
 
-		bpf_skb_store_bytes(skb, p->l3 + 12, pair, sizeof(pair), 0);
-		return;
-	}
+static __always_inline void fl_store_ip4(struct __sk_buff *skb, const struct fl_packet *p,
+					 const struct fl_flow_key *to, __u8 ttl, __u64 addresses)
+{
+	struct fl_ip4_tail tail = {
+		.ttl = ttl,
+		.proto = p->flow.proto,
+		.source = to->source.word[3],
+		.target = to->target.word[3],
+	};
+
+	/* RFC 1624. TTL is the first byte of its word in memory, so the low one here. */
+	tail.check = fl_csum_add(p->check, addresses + (__u32)~(__u32)p->ttl + ttl);
+	bpf_skb_store_bytes(skb, p->l3 + 8, &tail, sizeof(tail), 0);
+}
+
+static __always_inline void fl_store_ip6(struct __sk_buff *skb, const struct fl_packet *p,
+					 const struct fl_flow_key *to, __u8 ttl)
+{
+	if (p->ttl != ttl)
+		bpf_skb_store_bytes(skb, p->l3 + 7, &ttl, 1, 0);
 	/* Source and target lie in the key as in the header. */
 	bpf_skb_store_bytes(skb, p->l3 + 8, &to->source, 32, 0);
 }
@@ -76,14 +110,10 @@ static __noinline int fl_translate(struct __sk_buff *skb, const struct fl_packet
 	__u8 ttl = new_ttl;
 	__u64 differing;
 
-	if (p->family == 4) {
-		/* TTL is the first byte of its word in memory, so the low one here. */
-		differing = addresses + (__u32)~(__u32)p->ttl + ttl;
-		bpf_l3_csum_replace(skb, p->l3 + 10, 0, fl_fold32(differing), 0);
-	}
-	if (p->ttl != ttl)
-		bpf_skb_store_bytes(skb, p->l3 + (p->family == 4 ? 8 : 7), &ttl, 1, 0);
-	fl_store_addresses(skb, p, to);
+	if (p->family == 4)
+		fl_store_ip4(skb, p, to, ttl, addresses);
+	else
+		fl_store_ip6(skb, p, to, ttl);
 	if (!csum)
 		return 0;
 	bpf_l4_csum_replace(skb, csum, 0, fl_fold32(addresses),

@@ -67,7 +67,7 @@ struct fl_packet {
 	__u8 hook;
 	__u8 egress;			/* the packet leaves: nothing can be sent back */
 	__u8 parsed;			/* enum fl_parsed */
-	__u8 pad[2];
+	__u16 check;			/* of an IPv4 header */
 	__u32 now_s;
 	__u32 ifindex;
 };
@@ -130,10 +130,18 @@ struct fl_scratch {
 	struct fl_plan plan;
 };
 
+/* Of one size for good: programs of two versions may share the pinned map for a moment. */
+union fl_scratch_cell {
+	struct fl_scratch scratch;
+	__u64 room[64];
+};
+
+_Static_assert(sizeof(union fl_scratch_cell) == 512, "the scratch has outgrown its cell");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__type(key, __u32);
-	__type(value, struct fl_scratch);
+	__type(value, union fl_scratch_cell);
 	__uint(max_entries, 1);
 } fl_scratch SEC(".maps");
 

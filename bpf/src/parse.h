@@ -113,6 +113,7 @@ static __always_inline int fl_parse4(struct __sk_buff *skb, struct fl_packet *p)
 	fl_mapped_ip(&p->flow.target, ip.daddr);
 	p->flow.proto = ip.protocol;
 	p->ttl = ip.ttl;
+	p->check = ip.check;
 	p->total = bpf_ntohs(ip.tot_len);
 	p->l4 = p->l3 + ip.ihl * 4;
 	/* BIG TCP (Linux 6.3, for IPv6 5.19) writes 0 where 16 bits do not suffice. */

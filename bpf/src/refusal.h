@@ -19,14 +19,6 @@ struct fl_answer {
 	__be32 rest[5];		/* TCP, or the 8 bytes of ICMP */
 };
 
-static __always_inline __u16 fl_fold16(__u64 sum)
-{
-	__u32 word = fl_fold32(sum);
-
-	word = (word & 0xffff) + (word >> 16);
-	return ~((word & 0xffff) + (word >> 16));
-}
-
 static __always_inline __u64 fl_sum_words(const __u32 *words, int n)
 {
 	__u64 sum = 0;

@@ -49,8 +49,8 @@ test('V60 ten ports serve ten flows; what a closed one frees is used', (t) => {
   const closed = [flow(1003, 'R', 1001), flow(1020, 'S', 1005), flow(1021, 'S', 1012)];
   const ran = play({ name: 'V60', rows, options }, [...opened, ...closed]);
   const first = ran.slice(0, 10).map(sourcePort);
-  const all = Array.from({ length: 10 }, (_, index) => 60_000 + index);
-  t.deepEqual(first.toSorted((left, right) => left - right), all);
+  const ten = Array.from({ length: 10 }, (_, index) => 60_000 + index);
+  t.deepEqual(first.toSorted((left, right) => left - right), ten);
   t.deepEqual([ran[10]!.verdict, reasons(ran[10]!)], ['drop', 'natExhausted']);
   t.deepEqual([ran[12]!.verdict, reasons(ran[12]!)], ['drop', 'natExhausted']);
   t.deepEqual([ran[13]!.verdict, sourcePort(ran[13]!)], ['redirect', sourcePort(ran[3]!)]);
@@ -83,6 +83,26 @@ test('V64 random frames are never ours, unchanged and without fault', (t) => {
     }
   }
   t.deepEqual(rig.dump('fl_ct'), []);
+});
+
+test('a flow that goes on is told once in five seconds, where it is asked for', (t) => {
+  const level = layout.eventLevel.drops | layout.eventLevel.refresh;
+  const at0 = Array.from({ length: 12 }, (_, second) => uplink({
+    packet: tcp([at.x, 40000], vip, second === 0 ? 'S' : 'A'), draw: 1, seconds: 1000 + second,
+  }));
+  const vector = { name: 'refresh', rows: service(), cfg: { eventLevel: level } };
+  const told = play(vector, at0).flatMap(({ events }, second) => events.map(() => second));
+  t.deepEqual(told, [5, 10]);
+});
+
+test('of a sample only every nth flow is told, drops always', (t) => {
+  const cfg = { eventLevel: layout.eventLevel.sampled, eventSample: 4_294_967_295 };
+  const steps = [
+    uplink({ packet: tcp([at.x, 40000], vip), draw: 1 }),
+    uplink({ packet: tcp([at.x, 40000], [at.vip, 81]) }),
+  ];
+  const ran = play({ name: 'sample', rows: service(), cfg }, steps);
+  t.deepEqual(ran.map(({ events }) => events.length), [0, 1]);
 });
 
 test('V65 of 2,000 SYNs at one instant 1,000 are answered', (t) => {

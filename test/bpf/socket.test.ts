@@ -159,6 +159,12 @@ test('V69 a mapped target is answered mapped', (t) => {
   t.is(new Sockets().call({ ...host, to: '10.200.0.10' }), '10.64.2.21:8080');
 });
 
+test('with socketLB for the host only, calls of pods are left to their packets', (t) => {
+  const sockets = new Sockets({}, { options: { socketFull: 0 } });
+  t.is(sockets.call({ ...host, netns: pod }), 'left');
+  t.is(sockets.call(host), '10.64.2.21:8080');
+});
+
 const binds = anyTest.macro({
   exec(t, call: Partial<Call>, expected: string, options: Partial<layout.Options> = {}) {
     const sockets = new Sockets({}, { options });

@@ -2,6 +2,7 @@ import anyTest from 'ava';
 import { flowVectors } from '../vectors/flows.ts';
 import { podVectors } from '../vectors/pod.ts';
 import { refusalVectors } from '../vectors/refusal.ts';
+import { oddVectors } from '../vectors/six.ts';
 import { uplinkVectors } from '../vectors/uplink.ts';
 import type { Vector } from '../vectors/vector.ts';
 import { flowRows, KernelRun, skip } from './kernel-run.ts';
@@ -11,7 +12,7 @@ const kernel = skip ? undefined : new KernelRun();
 anyTest.after.always(() => kernel?.close());
 
 const vectors: readonly Vector[] = [
-  ...uplinkVectors, ...flowVectors, ...podVectors, ...refusalVectors,
+  ...uplinkVectors, ...flowVectors, ...podVectors, ...refusalVectors, ...oddVectors,
 ];
 
 for (const vector of vectors) {

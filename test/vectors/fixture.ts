@@ -21,7 +21,7 @@ export const { clusterIp, vip, externalIp, nodePort } = layout.frontKind;
 /** Addresses of datapath.md 21; `x` outside, `p` the pod, `h` the host. */
 export const at = {
   x: '203.0.113.7', y: '203.0.113.200', p: '10.64.1.9', h: '192.0.2.11', h2: '192.0.2.111',
-  cluster: '10.200.0.10', vip: '198.51.100.10', external: '192.0.2.250', node: '192.0.2.11',
+  cluster: '10.200.0.10', vip: '198.51.100.10', vip2: '198.51.100.11', external: '192.0.2.250', node: '192.0.2.11',
   a1: '10.64.1.21', b1: '10.64.2.21', c1: '10.64.3.21', hairpin: '169.254.77.1',
   vip6: '2001:db8:f::10', x6: '2001:db8:e::7', node6: '2001:db8:c::11', a6: '2001:db8:1::21',
   b6: '2001:db8:2::21', hairpin6: 'fd66:6c65:6164::1', router: '10.0.0.1',
