@@ -168,6 +168,8 @@ function writeAddresses(
 export function retireUnneeded(ports: Iterable<Programmed>, { stores, now }: RevealContext): void {
   for (const port of ports) {
     if (stores.fronts.needs(port) || port.fronts > 0) continue;
-    if (port.live && port.retiredAt === undefined) stores.retirePort(port, now);
+    // Without a record, rows may be left of a commit that failed and could not be taken back.
+    const left = port.live || port.members.length > 0;
+    if (left && port.retiredAt === undefined) stores.retirePort(port, now);
   }
 }
