@@ -167,7 +167,10 @@ export class KernelMap {
     return { written: count };
   }
 
-  /** Cells in a row are written in one go: a Maglev table is thousands of them. */
+  /**
+   * Cells in a row are written in one go: a Maglev table is thousands of them. The system call that
+   * commits takes the lock of a hash bucket, so programs that see its row see these cells.
+   */
   #writeCells({ count, keys, values }: MapBatch, flag: MapFlag): BatchResult {
     const { valueSize, entriesMax } = this.facts;
     const indices = indicesOf(keys);
@@ -222,7 +225,7 @@ function indexOf(key: Uint8Array): number {
 }
 
 function indicesOf(keys: Uint8Array): Uint32Array {
-  // Copied, because a view of words must begin at a word. Not by slice: that of a Buffer is no copy.
+  // Copied, because a view of words must begin at a word. A Buffer's slice would be no copy.
   return new Uint32Array(new Uint8Array(keys).buffer);
 }
 

@@ -169,6 +169,7 @@ export const eventLevel = {
   drops: 1,
   all: 2,
   sampled: 3,
+  refresh: 4,
 } as const;
 
 /** `enum fl_front_kind` */
@@ -242,6 +243,7 @@ export const flowBit = {
   hairpin: 64,
   scopeLocal: 128,
   snat: 256,
+  port: 512,
 } as const;
 
 /** `enum fl_aff_kind` */

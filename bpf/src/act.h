@@ -14,15 +14,17 @@ static __always_inline struct fl_scratch *fl_begin(struct __sk_buff *skb, __u8 h
 	struct fl_packet *p;
 	__u32 zero = 0;
 
+	if (skb->tc_index & FL_TC_INDEX_DONE)
+		skb->tc_index &= ~FL_TC_INDEX_DONE;
 	scratch = bpf_map_lookup_elem(&fl_scratch, &zero);
 	if (!scratch)
 		return NULL;
-	__builtin_memset(scratch, 0, sizeof(*scratch));
+	__builtin_memset(&scratch->packet, 0, sizeof(scratch->packet));
+	__builtin_memset(&scratch->plan, 0, offsetof(struct fl_plan, to));
 	p = &scratch->packet;
 	p->hook = hook;
 	p->egress = hook == FL_HOOK_TO_POD || hook == FL_HOOK_UPLINK_OUT;
 	p->ifindex = skb->ifindex;
-	p->now_s = fl_now_ns() / FL_SECOND_NS;
 	p->parsed = fl_parse(skb, p);
 	return scratch;
 }
@@ -56,7 +58,7 @@ static __noinline bool fl_defragment(struct fl_packet *p)
 		struct fl_frag ports = {
 			.source_port = p->flow.source_port,
 			.target_port = p->flow.target_port,
-			.last_s = p->now_s,
+			.last_s = fl_seconds(p),
 		};
 
 		bpf_map_update_elem(&fl_frag, &key, &ports, BPF_ANY);
@@ -89,23 +91,25 @@ static __noinline int fl_tell(const struct fl_packet *p, const struct fl_plan *p
 		.reason = plan->reason,
 		.hook = p->hook,
 		.svc_id = plan->svc_id,
-		.endpoint = plan->row.peer,
-		.endpoint_port = plan->row.peer_port,
 		.flags = plan->flags,
 		.ifindex = p->ifindex,
 	};
 
+	if (plan->chosen) {
+		note.endpoint = plan->row.peer;
+		note.endpoint_port = plan->row.peer_port;
+	}
 	return fl_emit(&p->flow, &note);
 }
 
 /* Of a reply the flow is what it is translated to, turned round. */
-static __noinline int fl_tell_close(const struct fl_packet *p, const struct fl_plan *plan)
+static __noinline int fl_tell_flow(const struct fl_packet *p, const struct fl_plan *plan)
 {
 	const struct fl_flow_key *near = plan->reply ? &plan->to : &p->flow;
 	const struct fl_flow_key *far = plan->reply ? &p->flow : &plan->to;
 	struct fl_flow_key flow = { .proto = p->flow.proto };
 	struct fl_note note = {
-		.type = FL_EVENT_CLOSE,
+		.type = plan->told,
 		.hook = p->hook,
 		.svc_id = plan->svc_id,
 		.ifindex = p->ifindex,
@@ -129,8 +133,10 @@ static __always_inline void fl_account(struct __sk_buff *skb, const struct fl_pa
 	fl_count(skb, p, plan->reason);
 	if (plan->event)
 		fl_tell(p, plan, plan->event);
-	if (plan->closes)
-		fl_tell_close(p, plan);
+	if (plan->told)
+		fl_tell_flow(p, plan);
+	if (plan->conflict)
+		fl_tell(p, plan, FL_EVENT_CONFLICT);
 	if (plan->affinity_moved)
 		fl_tell(p, plan, FL_EVENT_AFFINITY);
 }

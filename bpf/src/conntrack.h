@@ -7,8 +7,11 @@
 
 #define FL_FLOW_RSTS (FL_FLOW_RST_CLIENT | FL_FLOW_RST_ENDPOINT)
 #define FL_FLOW_FINS (FL_FLOW_FIN_CLIENT | FL_FLOW_FIN_ENDPOINT)
+/* The endpoint sees another source than the client's. */
+#define FL_FLOW_NAT (FL_FLOW_SNAT | FL_FLOW_HAIRPIN | FL_FLOW_PORT)
 /* A SYN this long after the first FIN or RST is a new connection on a reused port. */
 #define FL_CLOSING_GRACE_S 2
+#define FL_REFRESH_S 5
 
 /* RFC 5382 (TCP), RFC 4787 (UDP); oracle: rowLifetime in lb/flow.ts. */
 static __always_inline int fl_lifetime_s(const struct fl_flow *row, __u8 proto)
@@ -35,7 +38,7 @@ static __always_inline void fl_mirror(const struct fl_flow_key *key, const struc
 				      struct fl_flow_key *other, struct fl_flow *half)
 {
 	bool forward = key->kind == FL_FLOW_FORWARD;
-	bool nat = row->state & (FL_FLOW_SNAT | FL_FLOW_HAIRPIN);
+	bool nat = row->state & FL_FLOW_NAT;
 
 	*half = *row;
 	other->proto = key->proto;
@@ -117,26 +120,30 @@ static __always_inline __u32 fl_new_bits(const struct fl_packet *p, __u8 kind)
 
 /*
  * Writes what a packet changes: its second, its state, and the other half where the state moved.
- * Eight seconds on, a missing half is restored: the LRU evicts rows one by one. True for the first
- * FIN or RST.
+ * Eight seconds on, a missing half is restored: the LRU evicts rows one by one. Returns the event
+ * that this is: close with the first FIN or RST, or refresh.
  */
-static __noinline bool fl_mark(const struct fl_packet *p, const struct fl_flow_key *key,
+static __noinline __u8 fl_mark(const struct fl_packet *p, const struct fl_flow_key *key,
 			       struct fl_flow *row)
 {
 	bool later = (p->now_s ^ row->last_s) >> 3;
 	__u32 bits = fl_new_bits(p, key->kind);
 	bool moved = bits & ~row->state;
 	bool closes = !row->closed_s && bits & (FL_FLOW_FINS | FL_FLOW_RSTS);
+	__u8 event = closes ? FL_EVENT_CLOSE : 0;
 	struct fl_flow *found;
 	struct fl_flow_key other;
 	struct fl_flow half;
 
+	if (!closes && (p->now_s - row->created_s) / FL_REFRESH_S !=
+			       (row->last_s - row->created_s) / FL_REFRESH_S)
+		event = FL_EVENT_REFRESH;
 	row->state |= bits;
 	row->last_s = p->now_s;
 	if (closes)
 		row->closed_s = p->now_s;
 	if (!moved && !later && key->kind == FL_FLOW_FORWARD)
-		return false;
+		return event;
 	fl_mirror(key, row, &other, &half);
 	found = fl_row(&other, &half);
 	if (found) {
@@ -148,15 +155,15 @@ static __noinline bool fl_mark(const struct fl_packet *p, const struct fl_flow_k
 	} else {
 		fl_put_row(&other, &half);
 	}
-	return closes;
+	return event;
 }
 
 /* Nothing changes within a second of an open flow, so that most packets write nothing. */
-static __always_inline bool fl_seen(const struct fl_packet *p, const struct fl_flow_key *key,
+static __always_inline __u8 fl_seen(const struct fl_packet *p, const struct fl_flow_key *key,
 				    struct fl_flow *row)
 {
 	if (row->last_s == p->now_s && !(fl_new_bits(p, key->kind) & ~row->state))
-		return false;
+		return 0;
 	return fl_mark(p, key, row);
 }
 

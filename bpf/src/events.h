@@ -26,6 +26,14 @@ static __always_inline __u64 fl_now_ns(void)
 	return fl_options.has_coarse_clock ? bpf_ktime_get_coarse_ns() : bpf_ktime_get_ns();
 }
 
+/* The second of this packet, looked up once it is known to be ours. */
+static __always_inline __u32 fl_seconds(struct fl_packet *p)
+{
+	if (!p->now_s)
+		p->now_s = fl_now_ns() / FL_SECOND_NS;
+	return p->now_s;
+}
+
 static __always_inline __u64 fl_boot_ns(void)
 {
 	if (fl_options.test) {
@@ -87,12 +95,16 @@ struct fl_note {
 
 static __always_inline bool fl_wanted(const struct fl_cfg *cfg, __u8 type)
 {
-	if (cfg->event_level == FL_EVENTS_OFF)
+	__u32 level = cfg->event_level & ~FL_EVENTS_REFRESH;
+
+	if (type == FL_EVENT_REFRESH)
+		return cfg->event_level & FL_EVENTS_REFRESH;
+	if (level == FL_EVENTS_OFF)
 		return false;
 	if (type == FL_EVENT_DROP || type == FL_EVENT_REJECT)
 		return true;
-	if (cfg->event_level != FL_EVENTS_SAMPLED)
-		return cfg->event_level == FL_EVENTS_ALL;
+	if (level != FL_EVENTS_SAMPLED)
+		return level == FL_EVENTS_ALL;
 	return cfg->event_sample && fl_draw() % cfg->event_sample == 0;
 }
 

@@ -29,6 +29,7 @@ enum fl_flow_bit {
 	FL_FLOW_HAIRPIN = 64,
 	FL_FLOW_SCOPE_LOCAL = 128,
 	FL_FLOW_SNAT = 256,
+	FL_FLOW_PORT = 512,	/* the endpoint sees the client under another port */
 };
 
 /*

@@ -28,11 +28,14 @@ static __always_inline int fl_towards(const struct fl_packet *p, const struct fl
 	plan->to.target = row->peer;
 	plan->to.target_port = row->peer_port;
 	plan->outcome = FL_CARRY;
-	if (!(row->state & (FL_FLOW_SNAT | FL_FLOW_HAIRPIN)))
+	if (!(row->state & FL_FLOW_NAT))
 		return 0;
 	plan->to.source = row->nat;
 	plan->to.source_port = row->nat_port;
-	plan->outcome = row->state & FL_FLOW_SNAT ? FL_RELAY : FL_BOUNCE;
+	if (row->state & FL_FLOW_SNAT)
+		plan->outcome = FL_RELAY;
+	else if (row->state & FL_FLOW_HAIRPIN)
+		plan->outcome = FL_BOUNCE;
 	return 0;
 }
 
@@ -47,11 +50,20 @@ static __always_inline void fl_backwards(const struct fl_packet *p, const struct
 	plan->to.target_port = row->nat_port;
 }
 
+/* Of a packet without row: TCP that does not begin a connection. */
+static __always_inline bool fl_is_midstream(const struct fl_packet *p)
+{
+	return p->flow.proto == IPPROTO_TCP &&
+	       (p->tcp_flags & (FL_TCP_SYN | FL_TCP_ACK)) != FL_TCP_SYN;
+}
+
 static __always_inline void fl_draft(const struct fl_packet *p, const struct fl_choice *choice,
 				     struct fl_plan *plan)
 {
 	struct fl_flow *row = &plan->row;
 
+	__builtin_memset(row, 0, sizeof(*row));
+	row->state = fl_is_midstream(p) ? FL_FLOW_MIDSTREAM : 0;
 	row->peer = choice->addr;
 	row->peer_port = choice->port;
 	row->svc_id = choice->svc_id;
@@ -73,11 +85,7 @@ static __always_inline void fl_draft(const struct fl_packet *p, const struct fl_
 		      (row->state & FL_FLOW_MIDSTREAM ? FL_EVENT_MIDSTREAM : 0);
 	plan->affinity_moved = choice->affinity_moved;
 	plan->fresh = 1;
-}
-
-static __always_inline bool fl_is_syn(const struct fl_packet *p)
-{
-	return (p->tcp_flags & (FL_TCP_SYN | FL_TCP_ACK)) == FL_TCP_SYN;
+	plan->chosen = 1;
 }
 
 static __always_inline __u8 fl_source_of(const struct fl_packet *p)
@@ -96,7 +104,7 @@ static __noinline int fl_admit(const struct fl_packet *p, const struct fl_front 
 	int verdict;
 
 	query.source = fl_source_of(p);
-	query.midstream = p->flow.proto == IPPROTO_TCP && !fl_is_syn(p);
+	query.midstream = fl_is_midstream(p);
 	verdict = fl_decide(&query, front, &choice);
 	if (verdict == FL_VERDICT_NOT_MINE)
 		return 0;
@@ -106,26 +114,25 @@ static __noinline int fl_admit(const struct fl_packet *p, const struct fl_front 
 		return fl_discard(plan, choice.reason);
 	if (p->flow.proto == IPPROTO_SCTP && choice.port != p->flow.target_port)
 		return fl_discard(plan, FL_REASON_SCTP_PORT);
-	if (query.midstream)
-		plan->row.state = FL_FLOW_MIDSTREAM;
 	fl_draft(p, &choice, plan);
 	return fl_towards(p, &plan->row, plan);
 }
 
 /* A packet for a front: its row where that stands, else the decision. */
-static __noinline int fl_forward(const struct fl_packet *p, const struct fl_front *front,
+static __noinline int fl_forward(struct fl_packet *p, const struct fl_front *front,
 				 struct fl_plan *plan)
 {
 	struct fl_flow *row = bpf_map_lookup_elem(&fl_ct, &p->flow);
 	int verdict = FL_ROW_ABSENT;
 
+	fl_seconds(p);
 	plan->svc_id = front->svc_id;
 	plan->event = FL_EVENT_NEW;
 	if (row) {
 		verdict = fl_judge(p, row, front->svc_id);
 		if (verdict == FL_ROW_KEEP) {
 			plan->event = 0;
-			plan->closes = fl_seen(p, &p->flow, row);
+			plan->told = fl_seen(p, &p->flow, row);
 			return fl_towards(p, row, plan);
 		}
 		if (verdict == FL_ROW_CHOOSE)
@@ -183,6 +190,53 @@ static __noinline int fl_open_remote(const struct fl_packet *p, struct fl_plan *
 	return fl_towards(p, &plan->row, plan);
 }
 
+/* Writes a reply row of fl_ct, unless a live one of another front is in its place. */
+static __noinline int fl_claim_reply(const struct fl_flow_key *key, const struct fl_flow *half,
+				     __u32 now_s)
+{
+	struct fl_flow *row;
+
+	if (!bpf_map_update_elem(&fl_ct, key, half, BPF_NOEXIST))
+		return 0;
+	row = bpf_map_lookup_elem(&fl_ct, key);
+	if (row && fl_lives(row, key->proto, now_s) &&
+	    (row->peer_port != half->peer_port || row->nat_port != half->nat_port ||
+	     !fl_same_ip(&row->peer, &half->peer) || !fl_same_ip(&row->nat, &half->nat)))
+		return -1;
+	return bpf_map_update_elem(&fl_ct, key, half, BPF_ANY);
+}
+
+#define FL_OTHER_PORTS_MAX 16
+
+/*
+ * A client that reaches one endpoint through two fronts from one port is two flows to us and one to
+ * the endpoint: the newcomer keeps its address, which policy may need, and gets another port.
+ */
+static __noinline int fl_take_other_port(const struct fl_packet *p, struct fl_plan *plan,
+					 struct fl_flow_key *key, struct fl_flow *half)
+{
+	__u32 hash = fl_hash(&p->flow);
+	int i;
+
+	plan->conflict = 1;
+	if (p->flow.proto == IPPROTO_SCTP)
+		return FL_REASON_SCTP_PORT;
+	plan->row.state |= FL_FLOW_PORT;
+	half->state |= FL_FLOW_PORT;
+	if (!(plan->row.state & FL_FLOW_HAIRPIN))
+		plan->row.nat = p->flow.source;
+	for (i = 0; i < FL_OTHER_PORTS_MAX; i++) {
+		__u32 port = 1024 + fl_mix(hash + i * 0x9e3779b9) % (65536 - 1024);
+
+		key->target_port = bpf_htons(port);
+		if (fl_claim_reply(key, half, p->now_s))
+			continue;
+		plan->row.nat_port = key->target_port;
+		return fl_towards(p, &plan->row, plan);
+	}
+	return FL_REASON_NAT_EXHAUSTED;
+}
+
 /* The reply half first: a forward row alone would let an answer through untranslated. */
 static __noinline int fl_open_near(const struct fl_packet *p, struct fl_plan *plan)
 {
@@ -190,8 +244,13 @@ static __noinline int fl_open_near(const struct fl_packet *p, struct fl_plan *pl
 	struct fl_flow half;
 
 	fl_mirror(&p->flow, &plan->row, &other, &half);
-	if (bpf_map_update_elem(&fl_ct, &other, &half, BPF_ANY) ||
-	    bpf_map_update_elem(&fl_ct, &p->flow, &plan->row, BPF_ANY))
+	if (fl_claim_reply(&other, &half, p->now_s)) {
+		int reason = fl_take_other_port(p, plan, &other, &half);
+
+		if (reason)
+			return fl_discard(plan, reason);
+	}
+	if (bpf_map_update_elem(&fl_ct, &p->flow, &plan->row, BPF_ANY))
 		return fl_discard(plan, FL_REASON_MAP_FULL);
 	return 0;
 }
@@ -204,8 +263,8 @@ static __always_inline bool fl_plan_reply(struct fl_packet *p, struct fl_plan *p
 	p->flow.kind = FL_FLOW_REPLY;
 	row = snat ? bpf_map_lookup_elem(&fl_snat, &p->flow)
 		   : bpf_map_lookup_elem(&fl_ct, &p->flow);
-	if (row && fl_lives(row, p->flow.proto, p->now_s)) {
-		plan->closes = fl_seen(p, &p->flow, row);
+	if (row && fl_lives(row, p->flow.proto, fl_seconds(p))) {
+		plan->told = fl_seen(p, &p->flow, row);
 		plan->svc_id = row->svc_id;
 		plan->reply = 1;
 		p->flow.kind = FL_FLOW_FORWARD;

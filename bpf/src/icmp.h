@@ -57,7 +57,7 @@ static __noinline bool fl_read_quote(struct __sk_buff *skb, const struct fl_pack
 static __always_inline bool fl_plan_quote(const struct fl_packet *p, const struct fl_flow *row,
 					  const struct fl_flow_key *answer, struct fl_plan *plan)
 {
-	bool nat = row->state & (FL_FLOW_SNAT | FL_FLOW_HAIRPIN);
+	bool nat = row->state & FL_FLOW_NAT;
 	struct fl_flow_key *inner = &plan->quote.to;
 
 	plan->quoting = 1;

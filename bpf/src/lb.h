@@ -72,12 +72,16 @@ enum fl_event_type {
 	FL_EVENT_CONFLICT,
 };
 
-/* Of fl_cfg: sampled sends one in event_sample of what `all` sends, and every drop. */
+/*
+ * Of fl_cfg: sampled sends one in event_sample of what `all` sends, and every drop. Refresh may be
+ * added to any other: a flow that goes on is told in each five seconds of its life.
+ */
 enum fl_event_level {
 	FL_EVENTS_OFF,
 	FL_EVENTS_DROPS,
 	FL_EVENTS_ALL,
 	FL_EVENTS_SAMPLED,
+	FL_EVENTS_REFRESH,
 };
 
 /* Order of precedence where several service ports claim one front. */

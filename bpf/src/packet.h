@@ -18,7 +18,10 @@
 /* TCX_DROP and TC_ACT_SHOT. */
 #define FL_DROP 2
 
-/* Set in tc_index of what we translated and redirected: egress programs leave it alone. */
+/*
+ * The bit of tc_index of what we translated and redirected: egress programs leave it alone. Ingress
+ * programs clear it, because veth carries it into other nodes that are containers.
+ */
 #define FL_TC_INDEX_DONE 0x8000
 
 #define FL_AF_INET 2
@@ -89,6 +92,23 @@ struct fl_quote {
 };
 
 struct fl_plan {
+	/* Cleared for every packet; what follows only where it is used. */
+	__u32 svc_id;
+	__u32 mtu;
+	__u16 flags;		/* of the event */
+	__u8 outcome;
+	__u8 reason;
+	__u8 event;		/* enum fl_event_type, 0: none */
+	__u8 fresh;		/* rows are still to be written */
+	__u8 chosen;		/* `row` names an endpoint */
+	__u8 affinity_moved;
+	__u8 quoting;
+	__u8 ttl;		/* of the answer to an echo */
+	__u8 reply;
+	__u8 told;		/* event of an established flow: close, refresh */
+	__u8 conflict;
+	__u8 pad[3];
+
 	struct fl_flow_key to;	/* what the packet becomes */
 	union {
 		struct fl_flow row;	/* of a fresh flow */
@@ -97,19 +117,6 @@ struct fl_plan {
 	struct fl_ip next_hop;	/* of a relay; an IPv4 address in the first word */
 	__u32 ifindex;		/* and its device */
 	__u32 next_family;	/* and its AF_ */
-	__u32 svc_id;
-	__u32 mtu;
-	__u16 flags;		/* of the event */
-	__u8 outcome;
-	__u8 reason;
-	__u8 event;		/* enum fl_event_type, 0: none */
-	__u8 fresh;		/* rows are still to be written */
-	__u8 affinity_moved;
-	__u8 quoting;
-	__u8 ttl;		/* of the answer to an echo */
-	__u8 reply;
-	__u8 closes;		/* the flow's first FIN or RST */
-	__u8 pad;
 };
 
 /*
@@ -135,6 +142,7 @@ static __always_inline int fl_discard(struct fl_plan *plan, __u8 reason)
 	plan->outcome = FL_DISCARD;
 	plan->reason = reason;
 	plan->event = FL_EVENT_DROP;
+	plan->fresh = 0;
 	return 0;
 }
 

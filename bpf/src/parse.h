@@ -15,16 +15,42 @@ enum fl_parsed {
 #define FL_VLAN_TAGS_MAX 2
 #define FL_EXT_HDRS_MAX 6
 
+/* Offsets at which whatever a driver calls linear nearly always has the headers. */
+#define FL_NEAR 256
+
+/* Reads words of the packet: at once where they are linear, by a helper where not. */
+static __always_inline int fl_load(struct __sk_buff *skb, __u32 at, __u32 *to, const __u32 words)
+{
+	const __u32 *from;
+	__u64 near = at;
+
+	if (at > FL_NEAR)
+		return bpf_skb_load_bytes(skb, at, to, words * 4);
+	/*
+	 * Says again what the comparison said, of the register that is added: the compiler compares
+	 * one copy and adds another ("R5 offset is outside of the packet", Linux 6.18).
+	 */
+	asm volatile("%[near] &= 0x1ff" : [near] "+r"(near));
+	from = (void *)(long)skb->data + near;
+	if ((void *)(from + words) > (void *)(long)skb->data_end)
+		return bpf_skb_load_bytes(skb, at, to, words * 4);
+	__builtin_memcpy(to, from, words * 4);
+	return 0;
+}
+
 static __always_inline __be16 fl_ether_type(struct __sk_buff *skb, struct fl_packet *p)
 {
 	__be16 type;
+	__u32 word;
 	int i;
 
 	p->l3 = 0;
 	if (!fl_options.ethernet)
 		return (__be16)skb->protocol;
-	if (bpf_skb_load_bytes(skb, 12, &type, sizeof(type)))
+	if (fl_load(skb, 12, &word, 1))
 		return 0;
+	/* The type in network order, which is how the first half of the word lies in memory. */
+	type = (__be16)word;
 	p->l3 = ETH_HLEN;
 #pragma unroll
 	for (i = 0; i < FL_VLAN_TAGS_MAX; i++) {
@@ -46,12 +72,12 @@ static __noinline int fl_parse_l4(struct __sk_buff *skb, struct fl_packet *p, __
 		return FL_PARSED;
 	switch (p->flow.proto) {
 	case IPPROTO_TCP:
-		if (p->l4 + 20 > end || bpf_skb_load_bytes(skb, p->l4, head, 14))
+		if (p->l4 + 20 > end || fl_load(skb, p->l4, (__u32 *)head, 4))
 			return FL_PARSED_MALFORMED;
 		p->tcp_flags = head[13];
 		break;
 	case IPPROTO_UDP:
-		if (p->l4 + 8 > end || bpf_skb_load_bytes(skb, p->l4, head, 8))
+		if (p->l4 + 8 > end || fl_load(skb, p->l4, (__u32 *)head, 2))
 			return FL_PARSED_MALFORMED;
 		break;
 	case IPPROTO_SCTP:
@@ -80,7 +106,7 @@ static __always_inline int fl_parse4(struct __sk_buff *skb, struct fl_packet *p)
 	__u16 fragment;
 	__u32 end;
 
-	if (bpf_skb_load_bytes(skb, p->l3, &ip, sizeof(ip)))
+	if (fl_load(skb, p->l3, (__u32 *)&ip, sizeof(ip) / 4))
 		return FL_PARSED_MALFORMED;
 	p->family = 4;
 	fl_mapped_ip(&p->flow.source, ip.saddr);
@@ -172,7 +198,7 @@ static __always_inline int fl_parse6(struct __sk_buff *skb, struct fl_packet *p)
 	__u32 end;
 	int ret;
 
-	if (bpf_skb_load_bytes(skb, p->l3, &ip, sizeof(ip)))
+	if (fl_load(skb, p->l3, (__u32 *)&ip, sizeof(ip) / 4))
 		return FL_PARSED_MALFORMED;
 	p->family = 6;
 	__builtin_memcpy(&p->flow.source, &ip.saddr, 16);

@@ -66,7 +66,7 @@ static __always_inline int fl_return(struct __sk_buff *skb)
 {
 	if (fl_swap_macs(skb))
 		return FL_DROP;
-	skb->tc_index = FL_TC_INDEX_DONE;
+	skb->tc_index |= FL_TC_INDEX_DONE;
 	return bpf_redirect(skb->ifindex, 0);
 }
 

@@ -4,6 +4,7 @@
 #define FL_RESPONDER_H
 
 #include "neighbour.h"
+#include "parse.h"
 
 #define FL_PACKET_OTHERHOST 3
 #define FL_ARP_BYTES 42
@@ -247,17 +248,18 @@ static __noinline bool fl_answer_solicitation(struct __sk_buff *skb)
 /* True where the frame has become an answer; everything else goes on unchanged. */
 static __always_inline bool fl_respond(struct __sk_buff *skb)
 {
-	__be16 type;
+	__u32 word;
 
-	if (!fl_options.ethernet || skb->pkt_type == FL_PACKET_OTHERHOST || skb->vlan_present ||
-	    bpf_skb_load_bytes(skb, 12, &type, sizeof(type)))
+	if (!fl_options.ethernet || fl_load(skb, 12, &word, 1))
 		return false;
-	if (type == bpf_htons(ETH_P_ARP))
+	if ((__be16)word != bpf_htons(ETH_P_ARP) && (__be16)word != bpf_htons(ETH_P_IPV6))
+		return false;
+	if (skb->pkt_type == FL_PACKET_OTHERHOST || skb->vlan_present)
+		return false;
+	if ((__be16)word == bpf_htons(ETH_P_ARP))
 		return fl_answer_arp(skb);
-	if (type != bpf_htons(ETH_P_IPV6))
-		return false;
 	/* Most IPv6 packets are no solicitations: one byte tells. */
-	if (bpf_skb_load_bytes(skb, 54, &type, 1) || (type & 0xff) != FL_ND_SOLICITATION)
+	if (fl_load(skb, 54, &word, 1) || (word & 0xff) != FL_ND_SOLICITATION)
 		return false;
 	return fl_answer_solicitation(skb);
 }

@@ -49,7 +49,7 @@ static __noinline int fl_send(struct __sk_buff *skb, const struct fl_plan *plan)
 	struct bpf_redir_neigh next = { .nh_family = plan->next_family };
 
 	__builtin_memcpy(next.ipv6_nh, &plan->next_hop, 16);
-	skb->tc_index = FL_TC_INDEX_DONE;
+	skb->tc_index |= FL_TC_INDEX_DONE;
 	return bpf_redirect_neigh(plan->ifindex, &next, sizeof(next), 0);
 }
 

@@ -9,7 +9,7 @@ int fl_to_pod(struct __sk_buff *skb)
 	struct fl_packet *p;
 	struct fl_plan *plan;
 
-	if (skb->tc_index == FL_TC_INDEX_DONE)
+	if (skb->tc_index & FL_TC_INDEX_DONE)
 		return FL_NEXT;
 	scratch = fl_begin(skb, FL_HOOK_TO_POD);
 	if (!scratch)

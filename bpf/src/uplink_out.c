@@ -17,29 +17,27 @@ static __always_inline bool fl_in_service_range(const struct fl_ip *ip)
  */
 static __noinline int fl_enforce(const struct fl_packet *p, struct fl_plan *plan)
 {
-	struct fl_query query = {
-		.flow = &p->flow,
-		.client = &p->flow.source,
-		.source = fl_source_of(p),
-		.judge_only = 1,
-	};
+	struct fl_query query = { .flow = &p->flow, .client = &p->flow.source, .judge_only = 1 };
 	struct fl_choice choice = {};
 	struct fl_front front;
-	__u32 bits = 0;
+	__u32 bits;
 	int verdict;
 
-	if (fl_find_front(&p->flow, &front, &bits)) {
-		plan->svc_id = front.svc_id;
-		verdict = fl_decide(&query, &front, &choice);
-		if (verdict == FL_VERDICT_DROP || verdict == FL_VERDICT_REJECT)
-			fl_discard(plan, choice.reason);
+	/* Most of what leaves goes nowhere near a Service: one look says so. */
+	bits = fl_addr_bits(&p->flow.target);
+	if (bits & FL_ADDR_FOREIGN)
 		return 0;
-	}
-	if (bits & FL_ADDR_CLUSTER_IP)
-		return fl_discard(plan, FL_REASON_UNKNOWN_PORT);
-	if (bits & FL_ADDR_FOREIGN || !fl_in_service_range(&p->flow.target))
-		return 0;
-	return fl_discard(plan, FL_REASON_UNALLOCATED);
+	if (!bits)
+		return fl_in_service_range(&p->flow.target) ?
+			       fl_discard(plan, FL_REASON_UNALLOCATED) : 0;
+	if (!fl_find_front(&p->flow, &front, &bits))
+		return bits & FL_ADDR_CLUSTER_IP ? fl_discard(plan, FL_REASON_UNKNOWN_PORT) : 0;
+	plan->svc_id = front.svc_id;
+	query.source = fl_source_of(p);
+	verdict = fl_decide(&query, &front, &choice);
+	if (verdict == FL_VERDICT_DROP || verdict == FL_VERDICT_REJECT)
+		fl_discard(plan, choice.reason);
+	return 0;
 }
 
 SEC("tc")
@@ -49,7 +47,7 @@ int fl_uplink_out(struct __sk_buff *skb)
 	struct fl_packet *p;
 	struct fl_plan *plan;
 
-	if (skb->tc_index == FL_TC_INDEX_DONE)
+	if (skb->tc_index & FL_TC_INDEX_DONE)
 		return FL_NEXT;
 	scratch = fl_begin(skb, FL_HOOK_UPLINK_OUT);
 	if (!scratch)

@@ -1,6 +1,7 @@
 import anyTest from 'ava';
 import { flowVectors } from '../vectors/flows.ts';
 import { podVectors } from '../vectors/pod.ts';
+import { refusalVectors } from '../vectors/refusal.ts';
 import { uplinkVectors } from '../vectors/uplink.ts';
 import type { Vector } from '../vectors/vector.ts';
 import { flowRows, KernelRun, skip } from './kernel-run.ts';
@@ -9,7 +10,9 @@ const test = skip ? anyTest.skip : anyTest.serial;
 const kernel = skip ? undefined : new KernelRun();
 anyTest.after.always(() => kernel?.close());
 
-const vectors: readonly Vector[] = [...uplinkVectors, ...flowVectors, ...podVectors];
+const vectors: readonly Vector[] = [
+  ...uplinkVectors, ...flowVectors, ...podVectors, ...refusalVectors,
+];
 
 for (const vector of vectors) {
   test(`in the kernel: ${vector.name}`, (t) => {

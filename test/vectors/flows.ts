@@ -79,6 +79,26 @@ export const flowVectors: readonly Vector[] = [
     ],
   },
   {
+    name: 'two fronts of one local endpoint from one port are two flows', rows: service(),
+    steps: [
+      uplink({ packet: tcp(x, vip), draw: 0, bytes: tcp(x, a1) }),
+      uplink({
+        packet: tcp(x, [at.external, 80]), draw: 0, bytes: tcp([at.x, 50013], a1),
+        events: [
+          'new none 203.0.113.7:40000 192.0.2.250:80 10.64.1.21:8080',
+          'conflict none 203.0.113.7:40000 192.0.2.250:80 10.64.1.21:8080',
+        ],
+      }),
+      uplink({
+        program: 'fl_uplink_out', packet: tcp(a1, [at.x, 50013], 'SA'),
+        bytes: tcp([at.external, 80], x, 'SA'),
+      }),
+      uplink({ packet: tcp(x, [at.external, 80], 'A'), bytes: tcp([at.x, 50013], a1, 'A') }),
+      uplink({ program: 'fl_uplink_out', packet: tcp(a1, x, 'SA'), bytes: tcp(vip, x, 'SA') }),
+      uplink({ packet: tcp(x, vip, 'A'), bytes: tcp(x, a1, 'A') }),
+    ],
+  },
+  {
     name: 'V57 a packet in mid-stream finds its Maglev slot', rows: maglev,
     steps: [uplink({
       packet: tcp(x, vip, 'A'), verdict: 'redirect', bytes: tcp(node, c1, 'A', remote),
@@ -157,7 +177,8 @@ export const flowVectors: readonly Vector[] = [
         bytes: udp(node17, b1, { ...remote, ...fragment(true, 0) }),
       }),
       uplink({
-        packet: second(at.x, at.vip, 77), verdict: 'redirect', bytes: second(at.node, at.b1, 77, 63),
+        packet: second(at.x, at.vip, 77), verdict: 'redirect',
+        bytes: second(at.node, at.b1, 77, 63),
       }),
       dropped(second(at.x, at.vip, 78), 'frag'),
     ],

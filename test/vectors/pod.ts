@@ -8,6 +8,7 @@ import type { Step, Vector } from './vector.ts';
 const podMacs = ['02:00:00:00:00:0b', '02:00:00:00:00:0d'] as const;
 const back = ['02:00:00:00:00:0d', '02:00:00:00:00:0b'] as const;
 const p: End = [at.p, 33000];
+const p2: End = [at.p, 33001];
 const cluster: End = [at.cluster, 80];
 const hairpin: End = [at.hairpin, 33000];
 const self: End = [at.a1, 33000];
@@ -58,7 +59,7 @@ export const podVectors: readonly Vector[] = [
     name: 'V7 V8 a pod to VIP and NodePort with eTP Local', rows: service({ externalLocal: true }),
     steps: [
       fromPod({ packet: tcp(p, vip), draw: 1, bytes: tcp(p, b1) }),
-      fromPod({ packet: tcp(p, [at.node, 30080]), draw: 1, bytes: tcp(p, b1) }),
+      fromPod({ packet: tcp(p2, [at.node, 30080]), draw: 1, bytes: tcp(p2, b1) }),
     ],
   },
   {
