@@ -14,7 +14,7 @@ import type { FrontConflict } from '../../lb/view.ts';
 import { addressKey } from './addresses.ts';
 import { auditSteps } from './audit.ts';
 import type { DatapathDeviceFacts } from './devices.ts';
-import { Failures } from './failures.ts';
+import { Failures, type Failure } from './failures.ts';
 import { bytesText } from './image.ts';
 import { FlowGarbage } from './gc.ts';
 import { NodeTables, runtimeDefaults } from './nodetables.ts';
@@ -225,11 +225,10 @@ class MapDatapath implements ServiceDatapath {
   #program(): void {
     const { clock } = this.#ports;
     const now = clock.now();
-    for (const { name, port } of this.#failures.due(now)) {
-      if (port !== undefined) this.#programmer.look(port);
-      else this.#failures.clear(name);
-    }
+    const due = this.#failures.due(now);
+    for (const { port } of due) if (port !== undefined) this.#programmer.look(port);
     for (const ip of this.#programmer.round(now)) this.#changed.add(ip);
+    this.#forgive(due);
     this.#nodeTables.round();
     const done = this.#programmer.queued === 0;
     if (done) this.#sync = syncCompleted(clock.wall());
@@ -239,6 +238,16 @@ class MapDatapath implements ServiceDatapath {
     if (!done || became) this.#arm(0);
     const dues = [this.#failures.nextDue, this.#programmer.stores.nextDue];
     for (const due of dues) if (due !== undefined) this.#arm(Math.max(0, due - now));
+  }
+
+  // What was due and was not refused again has come about, or nobody wants it any more.
+  #forgive(due: readonly Failure[]): void {
+    for (const failure of due) {
+      const { name, port } = failure;
+      if (this.#failures.get(name) !== failure || this.#programmer.isQueued(port)) continue;
+      this.#failures.clear(name);
+      this.#reporter.accepted(failure);
+    }
   }
 
   #finishRestart(now: Micros): void {

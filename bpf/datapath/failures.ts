@@ -48,8 +48,8 @@ export class Failures {
     return failure;
   }
 
-  has(name: string): boolean {
-    return this.#failures.has(name);
+  get(name: string): Failure | undefined {
+    return this.#failures.get(name);
   }
 
   due(now: Micros): readonly Failure[] {

@@ -74,8 +74,8 @@ export class Programmer {
     return [...this.#queue].map(({ id }) => id).sort(compareText);
   }
 
-  get ports(): ReadonlyMap<ServicePortId, Programmed> {
-    return this.#ports;
+  isQueued(port: Programmed | undefined): boolean {
+    return port !== undefined && this.#queue.has(port);
   }
 
   /** Reads what an earlier process left. Once, before anything is wanted. */

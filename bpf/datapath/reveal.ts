@@ -102,8 +102,10 @@ export function writeFronts(context: RevealContext): ReadonlySet<Ip> {
 }
 
 function frontSubject(front: Front, port?: Programmed): Subject {
-  const { ip, port: number } = front.image;
-  return { name: `front ${ip ?? 'node'}:${number}/${front.image.proto}`, port };
+  const { ip, addr, port: number, proto } = front.image;
+  // Each family has its NodePort: one name for both would let the one end the other's retries.
+  const place = ip ?? (addr[10] === 0 ? 'node, IPv6,' : 'node');
+  return { name: `front ${place}:${number}/${proto}`, port };
 }
 
 /** Keeps the counts of fronts by holder and by address right. */
@@ -168,6 +170,8 @@ function writeAddresses(
 export function retireUnneeded(ports: Iterable<Programmed>, { stores, now }: RevealContext): void {
   for (const port of ports) {
     if (stores.fronts.needs(port) || port.fronts > 0) continue;
-    if (port.live && port.retiredAt === undefined) stores.retirePort(port, now);
+    // Without a record, rows may be left of a commit that failed and could not be taken back.
+    const left = port.live || port.members.length > 0;
+    if (left && port.retiredAt === undefined) stores.retirePort(port, now);
   }
 }

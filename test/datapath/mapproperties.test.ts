@@ -105,3 +105,39 @@ test('what is gone for good leaves no row behind', (t) => {
     t.is(rowsOf(rig.reader, 'fl_addr').size, 2, 'the addresses of the node');
   }), { numRuns: 25 });
 });
+
+test('writes that fail at random never leave a dangling walk, and in the end all is as wanted', (t) => {
+  const maps = [
+    'fl_front', 'fl_svc', 'fl_set', 'fl_lut', 'fl_backend', 'fl_member', 'fl_range', 'fl_addr',
+  ];
+  const history = fc.array(fc.record({
+    cluster: randomCluster, map: fc.constantFrom(...maps),
+    ratioPpm: fc.constantFrom(200_000, 600_000, 1_000_000), crash: fc.boolean(),
+    waitMs: fc.constantFrom(20, 200, 3_000),
+  }), { minLength: 1, maxLength: 4 });
+  fc.assert(fc.property(history, (steps) => {
+    const rig = new MapRig({ options }).load([], []).start().run(0.1);
+    // Collected, because a process that throws would end, and the test would see that instead.
+    const dangling: string[] = [];
+    rig.afterWrite = () => {
+      dangling.push(...answers(rig).filter((answer) => broken.test(answer)));
+    };
+    for (const { cluster, map, ratioPpm, crash, waitMs } of steps) {
+      rig.kernel.setMapError(map, { ratioPpm, errno: 'EIO' });
+      if (crash) rig.restart().load(cluster.services, cluster.slices).start();
+      else load(rig, cluster);
+      rig.run(waitMs / 1_000);
+      rig.kernel.setMapError(map, undefined);
+    }
+    rig.run(70);
+    t.deepEqual(dangling, []);
+    t.deepEqual(answers(rig), expected(steps.at(-1)!.cluster, 'n-a'));
+    t.deepEqual([rig.datapath.pending(), rig.datapath.faults], [[], []]);
+    t.is(rig.datapath.auditRepairs, 0);
+    const { length } = rig.writes;
+    rig.afterWrite = undefined;
+    const last = steps.at(-1)!.cluster;
+    rig.restart().load(last.services, last.slices).start().run(5);
+    t.deepEqual(rig.writes.slice(length), []);
+  }), { numRuns: 25 });
+});
