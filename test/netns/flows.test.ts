@@ -19,6 +19,9 @@ function catalogue(lab: Lab): Change[] {
       spec: { sessionAffinity: 'ClientIP' },
     }),
     ...sticky(lab, 'a1', 'b1'),
+    ...[21, 22].flatMap((number) => (
+      numbered(number, { name: `s${number}`, endpoints: endpoints(lab, 'a1') })
+    )),
   ];
 }
 
@@ -90,6 +93,18 @@ test('a client leaves an endpoint that is draining, and goes to another one', as
   const [now, ...others] = await shop.seen('x', tcp('198.51.100.18'), 8);
   t.deepEqual(others, []);
   t.is(now?.slice(0, 2), stays);
+});
+
+// The endpoint cannot tell them apart by their addresses: the newcomer gets another port.
+test('one port of a client reaches one endpoint through two fronts at a time', async (t) => {
+  const x = shop.lab.actor('x');
+  const fromPort = 40_021;
+  t.like(await x.ask({ ...tcp('198.51.100.21'), fromPort, hold: 'older' }), {
+    client: `${at.x}:${fromPort}`,
+  });
+  const newer = await x.ask({ ...tcp('198.51.100.22'), fromPort, hold: 'newer' });
+  t.regex(newer.client ?? newer.error ?? '', /^203\.0\.113\.7:(?!40021$)\d+$/u);
+  for (const hold of ['older', 'newer']) t.deepEqual(await x.ask({ do: 'talk', hold }), {});
 });
 
 // V72: a held flow outlives the readiness of its endpoint, and new flows avoid it.
