@@ -16,8 +16,11 @@ export type Order =
     readonly from?: string; readonly fromPort?: number; readonly timeoutMs?: number;
     /** TCP: keeps the connection under this name. UDP: connects the socket. */
     readonly hold?: string; readonly connected?: boolean;
+    /** UDP: bytes of the question. */
+    readonly size?: number;
   }
   | { readonly do: 'talk'; readonly hold: string; readonly timeoutMs?: number }
+  | { readonly do: 'echo'; readonly hold: string; readonly size: number }
   | ({ readonly do: 'hold-many'; readonly count: number } & Target)
   | { readonly do: 'talk-many' }
   | ({ readonly do: 'storm'; readonly everyMs: number } & Target)
@@ -123,7 +126,8 @@ function connectTcp(order: Of<'connect'>): Promise<Outcome> {
 
 function connectUdp(order: Of<'connect'>): Promise<Outcome> {
   return new Promise((resolve) => {
-    const { ip, port, from, fromPort = 0, connected, timeoutMs = 1_000 } = order;
+    const { ip, port, from, fromPort = 0, connected, size = 1, timeoutMs = 1_000 } = order;
+    const question = Buffer.alloc(size, '?');
     const socket = createSocket(isIPv6(ip) ? 'udp6' : 'udp4');
     let ended = false;
     const end = (outcome: Outcome): void => {
@@ -141,11 +145,11 @@ function connectUdp(order: Of<'connect'>): Promise<Outcome> {
       end({ ...(JSON.parse(String(text)) as Outcome), peer: place(address, answered) })
     ));
     socket.bind({ port: fromPort, ...(from === undefined ? {} : { address: from }) }, () => {
-      if (connected !== true) socket.send('?', port, ip, refused);
+      if (connected !== true) socket.send(question, port, ip, refused);
       else {
         socket.connect(port, ip, (error?: NodeJS.ErrnoException) => {
           if (error) refused(error);
-          else socket.send('?', refused);
+          else socket.send(question, refused);
         });
       }
     });
@@ -165,6 +169,30 @@ function talk(socket: Socket | undefined, timeoutMs = 2_000): Promise<Outcome> {
     const timer = setTimeout(() => end({ error: 'timeout' }), timeoutMs);
     socket.on('data', heard).on('close', closed);
     socket.write('ping\n');
+  });
+}
+
+/** Sends bytes that differ and reads them back; `done` is how many came, unless one is wrong. */
+function echo(socket: Socket | undefined, size: number): Promise<Outcome> {
+  if (socket === undefined) return Promise.resolve({ error: 'closed' });
+  const bytes = Uint8Array.from({ length: size }, (_, index) => index * 31 + (index >> 8));
+  const sent = Buffer.from(bytes);
+  return new Promise((resolve) => {
+    const parts: Buffer[] = [];
+    let came = 0;
+    const end = (error?: string): void => {
+      clearTimeout(timer);
+      const whole = Buffer.concat(parts).equals(sent);
+      resolve({ done: came, ...(whole ? {} : { error: error ?? 'other bytes' }) });
+    };
+    const timer = setTimeout(() => end('timeout'), 5_000);
+    socket.on('data', (part: Buffer) => {
+      parts.push(part);
+      came += part.length;
+      if (came >= size) end();
+    });
+    socket.once('close', () => end('closed'));
+    socket.write(sent);
   });
 }
 
@@ -225,6 +253,7 @@ function obey(order: Order): Promise<Outcome> {
     case 'bind': return bind(order);
     case 'connect': return order.protocol === 'tcp' ? connectTcp(order) : connectUdp(order);
     case 'talk': return talk(held.get(order.hold), order.timeoutMs);
+    case 'echo': return echo(held.get(order.hold), order.size);
     case 'hold-many': return holdMany(order);
     case 'talk-many': return talkMany();
     case 'storm': return startStorm(order);

@@ -1,6 +1,7 @@
 import anyTest from 'ava';
 import type { reason } from '../../bpf/layout.gen.ts';
 import { kernelTests } from '../kernel/machine.ts';
+import type { Prefix } from '../../lb/ip.ts';
 import { at, at6, type Lab, type Place } from './lab.ts';
 import { endpoints, numbered, Shop, type Connect } from './shop.ts';
 import type { Change } from './nodeagent.ts';
@@ -37,7 +38,10 @@ function catalogue(lab: Lab): Change[] {
 let shop: Shop;
 if (!skip) {
   anyTest.before(async () => {
-    shop = await Shop.open(addon, catalogue, { b: { socketLb: 'hostNamespaceOnly' } });
+    shop = await Shop.open(addon, catalogue, {
+      a: { options: { serviceRanges: ['10.200.0.0/16' as Prefix] } },
+      b: { socketLb: 'hostNamespaceOnly' },
+    });
   });
   anyTest.after.always(() => shop?.close());
 }
@@ -49,6 +53,7 @@ function order(text: string): Connect {
   return {
     do: 'connect', protocol: protocol as Connect['protocol'], ip, port: Number(port),
     ...(rest === ' connected' ? { connected: true } : {}),
+    ...(rest === ' in fragments' ? { size: 4_000 } : {}),
     ...(rest?.startsWith(' from ') === true ? { from: rest.slice(6) } : {}),
   };
 }
@@ -81,6 +86,7 @@ test(reaches, 'b1', 'tcp 10.200.0.10:80', both(at.b1, '169.254.77.1'));
 test(reaches, 'b1', 'tcp [fd00:200::10]:80', both(at6.b1, 'fd66:6c65:6164::1'));
 test(reaches, 'b1', 'udp 10.200.0.11:80', both(at.b1, '169.254.77.1'));
 test(reaches, 'b1', 'udp [fd00:200::11]:80 connected', both(at6.b1, 'fd66:6c65:6164::1'));
+test(reaches, 'b1', 'udp 10.200.0.11:80 in fragments', both(at.b1, '169.254.77.1'));
 test(reaches, 'b1', 'tcp 198.51.100.10:80', both(at.b1, '169.254.77.1'));
 test(reaches, 'b1', `tcp ${at.b}:30010`, both(at.b1, '169.254.77.1'));
 // The host of node A: the address that the kernel picks for the direct way.
@@ -98,6 +104,8 @@ test(reaches, 'x', 'tcp 198.51.100.10:80', both(at.x, at.a));
 test(reaches, 'x', 'tcp [2001:db8:198::10]:80', both(at6.x, at6.a));
 test(reaches, 'x', 'udp 198.51.100.11:80', both(at.x, at.a));
 test(reaches, 'x', 'udp [2001:db8:198::11]:80', both(at6.x, at6.a));
+test(reaches, 'x', 'udp 198.51.100.11:80 in fragments', both(at.x, at.a));
+test(reaches, 'x', 'udp [2001:db8:198::11]:80 in fragments', both(at6.x, at6.a));
 test(reaches, 'x', `tcp ${at.externalIp}:80`, both(at.x, at.a));
 test(reaches, 'x', `tcp ${at.a}:30010`, both(at.x, at.a));
 test(reaches, 'x', `tcp [${at6.a}]:30010`, both(at6.x, at6.a));
@@ -142,6 +150,27 @@ test(dropped, 'x', 'tcp 198.51.100.14:80', 'policyEmpty');
 test(dropped, 'x', `tcp 198.51.100.17:80 from ${at.y}`, 'srcRange');
 test(dropped, 'p', 'tcp 198.51.100.17:80', 'srcRange');
 test(dropped, 'a', 'tcp 198.51.100.17:80', 'srcRange');
+// V13: where packets leave the node, so that another proxy could have had them before.
+test(dropped, 'p', 'tcp 10.200.9.9:80', 'unallocated');
+test(dropped, 'a', 'udp 10.200.9.9:80', 'unallocated');
+
+// Segments are larger than a packet here (GSO), and some are cut by the egress device.
+const bulk = [['x', '198.51.100.10'], ['x', '2001:db8:198::10'], ['b1', '10.200.0.10']] as const;
+for (const [place, ip] of bulk) {
+  test(`a megabyte goes from ${place} through ${ip} and comes back whole`, async (t) => {
+    const actor = shop.lab.actor(place);
+    const servers = new Set<string | undefined>();
+    for (let flow = 0; flow < 40 && servers.size < 2; flow += 1) {
+      const hold = `bulk-${ip}-${flow}`;
+      const { server } = await actor.ask({ do: 'connect', protocol: 'tcp', ip, port: 80, hold });
+      if (servers.has(server)) continue;
+      servers.add(server);
+      t.deepEqual(await actor.ask({ do: 'echo', hold, size: 1 << 20 }), { done: 1 << 20 });
+    }
+    t.deepEqual([...servers].toSorted(), ['a1', 'b1']);
+  });
+}
+
 
 test('nothing but our programs is on the nodes', (t) => {
   for (const place of ['a', 'b'] as const) {
