@@ -5,7 +5,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { objectKey, type EndpointSlice, type Service } from '../lb/model.ts';
 import type { Table } from '../lb/table.ts';
-import { selfTestFront, selfTestRows } from './selftest.ts';
+import { selfTestFront, selfTestListener, selfTestRows } from './selftest.ts';
 
 export interface SelfTestOrder {
   readonly tables: {
@@ -30,13 +30,16 @@ export function openSelfTest({ tables, cgroup }: SelfTestOrder): SelfTest {
   // Told by the listener, so that another node's agent on this kernel is not taken for this one.
   const token = randomUUID();
   const server = createServer((socket) => socket.on('error', () => undefined).end(token));
-  server.unref().listen(0, '127.0.0.1', () => {
+  const { ip, port } = selfTestListener;
+  server.once('error', () => server.listen(0, ip));
+  server.once('listening', () => {
     const address = server.address();
     if (address === null || typeof address === 'string') return;
-    const { service, slice } = selfTestRows(address.port);
+    const { service, slice } = selfTestRows({ ip, port: address.port });
     tables.services.upsert(objectKey(service.meta), service);
     tables.slices.upsert(objectKey(slice.meta), slice);
   });
+  server.unref().listen(port, ip);
   return {
     close: () => void server.close(),
     run: (done) => {

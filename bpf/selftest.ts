@@ -4,10 +4,21 @@ import { serviceKey, type EndpointSlice, type Meta, type Service } from '../lb/m
 export const selfTestFront = { ip: '169.254.77.2', port: 1 } as const;
 
 /**
+ * Where the agent listens, so that a restart finds in the tables what it wants there. A loopback
+ * address that nobody else names; where its port is taken all the same, another one does.
+ */
+export const selfTestListener: SelfTestListener = { ip: '127.169.77.2', port: 1 };
+
+export interface SelfTestListener {
+  readonly ip: string;
+  readonly port: number;
+}
+
+/**
  * A Service of the agent's own, whose endpoint is a listener on loopback. It goes through the same
  * tables and programs as every other one; a client bound to loopback cannot leave the node by it.
  */
-export function selfTestRows(port: number): {
+export function selfTestRows({ ip, port }: SelfTestListener): {
   readonly service: Service; readonly slice: EndpointSlice;
 } {
   const key = serviceKey('fairlead.dev', 'self-test');
@@ -23,7 +34,7 @@ export function selfTestRows(port: number): {
   const slice: EndpointSlice = {
     kind: 'EndpointSlice', meta, service: key, addressType: 'IPv4',
     endpoints: [{
-      addresses: ['127.0.0.1'], ready: true, serving: true, terminating: false,
+      addresses: [ip], ready: true, serving: true, terminating: false,
       nodeName: undefined, zone: undefined, hintZones: [], hintNodes: [],
     }],
     ports: [{ name: '', protocol: 'TCP', port }],
