@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import anyTest from 'ava';
-import { pinKind, type LinkHandle } from '../../bpf/native.real.ts';
+import { KernelMap } from '../../bpf/kernelmap.real.ts';
+import { pinKind, type LinkHandle, type MapHandle } from '../../bpf/native.real.ts';
 import { kernelTests } from '../kernel/machine.ts';
 import type { Change } from './nodeagent.ts';
 import { at, type Lab } from './lab.ts';
@@ -72,6 +73,42 @@ test('an agent killed and started again breaks no flow and refuses no connection
     await shop.close();
   }
 });
+
+/** Tables of which the agent is the only writer. */
+const agentTables = [
+  'fl_front', 'fl_svc', 'fl_set', 'fl_lut', 'fl_backend', 'fl_member', 'fl_range', 'fl_addr',
+  'fl_net', 'fl_dev', 'fl_netns', 'fl_cfg',
+] as const;
+
+test('a restart with nothing changed leaves every table as it was', async (t) => {
+  const shop = await Shop.open(addon, before);
+  try {
+    const { lab } = shop;
+    let agent = shop.agents.a;
+    const restarted = async (): Promise<string[][]> => {
+      await agent.kill();
+      agent = lab.agent('a');
+      await agent.apply(...nodes(lab), ...before(lab), listed);
+      return agentTables.map((name) => dump(lab, name));
+    };
+    // That pods are hooked is noted once they are: only the first start may write that later.
+    const tables = await restarted();
+    t.deepEqual(await restarted(), tables);
+    t.is(agent.said, '');
+  } finally {
+    await shop.close();
+  }
+});
+
+/** Rows of a pinned map as text, sorted; cells that were never written are left out. */
+function dump(lab: Lab, name: string): string[] {
+  const handle = addon.openPinned(pinKind.map, join(lab.pinsOf('a'), name)) as MapHandle;
+  const map = new KernelMap(addon, handle);
+  const rows = map.dump().filter(({ value }) => value.some((byte) => byte !== 0));
+  map.close();
+  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+  return rows.map(({ key, value }) => `${text(key)} ${text(value)}`).toSorted();
+}
 
 /** Ids of pinned links and of the programs behind them. */
 function linksOf(lab: Lab): { readonly link: number; readonly program: number }[] {
