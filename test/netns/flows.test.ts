@@ -135,6 +135,25 @@ test('a NodePort in use cannot be bound on the node, in either protocol of its S
   t.deepEqual(await bind('p', 'tcp', 30_010), {});
 });
 
+// R7: make before break, seen from outside, from a pod's socket and from the host.
+test('fifty changes of endpoints break and refuse no connection', async (t) => {
+  const clients = (['x', 'p', 'a'] as const).map((place) => shop.lab.actor(place));
+  const web = (...pods: readonly string[]): readonly Change[] => (
+    numbered(23, { name: 'churned', endpoints: endpoints(shop.lab, ...pods) })
+  );
+  await shop.apply(...web('a1', 'b1'));
+  for (const client of clients) {
+    await client.ask({ do: 'storm', ip: '198.51.100.23', port: 80, everyMs: 4 });
+  }
+  const states = [web('a1'), web('a1', 'b1'), web('b1'), web('a1 draining', 'b1')];
+  for (let change = 0; change < 50; change += 1) await shop.apply(...states[change % 4]!);
+  for (const client of clients) {
+    const { done = 0, failed } = await client.ask({ do: 'storm-end' });
+    t.deepEqual(failed, []);
+    t.true(done > 0);
+  }
+});
+
 // C31.
 test('a Service that is deleted is no longer served, and comes back', async (t) => {
   const all = numbered(10, { name: 'web', endpoints: endpoints(shop.lab, 'a1') });
