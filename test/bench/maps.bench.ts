@@ -109,14 +109,20 @@ function run(started: Started, seconds: number): void {
   started.world.run(until);
 }
 
-/** Milliseconds from complete listings to the last row of 10,000 Services with two endpoints. */
+// Of all threads: what others do on the machine meanwhile is not ours to answer for.
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}
+
+/** CPU from complete listings to the last row of 10,000 Services with two endpoints. */
 function install(): number {
   const of = cluster(10_000, 100);
-  const from = performance.now();
+  const from = cpuMs();
   const started = start(of, 'node-1', new DatapathMemo());
   run(started, 1);
   if (!started.ready() || started.kernel.records !== 10_000) throw new Error('not installed');
-  return performance.now() - from;
+  return cpuMs() - from;
 }
 
 /** Port calls of the same. */
@@ -166,23 +172,23 @@ function heap(): number {
   return used / count / nodes;
 }
 
-/** Milliseconds for 5,000 Services on each of 100 nodes that share derivations. */
+/** CPU for 5,000 Services on each of 100 nodes that share derivations. */
 function world(): number {
   const of = cluster(5_000, 100);
   const memo = new DatapathMemo();
-  const from = performance.now();
+  const from = cpuMs();
   for (let at = 0; at < 100; at += 1) {
     const started = start(of, `node-${at}`, memo);
     run(started, 1);
     if (!started.ready()) throw new Error('not installed');
   }
-  return performance.now() - from;
+  return cpuMs() - from;
 }
 
 export const benches = [
-  { name: 'maps: 10,000 Services from listings to the last row', unit: 'ms', ceiling: 1_500, run: install },
+  { name: 'maps: 10,000 Services from listings to the last row', unit: 'CPU ms', ceiling: 1_500, run: install },
   { name: 'maps: port calls of the same', unit: 'calls', ceiling: 200, run: installCalls },
   { name: 'maps: one changed endpoint among 10,000 Services', unit: 'µs', ceiling: 3_000, run: update },
   { name: 'maps: heap a Service and node', unit: 'bytes', ceiling: 6_144, run: heap },
-  { name: 'maps: 5,000 Services on 100 nodes', unit: 'ms', ceiling: 10_000, run: world },
+  { name: 'maps: 5,000 Services on 100 nodes', unit: 'CPU ms', ceiling: 10_000, run: world },
 ];
