@@ -50,6 +50,16 @@ test('what kube-proxy left is told, and translates nothing a second time', async
   t.is(shop.agents.b.said.replaceAll(/^kernel.featureMissing: TCX links missing.*\n/gmu, ''), '');
 });
 
+test('a program on a hook is known by its name and by those of its maps', (t) => {
+  const path = shop.lab.cgroupOf('a');
+  const found = programsOn(addon, { kind: 'cgroup', path, attach: 10 });
+  t.true(found.ok);
+  const [name, ...maps] = String(addon.programNames(found.ok ? found.value[0]! : 0)).split('\n');
+  t.is(name, 'fl_connect4');
+  t.true(maps.includes('fl_front') && maps.includes('fl_svc'));
+  t.true(Number(addon.programNames(0)) < 0);
+});
+
 // V79: attached to a cgroup beside that of the node's sockets.
 test('a node whose sockets are not covered is not ready, and says where', async (t) => {
   const { lab } = shop;
