@@ -1,10 +1,13 @@
 import { nodeMap, viewMap, viewRowsMax } from '../../bpf/codec.ts';
 import { responderEntriesMax, responderMap, responderStats } from '../../l2/responder-map.ts';
-import type { KernelError, KernelPort, MapEntry, MapFlag } from '../../lb/ports.ts';
-import { err, type Result } from '../../lb/result.ts';
+import type {
+  BatchResult, KernelError, KernelPort, MapBatch, MapEntry, MapFlag, MapKeys, MapPage,
+} from '../../lb/ports.ts';
+import { err, ok, type Result } from '../../lb/result.ts';
 import type { Prng } from '../prng.ts';
 import type { Process } from '../process.ts';
 import type { World } from '../world.ts';
+import { joinRows, pageStart, pageToken, takeKeys, writeRows } from './batches.ts';
 import { SlotPool, SimMap, type MapFault, type MapShape } from './maps.ts';
 
 const shapes: readonly (readonly [string, MapShape])[] = [
@@ -98,8 +101,32 @@ export class SimKernel implements KernelPort {
     return found.remove(key, (fault) => this.#strikes(fault));
   }
 
+  updateMany(map: string, rows: MapBatch, flag: MapFlag): BatchResult {
+    return writeRows(rows, (entry) => this.update(map, entry, flag));
+  }
+
+  removeMany(map: string, keys: MapKeys): BatchResult {
+    return takeKeys(keys, (key) => this.remove(map, key));
+  }
+
   lookup(map: string, key: Uint8Array): Uint8Array | undefined {
     return this.#maps.get(map)?.peek(key)?.slice();
+  }
+
+  lookupMany(map: string, keys: MapKeys): readonly (Uint8Array | undefined)[] {
+    const values: (Uint8Array | undefined)[] = [];
+    takeKeys(keys, (key) => {
+      values.push(this.lookup(map, key));
+      return ok(undefined);
+    });
+    return values;
+  }
+
+  scan(map: string, from: Uint8Array | undefined, rowsMax: number): MapPage {
+    const passed = pageStart(from);
+    const entries = this.#maps.get(map)?.page(passed, rowsMax) ?? [];
+    const next = entries.length < rowsMax ? undefined : pageToken(passed + entries.length);
+    return { rows: joinRows(entries), next };
   }
 
   /** All entries, in an order shuffled by the seed: nothing may rely on one. */
@@ -119,29 +146,27 @@ export class SimKernel implements KernelPort {
 
   /** The kernel as one process sees it: each call may be the one in which that process dies. */
   portOf(process: Process): KernelPort {
+    const alive = <T>(operation: () => T): T => {
+      process.operation();
+      return operation();
+    };
+    const update: KernelPort['update'] = (map, entry, flag) => alive(
+      () => this.update(map, entry, flag),
+    );
+    const remove: KernelPort['remove'] = (map, key) => alive(() => this.remove(map, key));
     return {
       // A process never outlives its boot, so it reads the id once.
       bootId: this.bootId,
-      update: (map, entry, flag) => {
-        process.operation();
-        return this.update(map, entry, flag);
-      },
-      remove: (map, key) => {
-        process.operation();
-        return this.remove(map, key);
-      },
-      lookup: (map, key) => {
-        process.operation();
-        return this.lookup(map, key);
-      },
-      dump: (map) => {
-        process.operation();
-        return this.dump(map);
-      },
-      hostLock: (name, held) => {
-        process.operation();
-        this.hostLock(name, held, process);
-      },
+      update,
+      remove,
+      // A batch is one call, and yet the process may die between any two of its elements.
+      updateMany: (map, rows, flag) => writeRows(rows, (entry) => update(map, entry, flag)),
+      removeMany: (map, keys) => takeKeys(keys, (key) => remove(map, key)),
+      lookup: (map, key) => alive(() => this.lookup(map, key)),
+      lookupMany: (map, keys) => alive(() => this.lookupMany(map, keys)),
+      dump: (map) => alive(() => this.dump(map)),
+      scan: (map, from, rowsMax) => alive(() => this.scan(map, from, rowsMax)),
+      hostLock: (name, held) => alive(() => this.hostLock(name, held, process)),
     };
   }
 

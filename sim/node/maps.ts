@@ -1,8 +1,12 @@
 import type { KernelError, MapEntry, MapFlag } from '../../lb/ports.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 
+export type MapKind = 'hash' | 'lru' | 'lpm' | 'array';
+
 /** What a map was declared with. Sizes in bytes; an absent size admits any length. */
 export interface MapShape {
+  /** Default `hash`. An array has 4-byte keys and a declared value size. */
+  readonly kind?: MapKind;
   readonly entriesMax: number;
   readonly keySize?: number;
   readonly valueSize?: number;
@@ -68,7 +72,11 @@ function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
   return true;
 }
 
-/** One hash map of a kernel: bytes to bytes, with a limit and the errno of the real one. */
+/**
+ * One map of a kernel: bytes to bytes, with a limit and the errno of the real one. Cells of an array
+ * that nobody wrote to take no memory. The agent never asks a trie for a longest prefix, so here a
+ * trie is a table of its keys.
+ */
 export class SimMap {
   readonly shape: MapShape;
   fault: MapFault | undefined;
@@ -105,11 +113,13 @@ export class SimMap {
     if (refused !== undefined) return err(refused);
     const text = keyText(entry.key);
     const present = this.#slots.get(text);
-    if (flag === 'noexist' && present !== undefined) return err({ kind: 'EEXIST' });
-    if (flag === 'exist' && present === undefined) return err({ kind: 'ENOENT' });
-    const limit = Math.min(this.shape.entriesMax, this.fault?.entriesMax ?? Infinity);
-    // A full hash map overwrites what it has and refuses what is new (E2BIG, kernel/bpf/hashtab.c).
-    if (present === undefined && this.#slots.size >= limit) return err({ kind: 'E2BIG' });
+    const there = present !== undefined || this.shape.kind === 'array';
+    if (flag === 'noexist' && there) return err({ kind: 'EEXIST' });
+    if (flag === 'exist' && !there) return err({ kind: 'ENOENT' });
+    if (present === undefined) {
+      const full = this.#full(entry.key);
+      if (full !== undefined) return err(full);
+    }
     const slot = this.#pool.slot(text, entry);
     this.#slots.set(slot.text, slot);
     this.#changed(slot, true);
@@ -119,6 +129,8 @@ export class SimMap {
   remove(key: Uint8Array, fails: (fault: MapFault) => boolean): Result<void, KernelError> {
     const refused = this.#refused(fails);
     if (refused !== undefined) return err(refused);
+    // Cells of an array are there for ever (array_map_delete_elem, kernel/bpf/arraymap.c).
+    if (this.shape.kind === 'array') return err({ kind: 'EINVAL' });
     const text = keyText(key);
     const present = this.#slots.get(text);
     if (present === undefined) return ok(undefined);
@@ -129,7 +141,10 @@ export class SimMap {
 
   /** The map's own buffer, for the kernel's programs; adapters copy it. */
   peek(key: Uint8Array): Uint8Array | undefined {
-    return this.#slots.get(keyText(key))?.value;
+    const value = this.#slots.get(keyText(key))?.value;
+    const { kind, valueSize, entriesMax } = this.shape;
+    if (value !== undefined || kind !== 'array') return value;
+    return indexOf(key) < entriesMax ? new Uint8Array(valueSize ?? 0) : undefined;
   }
 
   /** The entry of a key in the text form of slots. */
@@ -139,13 +154,45 @@ export class SimMap {
 
   /** Entries as the map holds them, in an order that means nothing. */
   entries(): readonly MapEntry[] {
-    return [...this.#slots.values()];
+    if (this.shape.kind !== 'array') return [...this.#slots.values()];
+    return Array.from({ length: this.shape.entriesMax }, (_, index) => {
+      const key = new Uint8Array(4);
+      new DataView(key.buffer).setUint32(0, index, true);
+      return { key, value: this.peek(key) ?? new Uint8Array(0) };
+    });
+  }
+
+  /** Up to `rowsMax` entries after the first `passed` ones, in the order of their first write. */
+  page(passed: number, rowsMax: number): readonly MapEntry[] {
+    return this.#slots.values().drop(passed).take(rowsMax).toArray();
   }
 
   clear(): void {
     const slots = [...this.#slots.values()];
     this.#slots.clear();
     for (const slot of slots) this.#changed(slot, false);
+  }
+
+  #full(key: Uint8Array): KernelError | undefined {
+    const { kind, entriesMax } = this.shape;
+    const limit = Math.min(entriesMax, this.fault?.entriesMax ?? Infinity);
+    if (kind === 'array') return indexOf(key) < limit ? undefined : { kind: 'E2BIG' };
+    if (this.#slots.size < limit) return undefined;
+    if (kind === 'lru') {
+      this.#evict();
+      return undefined;
+    }
+    // A full hash map overwrites what it has and refuses what is new (E2BIG, kernel/bpf/hashtab.c);
+    // a trie says ENOSPC (kernel/bpf/lpm_trie.c).
+    return { kind: kind === 'lpm' ? 'ENOSPC' : 'E2BIG' };
+  }
+
+  // The kernel's choice of a victim is approximate too; the oldest will do.
+  #evict(): void {
+    const oldest = this.#slots.values().next();
+    if (oldest.done === true) return;
+    this.#slots.delete(oldest.value.text);
+    this.#changed(oldest.value, false);
   }
 
   #refused(fails: (fault: MapFault) => boolean): KernelError | undefined {
@@ -166,6 +213,10 @@ export class SimMap {
     this.revision += 1;
     for (const listener of this.#listeners) listener(slot, present);
   }
+}
+
+function indexOf(key: Uint8Array): number {
+  return new DataView(key.buffer, key.byteOffset, 4).getUint32(0, true);
 }
 
 // Equal exactly for equal bytes. Spreading them over the arguments takes four times as long.

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { encodeRow, decodeRow, asciiBytes, asciiText, viewMap } from '../../bpf/codec.ts';
 import { SimKernel } from '../../sim/node/kernel.ts';
+import { SimMap, SlotPool, type MapShape } from '../../sim/node/maps.ts';
 import { MachineClock, Process } from '../../sim/process.ts';
 import { World } from '../../sim/world.ts';
 
@@ -141,4 +142,73 @@ test('rows are canonical: order of fields and foreign letters make no difference
   t.deepEqual(decodeRow(encodeRow({ a: 'ü€😀' })), { a: 'ü€😀' });
   t.is(decodeRow(bytes('not json')), undefined);
   t.is(decodeRow(bytes('7')), undefined);
+});
+
+const index = (number: number): Uint8Array => Uint8Array.of(number, 0, 0, 0);
+const word = (number: number): Uint8Array => Uint8Array.of(number, 0, 0, 0, 0, 0, 0, 0);
+const never = (): boolean => false;
+const declared = (shape: MapShape): SimMap => new SimMap(shape, new SlotPool());
+const array = (): SimMap => declared({ kind: 'array', entriesMax: 4, keySize: 4, valueSize: 8 });
+
+test('an array has all its cells from the start, zero until written, and none beyond its end', (t) => {
+  const of = array();
+  t.deepEqual(of.peek(index(3)), word(0));
+  t.is(of.peek(index(4)), undefined);
+  t.true(of.update({ key: index(3), value: word(7) }, 'exist', never).ok);
+  t.deepEqual(of.entries().map(({ value }) => value[0]), [0, 0, 0, 7]);
+});
+
+test('an array refuses insertions, deletions and indices beyond its end', (t) => {
+  const of = array();
+  const entryAt = (at: number) => ({ key: index(at), value: word(1) });
+  const refusals = [
+    of.update(entryAt(0), 'noexist', never), of.remove(index(0), never),
+    of.update(entryAt(4), 'any', never),
+  ];
+  t.deepEqual(
+    refusals.map((result) => (result.ok ? 'ok' : result.error.kind)), ['EEXIST', 'EINVAL', 'E2BIG'],
+  );
+});
+
+test('a full LRU map evicts for a new key, a full trie refuses it', (t) => {
+  const keys = [index(1), index(2)];
+  const lru = declared({ kind: 'lru', entriesMax: 1 });
+  const trie = declared({ kind: 'lpm', entriesMax: 1 });
+  const lruOk = keys.map((key) => lru.update({ key, value: word(1) }, 'any', never).ok);
+  const trieOk = keys.map((key) => trie.update({ key, value: word(1) }, 'any', never).ok);
+  t.deepEqual([lruOk, trieOk], [[true, true], [true, false]]);
+  t.is(lru.peek(index(1)), undefined);
+});
+
+test('a batch is written in order up to the first refusal and says how far it came', (t) => {
+  const of = kernel();
+  of.setFault(viewMap, { nth: 3, errno: 'ENOSPC' });
+  const rows = { count: 4, keys: bytes('abcd'), values: bytes('wxyz') };
+  t.deepEqual(of.updateMany(viewMap, rows, 'any'), { written: 2, error: { kind: 'ENOSPC' } });
+  const values = of.lookupMany(viewMap, rows).map((value) => value && asciiText(value));
+  t.deepEqual(values, ['w', 'x', undefined, undefined]);
+  t.deepEqual(of.removeMany(viewMap, rows), { written: 4 });
+});
+
+test('a process may die between any two rows of a batch', (t) => {
+  const world = new World({ seed: 1n });
+  const of = new SimKernel(world, 'node-1');
+  const process = new Process(world, 'agent', new MachineClock(world));
+  process.crashAt(2);
+  const rows = { count: 4, keys: bytes('abcd'), values: bytes('wxyz') };
+  process.enter(() => of.portOf(process).updateMany(viewMap, rows, 'any'));
+  t.is(of.dump(viewMap).length, 2);
+});
+
+test('a walk in pages meets every row once while nobody writes', (t) => {
+  const of = kernel();
+  for (const key of 'abcde') of.update(viewMap, entry(key, '1'), 'any');
+  const seen: string[] = [];
+  let from: Uint8Array | undefined;
+  do {
+    const page = of.scan(viewMap, from, 2);
+    seen.push(asciiText(page.rows.keys));
+    from = page.next;
+  } while (from !== undefined);
+  t.deepEqual(seen, ['ab', 'cd', 'e']);
 });
