@@ -1,4 +1,5 @@
 import { nodeMap, viewMap, viewRowsMax } from '../../bpf/codec.ts';
+import { maps } from '../../bpf/layout.gen.ts';
 import { responderEntriesMax, responderMap, responderStats } from '../../l2/responder-map.ts';
 import type {
   BatchResult, KernelError, KernelPort, MapBatch, MapEntry, MapFlag, MapKeys, MapPage,
@@ -10,7 +11,21 @@ import type { World } from '../world.ts';
 import { joinRows, pageStart, pageToken, takeKeys, writeRows } from './batches.ts';
 import { SlotPool, SimMap, type MapFault, type MapShape } from './maps.ts';
 
+/** The maps that the agent and its programs share, as the object declares them. */
+const agentMaps = [
+  'fl_front', 'fl_svc', 'fl_set', 'fl_lut', 'fl_backend', 'fl_member', 'fl_range', 'fl_addr',
+  'fl_net', 'fl_dev', 'fl_netns', 'fl_cfg', 'fl_snat',
+] as const satisfies readonly (keyof typeof maps)[];
+
+const kinds = { hash: 'hash', array: 'array', 'lpm-trie': 'lpm' } as const;
+
+function declared(name: (typeof agentMaps)[number]): MapShape {
+  const { type, keyBytes, valueBytes, entriesMax } = maps[name];
+  return { kind: kinds[type], entriesMax, keySize: keyBytes, valueSize: valueBytes };
+}
+
 const shapes: readonly (readonly [string, MapShape])[] = [
+  ...agentMaps.map((name) => [name, declared(name)] as const),
   [viewMap, { entriesMax: viewRowsMax }],
   [nodeMap, { entriesMax: 16 }],
   [responderMap, { entriesMax: responderEntriesMax, keySize: 20, valueSize: 16 }],

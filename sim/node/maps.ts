@@ -73,9 +73,9 @@ function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
 }
 
 /**
- * One map of a kernel: bytes to bytes, with a limit and the errno of the real one. Cells of an array
- * that nobody wrote to take no memory. The agent never asks a trie for a longest prefix, so here a
- * trie is a table of its keys.
+ * One map of a kernel: bytes to bytes, with a limit and the errno of the real one. Cells of an
+ * array that nobody wrote to take no memory. The agent never asks a trie for a longest prefix, so
+ * here a trie is a table of its keys.
  */
 export class SimMap {
   readonly shape: MapShape;

@@ -13,8 +13,8 @@ import { parseL2Settings, type L2Settings } from '../../l2/settings.ts';
 import { ip, type Ip } from '../../lb/ip.ts';
 import type { EndpointSlice, L2Policy, Node, Service } from '../../lb/model.ts';
 import type {
-  BatchResult, Clock, KernelPort, LinkFacts, LinkPort, MapBatch, MapEntry, MapFlag, MapKeys, MapPage,
-  ObjectEvent,
+  BatchResult, Clock, KernelPort, LinkFacts, LinkPort, MapBatch, MapEntry, MapFlag, MapKeys,
+  MapPage, ObjectEvent,
 } from '../../lb/ports.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 import { Table } from '../../lb/table.ts';
