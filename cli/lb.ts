@@ -27,7 +27,8 @@ interface MaglevFlags extends ViewFlags {
 export function registerLb(program: Command, session: Session): void {
   const lb = program.command('lb').description('what the kernel of this node holds of Services');
   registerList(lb.command('list'), session);
-  registerTables(lb.command('maglev').argument('[frontend]', 'a frontend, or a service id'), session);
+  const tables = lb.command('maglev').argument('[frontend]', 'a frontend, or a service id');
+  registerTables(tables, session);
   registerFlows(lb.command('ct'), session);
 
   const bpf = program.command('bpf').description('the maps of this node, by their names elsewhere');
@@ -82,7 +83,8 @@ function registerTables(command: Command, session: Session): void {
     const service = asks ? given[0] as string | undefined : undefined;
     const flags = given[asks ? 1 : 0] as MaglevFlags;
     const { printShares, printTables } = await import('./maglevviews.ts');
-    if (service === undefined && flags.key !== undefined) throw usageError('--key needs a frontend');
+    const keyAlone = service === undefined && flags.key !== undefined;
+    if (keyAlone) throw usageError('--key needs a frontend');
     return withNodeMaps(session, flags, (now: MapsNow) => (service === undefined
       ? printTables(session, flags, now)
       : printShares(session, { ...flags, service, key: flags.key }, now)));

@@ -43,9 +43,10 @@ export function printFronts(session: Session, flags: OutputFlags, now: MapsNow):
 /** `lb list --fronts`: the fronts alone. */
 export function printFrontKeys(session: Session, flags: OutputFlags, now: MapsNow): Promise<void> {
   const items = onNodes(now.nodes, frontViews);
-  const plain = ({ slots: _slots, ...item }: OnNode<FrontView>): Omit<OnNode<FrontView>, 'slots'> => item;
   return printView(session, flags, {
-    kind: 'FrontendList', items: items.map(plain), columns: frontKeyColumns,
+    kind: 'FrontendList',
+    items: items.map(({ slots: _slots, ...item }) => item),
+    columns: frontKeyColumns,
     rows: items.map((item) => ({ item })),
     warnings: items.flatMap(({ node, front, fault }) => (
       fault === undefined ? [] : [`${node}: front ${front}: ${fault}`]

@@ -52,17 +52,19 @@ export async function withNodeMaps(
   const refused: string[] = [...wanted.unknown];
   for (const pinned of wanted.nodes) {
     const maps = openPinnedMaps(addon, pinned);
-    if (maps.ok) opened.push({ ...maps.value, node: pinned.node });
+    if (maps.ok) opened.push(Object.assign(maps.value, { node: pinned.node }));
     else refused.push(maps.error.text);
   }
   try {
     const [first] = refused;
     if (opened.length === 0 && first !== undefined) throw unreachable(first);
     await body({
-      nodes: opened, bootNs: addon.bootNs(), nowSeconds: Number(process.hrtime.bigint() / 1_000_000_000n),
+      nodes: opened,
+      bootNs: addon.bootNs(),
+      nowSeconds: Number(process.hrtime.bigint() / 1_000_000_000n),
     });
   } finally {
-    for (const { close } of opened) close();
+    for (const pinned of opened) pinned.close();
   }
   for (const text of refused) session.console.err(`warning: ${text}\n`);
   // A finding outranks a silent node (interface.md 8).

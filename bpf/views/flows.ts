@@ -82,7 +82,9 @@ function sidesOf(key: FlowKey, row: Flow): Sides {
 const finBits = flowBit.finClient | flowBit.finEndpoint;
 const rstBits = flowBit.rstClient | flowBit.rstEndpoint;
 
-function stateOf({ proto }: FlowKey, { state: bits }: Flow, idleSeconds: number): FlowView['state'] {
+function stateOf(
+  { proto }: FlowKey, { state: bits }: Flow, idleSeconds: number,
+): FlowView['state'] {
   const answered = (bits & flowBit.answered) !== 0;
   const state = proto === protocolNumbers.TCP ? tcpState(bits) : 'open';
   if (idleSeconds * 1_000_000 >= rowLifetime({ state, answered }, protocolOf(proto))) {

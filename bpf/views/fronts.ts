@@ -5,13 +5,11 @@ import {
   faultsOf, runsHere, setFlags, walkService, type ServiceWalk, type SlotScope,
 } from './servicewalk.ts';
 import {
-  comparePlaces, frontText, frontTypeOf, frontTypes, placeText, type Place,
+  comparePlaces, frontText, frontTypeOf, frontTypes, placeText, type FrontPlace,
 } from './spelling.ts';
 
 /** A front of the maps and the service port behind it. */
-export interface WalkedFront extends Place {
-  readonly proto: number;
-  readonly kind: number;
+export interface WalkedFront extends FrontPlace {
   readonly walk: ServiceWalk;
 }
 

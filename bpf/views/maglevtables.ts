@@ -86,11 +86,10 @@ function sharesOf(
     }
     return comparePlaces(left.backend, right.backend) || left.id - right.id;
   });
-  return found.map(({ id, slots, backend }) => ({
-    id,
-    endpoint: backend === undefined ? undefined : placeText(backend),
-    slots,
-    share: slots / size,
-    fault: backend === undefined ? faultText({ kind: 'endpoint-missing', backendId: id }) : undefined,
-  }));
+  return found.map(({ id, slots, backend }) => {
+    const share = { id, slots, share: slots / size };
+    if (backend !== undefined) return { ...share, endpoint: placeText(backend), fault: undefined };
+    const fault = faultText({ kind: 'endpoint-missing', backendId: id });
+    return { ...share, endpoint: undefined, fault };
+  });
 }

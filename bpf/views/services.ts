@@ -60,7 +60,8 @@ export function serviceViews(maps: MapReader, bootNs: bigint): ServiceView[] {
       algorithm: algorithmOf(front),
       affinity: affinity ? set.affinityS : undefined,
       sourceRanges: balanced ? (ranges.get(svcId) ?? []) : [],
-      endpoints: slots.flatMap(({ backend }) => (backend === undefined ? [] : [placeText(backend)])),
+      endpoints: slots.map(({ backend }) => backend).filter((backend) => backend !== undefined)
+        .map(placeText),
       faults: faults.map((fault) => `front ${frontText(front)}: ${faultText(fault)}`),
     };
   });

@@ -1,6 +1,10 @@
-import { backendFlag, memberBit, setFlag, type Backend, type Set as SetRow } from '../layout.gen.ts';
+import {
+  backendFlag, memberBit, setFlag, type Backend, type Set as SetRow,
+} from '../layout.gen.ts';
 import type { MapFault } from './mapfault.ts';
-import { backendAt, memberBits, regionIds, serviceRecord, setAt, type MapReader } from './mapreader.ts';
+import {
+  backendAt, memberBits, regionIds, serviceRecord, setAt, type MapReader,
+} from './mapreader.ts';
 
 /**
  * Whom a listed endpoint serves: `local` stands in both windows, as a local endpoint usually does,
@@ -33,8 +37,8 @@ export interface ServiceWalk {
 const readsMax = 3;
 
 /**
- * Follows a service port's record to its endpoints. The agent may write meanwhile, so a fault counts
- * only when it is still there after the record was read anew.
+ * Follows a service port's record to its endpoints. The agent may write meanwhile, so a fault
+ * counts only when it is still there after the record was read anew.
  */
 export function walkService(maps: MapReader, svcId: number): ServiceWalk {
   let walk = walkOnce(maps, svcId);

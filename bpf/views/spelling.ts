@@ -29,8 +29,14 @@ export function placeText({ addr, port }: Place): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
+/** A front as the maps hold it; numbers are those of IP and of `enum fl_front_kind`. */
+export interface FrontPlace extends Place {
+  readonly proto: number;
+  readonly kind: number;
+}
+
 /** `10.0.0.1:80/TCP`; a NodePort as `*:30080/TCP`, whatever address its row has. */
-export function frontText(front: Place & { readonly proto: number; readonly kind: number }): string {
+export function frontText(front: FrontPlace): string {
   const place = front.kind === frontKind.nodePort ? `*:${front.port}` : placeText(front);
   return `${place}/${protocolText(front.proto)}`;
 }
