@@ -5,6 +5,9 @@ import { nodeFacts, placeOf } from '../../lb/nodefacts.ts';
 import type {
   Clock, EventSink, Journal, KernelError, KernelPort, Micros, Timer,
 } from '../../lb/ports.ts';
+import {
+  changeQueued, neverSynced, syncCompleted, type FamilySync,
+} from '../../lb/proxyhealth.ts';
 import { deriveServicePorts, type DatapathRecord } from '../../lb/serviceport.ts';
 import { SliceIndex } from '../../lb/sliceindex.ts';
 import { compareText, type Cursor, type Table } from '../../lb/table.ts';
@@ -62,6 +65,8 @@ export interface ServiceDatapath extends Datapath {
   readonly faults: readonly ServiceDatapathFault[];
   /** Services that lost a front to another one. */
   conflicts(): readonly FrontConflict[];
+  /** How far programming is, for `/healthz`: both families are programmed together. */
+  sync(): FamilySync;
 }
 
 /** Services derived in one go. */
@@ -112,6 +117,7 @@ class MapDatapath implements ServiceDatapath {
   #nodesMoved = true;
   #devicesMoved = true;
   #auditRepairs = 0;
+  #sync = neverSynced;
 
   constructor(
     ports: ServiceDatapathPorts, tables: ServiceDatapathTables, settings: ServiceDatapathSettings,
@@ -191,6 +197,10 @@ class MapDatapath implements ServiceDatapath {
     return this.#programmer.stores.fronts.conflicts();
   }
 
+  sync(): FamilySync {
+    return this.#sync;
+  }
+
   pending(): readonly string[] {
     if (this.#phase === 'listing') {
       const missing = this.#listings().filter((table) => !table.complete);
@@ -218,6 +228,7 @@ class MapDatapath implements ServiceDatapath {
   // At once when idle; under load what comes within one span is one derivation, whatever its order.
   #changedNow(): void {
     if (this.#phase === 'idle' || this.#phase === 'stopped') return;
+    this.#sync = changeQueued(this.#sync, this.#ports.clock.wall());
     this.#arm(Math.max(0, this.#lastRound + coalesceFor - this.#ports.clock.now()));
   }
 
@@ -264,6 +275,7 @@ class MapDatapath implements ServiceDatapath {
     for (const ip of this.#programmer.round(now)) this.#changed.add(ip);
     this.#nodeTables.round();
     const done = this.#programmer.queued === 0;
+    if (done) this.#sync = syncCompleted(clock.wall());
     const became = done && this.#phase === 'programming';
     if (became) this.#finishRestart(now);
     this.#notify(became);

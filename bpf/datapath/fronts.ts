@@ -110,7 +110,7 @@ export class Fronts {
     for (const front of this.#dirty) {
       const holder = holderOf(front);
       const svcId = holder?.svcId ?? 0;
-      const kind = holder === undefined ? 0 : kindFor(holder, front.image.key);
+      const kind = holder === undefined ? 0 : shownKind(holder, front);
       if (svcId !== front.svcId || kind !== front.kind) writes.push({ front, holder });
       else this.#sweep(front);
     }
@@ -126,7 +126,7 @@ export class Fronts {
   /** Notes that the kernel has the row now. */
   wrote({ front, holder }: FrontWrite): void {
     front.svcId = holder?.svcId ?? 0;
-    front.kind = holder === undefined ? 0 : kindFor(holder, front.image.key);
+    front.kind = holder === undefined ? 0 : shownKind(holder, front);
     this.#sweep(front);
   }
 
@@ -171,8 +171,8 @@ export class Fronts {
   #arrange(front: Front): void {
     const { key } = front.image;
     front.claims = front.claims.toSorted((left, right) => compareClaims(
-      { record: recordOf(left), kind: kindFor(left, key) },
-      { record: recordOf(right), kind: kindFor(right, key) },
+      { record: recordOf(left), kind: claimedKind(left, key) },
+      { record: recordOf(right), kind: claimedKind(right, key) },
     ));
     if (front.claims.length > 1) this.#contested.add(front);
     this.#dirty.add(front);
@@ -241,9 +241,15 @@ function shows(port: Programmed, front: Front): boolean {
   return port.shown.fronts.some(({ key }) => key === front.image.key);
 }
 
-function kindFor(port: Programmed, key: string): number {
-  const image = port.shown ?? port.wanted;
-  const found = image?.fronts.find((front) => front.key === key)
-    ?? port.wanted?.fronts.find((front) => front.key === key);
-  return found?.kind ?? 0;
+/** The kind that the row of a front has while this service port holds it. */
+export function shownKind(port: Programmed, { image: { key }, kind }: Front): number {
+  if (port.shown === undefined) return kind;
+  return port.shown.fronts.find((front) => front.key === key)?.kind ?? 0;
+}
+
+// Precedence follows what is wanted: an order by what is shown would depend on who was first.
+function claimedKind(port: Programmed, key: string): number {
+  const images = [port.wanted, port.shown];
+  const found = images.map((image) => image?.fronts.find((front) => front.key === key));
+  return found.find((front) => front !== undefined)?.kind ?? 0;
 }

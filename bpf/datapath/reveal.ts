@@ -2,7 +2,7 @@ import type { Ip } from '../../lb/ip.ts';
 import type { KernelError, Micros } from '../../lb/ports.ts';
 import { putAddr, putAddrKey, putFront, putFrontKey } from '../layout.gen.ts';
 import { wantedBits, type Address, type AddressPlace } from './addresses.ts';
-import type { Front, FrontWrite } from './fronts.ts';
+import { shownKind, type Front, type FrontWrite } from './fronts.ts';
 import { bytesText, type FrontImage } from './image.ts';
 import type { Refusal } from './plan.ts';
 import type { Programmed } from './programmed.ts';
@@ -77,7 +77,7 @@ export function writeFronts(context: RevealContext): ReadonlySet<Ip> {
     items: changes.filter(({ holder }) => holder !== undefined),
     put: ({ front, holder }, { keys, keyAt, values, valueAt }) => {
       putFrontKey(keys, keyAt, front.image);
-      const kind = holder?.shown?.fronts.find(({ key }) => key === front.image.key)?.kind ?? 0;
+      const kind = holder === undefined ? 0 : shownKind(holder, front);
       putFront(values, valueAt, { svcId: holder?.svcId ?? 0, kind, flags: 0 });
     },
   });
