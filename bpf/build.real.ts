@@ -12,6 +12,7 @@ const folder = import.meta.dirname;
 /** Objects that are committed, by the source that includes the others. */
 export const objects = [
   { source: 'fairlead.c', target: 'fairlead.bpf.o' },
+  { source: 'socket_test.c', target: 'socket-test.bpf.o' },
 ] as const;
 
 export const generated = 'layout.gen.ts';

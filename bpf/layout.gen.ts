@@ -6,7 +6,7 @@ import {
 } from './bytes.ts';
 
 /** Names the pin directory: differs whenever a struct or a map definition does. */
-export const layoutHash = '1cdf671affce4e3e';
+export const layoutHash = '9f6ef0f9134ad221';
 
 /**
  * The maps of a medium node (datapath.md 7). `key` and `value` name the codec; the key of
@@ -275,6 +275,13 @@ export const midstream = {
   drop: 0,
   reset: 1,
   pass: 2,
+} as const;
+
+/** `enum fl_call_outcome` */
+export const callOutcome = {
+  left: 0,
+  translated: 1,
+  refused: 2,
 } as const;
 
 /** `struct fl_front_key`, 20 bytes. */
@@ -1541,5 +1548,58 @@ export function decodeEvent(bytes: Uint8Array, at = 0): Event {
     endpointPort: be16At(bytes, at + 68),
     flags: u16At(bytes, at + 70),
     ifindex: u32At(bytes, at + 72),
+  };
+}
+
+/** `struct fl_call`, 56 bytes. */
+export interface Call {
+  readonly target: Uint8Array;
+  readonly source: Uint8Array;
+  readonly cookie: bigint;
+  readonly netns: bigint;
+  readonly targetPort: number;
+  readonly proto: number;
+  readonly hook: number;
+  readonly family: number;
+  readonly outcome: number;
+}
+
+export const callBytes = 56;
+
+/** Writes callBytes bytes; padding is zeroed. */
+export function putCall(into: Uint8Array, at: number, value: Call): void {
+  assert(at + 56 <= into.length, 'fl_call has room');
+  assert(value.target.length === 16, 'fl_call.target has 16 bytes');
+  into.set(value.target, at + 0);
+  assert(value.source.length === 16, 'fl_call.source has 16 bytes');
+  into.set(value.source, at + 16);
+  putU64(into, at + 32, u64(value.cookie, 'fl_call.cookie is u64'));
+  putU64(into, at + 40, u64(value.netns, 'fl_call.netns is u64'));
+  putBe16(into, at + 48, u16(value.targetPort, 'fl_call.target_port is u16'));
+  into[at + 50] = u8(value.proto, 'fl_call.proto is u8');
+  into[at + 51] = u8(value.hook, 'fl_call.hook is u8');
+  into[at + 52] = u8(value.family, 'fl_call.family is u8');
+  into[at + 53] = u8(value.outcome, 'fl_call.outcome is u8');
+  into.fill(0, at + 54, at + 56);
+}
+
+export function encodeCall(value: Call): Uint8Array {
+  const bytes = new Uint8Array(56);
+  putCall(bytes, 0, value);
+  return bytes;
+}
+
+export function decodeCall(bytes: Uint8Array, at = 0): Call {
+  assert(at + 56 <= bytes.length, 'fl_call is whole');
+  return {
+    target: bytes.slice(at + 0, at + 16),
+    source: bytes.slice(at + 16, at + 32),
+    cookie: u64At(bytes, at + 32),
+    netns: u64At(bytes, at + 40),
+    targetPort: be16At(bytes, at + 48),
+    proto: bytes[at + 50] ?? 0,
+    hook: bytes[at + 51] ?? 0,
+    family: bytes[at + 52] ?? 0,
+    outcome: bytes[at + 53] ?? 0,
   };
 }

@@ -144,4 +144,28 @@ struct fl_event {
 	__u32 pad;
 };
 
+/* What becomes of a socket call. */
+enum fl_call_outcome {
+	FL_CALL_LEFT,
+	FL_CALL_TRANSLATED,
+	FL_CALL_REFUSED,
+};
+
+/*
+ * A socket call, apart from the context that it came in: the record by which the socket core is run
+ * under tc in tests, because the kernel cannot test-run socket programs.
+ */
+struct fl_call {
+	struct fl_ip target;	/* what the call names, then what it becomes */
+	struct fl_ip source;	/* bound, :: for none */
+	__u64 cookie;
+	__u64 netns;
+	__be16 target_port;
+	__u8 proto;
+	__u8 hook;		/* enum fl_hook */
+	__u8 family;		/* 4, 6; a mapped target of an IPv6 socket is 4 */
+	__u8 outcome;
+	__u16 pad;
+};
+
 #endif

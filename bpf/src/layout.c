@@ -27,7 +27,9 @@ struct fl_numbers {
 	enum fl_event_flag event_flag;
 	enum fl_no_endpoints no_endpoints;
 	enum fl_midstream midstream;
+	enum fl_call_outcome call_outcome;
 };
 
 struct fl_numbers fl_numbers;
 struct fl_event fl_event_record;
+struct fl_call fl_call_record;
