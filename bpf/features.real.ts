@@ -14,7 +14,9 @@ export function probeFeatures(addon: Addon): ReadonlySet<FeatureName> {
 
 const probes: Readonly<Record<FeatureName, (addon: Addon) => boolean>> = {
   // A kernel that knows the attach type goes on to look for the device.
-  tcx: (addon) => linkError(addon, { type: programTc, target: absentIfindex, attach: 46 }) === enodev,
+  tcx: (addon) => linkError(addon, {
+    type: programTc, target: absentIfindex, attach: 46,
+  }) === enodev,
   'set-retval': (addon) => loads(addon, {
     type: programSockAddr, attach: attachConnect4,
     code: [move(1, -111), call(187), move(0, 1), exit],
@@ -27,7 +29,8 @@ const probes: Readonly<Record<FeatureName, (addon: Addon) => boolean>> = {
   'check-mtu': (addon) => loads(addon, {
     type: programTc,
     code: [
-      storeWord(-8, 0), copy(3, 10), add(3, -8), move(2, 0), move(4, 0), move(5, 0), call(163), exit,
+      storeWord(-8, 0), copy(3, 10), add(3, -8), move(2, 0), move(4, 0), move(5, 0), call(163),
+      exit,
     ],
   }),
   'ktime-coarse': (addon) => loads(addon, {
@@ -94,7 +97,9 @@ function linkError(
 }
 
 /** One instruction of eBPF (RFC 9669, section 3). */
-function instruction(opcode: number, registers: number, rest: readonly [number, number]): Uint8Array {
+function instruction(
+  opcode: number, registers: number, rest: readonly [offset: number, value: number],
+): Uint8Array {
   const bytes = new Uint8Array(8);
   const view = new DataView(bytes.buffer);
   bytes[0] = opcode;

@@ -57,7 +57,8 @@ export function detach(
 /** Ids of the programs on a TCX or cgroup hook, in the order in which they run. */
 export function programsOn(addon: Addon, hook: LinkHook): Result<readonly number[], Refusal> {
   const ids = addon.hookPrograms(targetOf(hook), attachType(hook));
-  return isRefused(ids) ? err(refusal(`list ${hookText(hook)}`, ids)) : ok(ids as readonly number[]);
+  if (isRefused(ids)) return err(refusal(`list ${hookText(hook)}`, ids));
+  return ok(ids as readonly number[]);
 }
 
 // enum bpf_attach_type; those of TCX since Linux 6.6.

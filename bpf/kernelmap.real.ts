@@ -60,13 +60,18 @@ export class KernelMap {
   }
 
   update({ key, value }: MapEntry, flag: MapFlag): Result<void, KernelError> {
-    const { error } = this.updateMany({ count: 1, keys: key, values: value }, flag);
-    return error === undefined ? ok(undefined) : err(error);
+    if (this.#cells !== undefined || this.facts.cpus > 1) {
+      const { error } = this.updateMany({ count: 1, keys: key, values: value }, flag);
+      return error === undefined ? ok(undefined) : err(error);
+    }
+    const code = this.#addon.mapUpdate(this.handle, key, value, flagNumbers[flag]);
+    return isRefused(code) ? err(kernelError(code)) : ok(undefined);
   }
 
   remove(key: Uint8Array): Result<void, KernelError> {
-    const { error } = this.removeMany({ count: 1, keys: key });
-    return error === undefined ? ok(undefined) : err(error);
+    const code = this.#addon.mapDelete(this.handle, key);
+    const error = isRefused(code) ? kernelError(code) : undefined;
+    return error === undefined || error.kind === 'ENOENT' ? ok(undefined) : err(error);
   }
 
   updateMany(rows: MapBatch, flag: MapFlag): BatchResult {
@@ -98,9 +103,18 @@ export class KernelMap {
   }
 
   lookupMany({ count, keys }: MapKeys): readonly (Uint8Array | undefined)[] {
-    const { keySize } = this.facts;
-    return Array.from({ length: count }, (_, row) => (
-      this.lookup(keys.subarray(row * keySize, (row + 1) * keySize))
+    const { valueSize, valueBytes } = this.facts;
+    if (!this.#fits({ count, keys })) return Array.from({ length: count }, () => undefined);
+    if (this.#cells !== undefined) {
+      return Array.from(indicesOf(keys), (index) => this.#cell(index)?.slice());
+    }
+    const present = new Uint8Array(count);
+    const values = new Uint8Array(count * valueBytes);
+    const code = this.#addon.mapLookupEach(this.handle, keys, values, present, count);
+    if (isRefused(code)) return Array.from({ length: count }, () => undefined);
+    const read = this.#summed(values, count);
+    return Array.from(present, (there, row) => (
+      there === 1 ? read.slice(row * valueSize, (row + 1) * valueSize) : undefined
     ));
   }
 
@@ -153,14 +167,25 @@ export class KernelMap {
     return { written: count };
   }
 
+  /** Cells in a row are written in one go: a Maglev table is thousands of them. */
   #writeCells({ count, keys, values }: MapBatch, flag: MapFlag): BatchResult {
     const { valueSize, entriesMax } = this.facts;
-    for (let row = 0; row < count; row += 1) {
-      const index = indexOf(keys.subarray(row * 4, row * 4 + 4));
-      if (index >= entriesMax) return { written: row, error: { kind: 'E2BIG' } };
+    const indices = indicesOf(keys);
+    const stride = roundedTo8(valueSize);
+    let row = 0;
+    while (row < count) {
+      const first = indices[row] ?? 0;
+      if (first >= entriesMax) return { written: row, error: { kind: 'E2BIG' } };
       // Every cell of an array is there from the start.
       if (flag === 'noexist') return { written: row, error: { kind: 'EEXIST' } };
-      this.#cell(index)?.set(values.subarray(row * valueSize, (row + 1) * valueSize));
+      let length = 1;
+      while (
+        stride === valueSize && row + length < count && first + length < entriesMax
+        && indices[row + length] === first + length
+      ) length += 1;
+      const part = values.subarray(row * valueSize, (row + length) * valueSize);
+      this.#cells?.set(part, first * stride);
+      row += length;
     }
     return { written: count };
   }
@@ -194,6 +219,11 @@ export class KernelMap {
 
 function indexOf(key: Uint8Array): number {
   return new DataView(key.buffer, key.byteOffset, 4).getUint32(0, true);
+}
+
+function indicesOf(keys: Uint8Array): Uint32Array {
+  // Copied, because a view of words must begin at a word. Not by slice: that of a Buffer is no copy.
+  return new Uint32Array(new Uint8Array(keys).buffer);
 }
 
 function roundedTo8(size: number): number {

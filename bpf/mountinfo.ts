@@ -15,8 +15,8 @@ export function parseMountinfo(text: string): Mount[] {
     // Optional fields of any number end with a single hyphen.
     const end = words.indexOf('-', 6);
     const [, , , root, mountPoint] = words;
-    const fsType = words[end + 1];
-    if (end < 0 || root === undefined || mountPoint === undefined || fsType === undefined) return [];
+    const fsType = end < 0 ? undefined : words[end + 1];
+    if (root === undefined || mountPoint === undefined || fsType === undefined) return [];
     return [{ root: unescaped(root), mountPoint: unescaped(mountPoint), fsType }];
   });
 }

@@ -85,6 +85,9 @@ export interface Addon {
   mapDeleteBatch(
     map: MapHandle, keys: Uint8Array, count: number,
   ): readonly [done: number, error: Code];
+  mapLookupEach(
+    map: MapHandle, keys: Uint8Array, values: Uint8Array, present: Uint8Array, count: number,
+  ): Code;
   mapReadBatch(
     map: MapHandle, first: boolean, cursor: Uint8Array, keys: Uint8Array, values: Uint8Array,
     count: number,

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { err, ok, type Result } from '../lb/result.ts';
 import { KernelMap, mapFacts, type MapFacts } from './kernelmap.real.ts';
 import {
-  pinKind, type Addon, type MapDeclaration, type MapHandle, type ObjectHandle, type ProgramHandle,
+  pinKind, type Addon, type MapDeclaration, type MapHandle, type ObjectHandle,
+  type ProgramDeclaration, type ProgramHandle,
 } from './native.real.ts';
 import { isRefused, refusal, type Refusal } from './refusal.real.ts';
 
@@ -27,6 +28,8 @@ export interface ObjectOrder {
 export interface LoadedObject {
   readonly maps: ReadonlyMap<string, KernelMap>;
   readonly programs: ReadonlyMap<string, ProgramHandle>;
+  /** Of the programs that were loaded. */
+  readonly declarations: readonly ProgramDeclaration[];
   close(): void;
 }
 
@@ -139,6 +142,14 @@ class Loading {
     return handle;
   }
 
+  #take(name: string): MapHandle {
+    const handle = this.#check<MapHandle>(
+      `take ${name}`, this.#addon.objectMap(this.#object, name),
+    );
+    this.#opened.push({ handle });
+    return handle;
+  }
+
   #pinPath(name: string): string | undefined {
     return this.#order.pins === undefined ? undefined : join(this.#order.pins, name);
   }
@@ -147,10 +158,8 @@ class Loading {
     const addon = this.#addon;
     const maps = new Map<string, KernelMap>();
     for (const { name } of declared) {
-      const handle = this.#check<MapHandle>(
-        `take ${name}`, addon.objectMap(this.#object, name),
-      );
-      this.#opened.push({ handle });
+      // libbpf gives a map that it was told to reuse the name that the kernel has for it.
+      const handle = this.#order.maps?.get(name) ?? this.#take(name);
       maps.set(name, new KernelMap(addon, handle));
       const path = this.#pinPath(name);
       if (path !== undefined && !existsSync(path)) {
@@ -158,8 +167,9 @@ class Loading {
       }
     }
     const programs = new Map<string, ProgramHandle>();
-    for (const { name } of addon.objectPrograms(this.#object)) {
-      if (this.#order.without?.has(name)) continue;
+    const declarations = addon.objectPrograms(this.#object)
+      .filter(({ name }) => this.#order.without?.has(name) !== true);
+    for (const { name } of declarations) {
       const handle = this.#check<ProgramHandle>(
         `take ${name}`, addon.objectProgram(this.#object, name),
       );
@@ -167,7 +177,8 @@ class Loading {
       programs.set(name, handle);
     }
     const opened = this.#opened;
-    return { maps, programs, close: () => opened.forEach(({ handle }) => addon.close(handle)) };
+    const close = (): void => opened.forEach(({ handle }) => addon.close(handle));
+    return { maps, programs, declarations, close };
   }
 }
 

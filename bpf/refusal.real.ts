@@ -13,8 +13,11 @@ export interface Refusal {
   readonly log?: string;
 }
 
+// Second names of numbers that the kernel calls otherwise.
+const aliases: ReadonlySet<string> = new Set(['EWOULDBLOCK', 'ENOTSUP', 'EDEADLOCK']);
 const names: ReadonlyMap<number, string> = new Map(
-  Object.entries(constants.errno).map(([name, errno]) => [errno, name]),
+  Object.entries(constants.errno).filter(([name]) => !aliases.has(name))
+    .map(([name, errno]) => [errno, name]),
 );
 
 /** The refusal behind a negative errno. */

@@ -134,6 +134,38 @@ static napi_value map_delete_batch(napi_env env, napi_callback_info info)
 }
 
 /*
+ * mapLookupEach(map, keys, values, present, count): the value of each key, and in `present` a byte
+ * for each: 1, or 0 for a key that is not there. One system call each: the kernel has no batch of
+ * given keys.
+ */
+static napi_value map_lookup_each(napi_env env, napi_callback_info info)
+{
+	struct call call = call_of(env, info);
+	struct map_handle *map = map_argument(&call, 0);
+	struct batch batch = {
+		.map = map,
+		.keys = bytes_argument(&call, 1),
+		.values = bytes_argument(&call, 2),
+	};
+	struct bytes present = bytes_argument(&call, 3);
+	int error;
+
+	batch.count = u32_argument(&call, 4);
+	if (!call.error && (!batch_fits(&batch, true) || present.size != batch.count))
+		call.error = -EINVAL;
+	if (call.error)
+		return answer(&call, call.error);
+	for (size_t row = 0; row < batch.count; row += 1) {
+		error = bpf_map_lookup_elem(map->handle.fd, batch.keys.start + row * map->key_size,
+					    batch.values.start + row * map->value_bytes);
+		if (error && error != -ENOENT)
+			return answer(&call, error);
+		present.start[row] = !error;
+	}
+	return answer(&call, 0);
+}
+
+/*
  * mapReadBatch(map, first, cursor, keys, values, count): the next elements of a walk. `cursor`
  * holds the place between calls and has the size of a key, at least 4 bytes. Answers [elements, 1
  * when more may follow, 0 when the walk is over, or a negative errno]; -ENOSPC asks for more room.
@@ -200,6 +232,7 @@ static napi_value map_sum(napi_env env, napi_callback_info info)
 const struct method batch_methods[] = {
 	{ "mapUpdateBatch", map_update_batch },
 	{ "mapDeleteBatch", map_delete_batch },
+	{ "mapLookupEach", map_lookup_each },
 	{ "mapReadBatch", map_read_batch },
 	{ "mapSum", map_sum },
 	{ 0 },

@@ -210,8 +210,11 @@ static napi_value watch(napi_env env, napi_callback_info info)
 		return answer(&call, call.error);
 	if (napi_typeof(env, call.arguments[1], &type) != napi_ok || type != napi_function)
 		return answer(&call, -EINVAL);
-	if (!handle->open || handle->fd < 0)
+	if (!handle->open)
 		return answer(&call, -EBADF);
+	/* The descriptors of other kinds count as readable for ever. */
+	if (handle->kind < HANDLE_RING)
+		return answer(&call, -EINVAL);
 	if (handle->watcher)
 		return answer(&call, -EBUSY);
 	watcher = calloc(1, sizeof(*watcher));

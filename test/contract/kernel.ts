@@ -9,8 +9,7 @@ export interface KernelBench {
   readonly hash: string;
   /** A hash with room for exactly four; asked for at most once, and then `hash` is left alone. */
   small(): string;
-  /** Four cells of 8 bytes under 4-byte indices, where `arrays` says that there is such a map. */
-  readonly array?: string;
+  readonly array: ArrayMap;
   /** Another process on the same kernel, that can die. */
   holder(): { readonly kernel: KernelPort; die(): void };
   /** Lets happen what is due: callbacks of locks. */
@@ -18,11 +17,16 @@ export interface KernelBench {
   close(): void;
 }
 
+export interface ArrayMap {
+  readonly name: string;
+  readonly cells: number;
+  readonly valueSize: number;
+}
+
 export interface KernelContract {
   /** Begins every title. */
   readonly name: string;
   readonly skip?: boolean;
-  readonly arrays: boolean;
   setup(): KernelBench;
 }
 
@@ -38,8 +42,14 @@ const batch = (numbers: readonly number[], value?: number): MapBatch => ({
   keys: Buffer.concat(numbers.map(keyOf)),
   values: Buffer.concat(numbers.map((number) => valueOf(value ?? number))),
 });
-const index = (number: number): Uint8Array => Uint8Array.of(number, 0, 0, 0);
-const cell = (number: number): Uint8Array => Uint8Array.of(number, 0, 0, 0, 0, 0, 0, 0);
+const index = (number: number): Uint8Array => {
+  const key = new Uint8Array(4);
+  new DataView(key.buffer).setUint32(0, number, true);
+  return key;
+};
+const cell = ({ valueSize }: ArrayMap, number: number): Uint8Array => (
+  new Uint8Array(valueSize).fill(number)
+);
 
 function numbersOf(entries: readonly MapEntry[]): number[] {
   return entries.map(({ key }) => new DataView(key.buffer, key.byteOffset).getUint32(0, true))
@@ -65,7 +75,7 @@ export function kernelContract(contract: KernelContract): void {
   batches(claim);
   mixes(claim);
   walks(claim);
-  if (contract.arrays) arrays(claim);
+  arrays(claim);
   locks(claim);
 }
 
@@ -241,28 +251,38 @@ function walks(claim: Claim): void {
 }
 
 function arrays(claim: Claim): void {
-  claim('an array has its cells from the start, and none beyond its end', (t, { kernel, array = '' }) => {
-    t.deepEqual([...kernel.lookup(array, index(3))!], [...cell(0)]);
-    t.is(kernel.lookup(array, index(4)), undefined);
-    t.true(kernel.update(array, { key: index(3), value: cell(7) }, 'exist').ok);
-    t.deepEqual(kernel.dump(array).map(({ value }) => value[0]), [0, 0, 0, 7]);
+  claim('an array has its cells from the start, and none beyond its end', (t, bench) => {
+    const { kernel, array } = bench;
+    const [last, beyond] = [array.cells - 1, array.cells];
+    t.deepEqual([...kernel.lookup(array.name, index(last))!], [...cell(array, 0)]);
+    t.is(kernel.lookup(array.name, index(beyond)), undefined);
+    t.true(kernel.update(array.name, { key: index(last), value: cell(array, 7) }, 'exist').ok);
+    t.deepEqual([...kernel.lookup(array.name, index(last))!], [...cell(array, 7)]);
+  });
+
+  claim('an array refuses insertions, deletions and indices beyond its end', (t, bench) => {
+    const { kernel, array: { name, cells }, array } = bench;
     const wrong = [
-      kernel.update(array, { key: index(0), value: cell(1) }, 'noexist'),
-      kernel.remove(array, index(0)),
-      kernel.update(array, { key: index(4), value: cell(1) }, 'any'),
+      kernel.update(name, { key: index(0), value: cell(array, 1) }, 'noexist'),
+      kernel.remove(name, index(0)),
+      kernel.update(name, { key: index(cells), value: cell(array, 1) }, 'any'),
     ];
     t.deepEqual(
       wrong.map((result) => (result.ok ? 'ok' : result.error.kind)), ['EEXIST', 'EINVAL', 'E2BIG'],
     );
   });
 
-  claim('a batch over an array stops at its end', (t, { kernel, array = '' }) => {
+  claim('a batch over an array stops at its end', (t, { kernel, array }) => {
+    const keys = [array.cells - 2, array.cells - 1, array.cells].map(index);
     const rows = {
-      count: 3, keys: Buffer.concat([2, 3, 4].map(index)),
-      values: Buffer.concat([5, 6, 7].map(cell)),
+      count: 3, keys: Buffer.concat(keys),
+      values: Buffer.concat([5, 6, 7].map((number) => cell(array, number))),
     };
-    t.deepEqual(kernel.updateMany(array, rows, 'any'), { written: 2, error: { kind: 'E2BIG' } });
-    t.deepEqual(kernel.dump(array).map(({ value }) => value[0]), [0, 0, 5, 6]);
+    t.deepEqual(
+      kernel.updateMany(array.name, rows, 'any'), { written: 2, error: { kind: 'E2BIG' } },
+    );
+    const kept = kernel.lookupMany(array.name, { count: 3, keys: rows.keys });
+    t.deepEqual(kept.map((value) => value?.[0]), [5, 6, undefined]);
   });
 }
 

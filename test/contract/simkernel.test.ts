@@ -6,7 +6,6 @@ import { kernelContract } from './kernel.ts';
 
 kernelContract({
   name: 'simulated kernel',
-  arrays: false,
   setup: () => {
     const world = new World({ seed: 1n });
     const kernel = new SimKernel(world, 'node-1');
@@ -14,6 +13,7 @@ kernelContract({
     return {
       kernel,
       hash: responderMap,
+      array: { name: 'fl_backend', cells: 131_072, valueSize: 32 },
       small: () => {
         kernel.setMapLimit(responderMap, 4);
         return responderMap;

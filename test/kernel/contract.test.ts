@@ -32,16 +32,15 @@ for (const kind of kinds) {
   kernelContract({
     name: kind.name,
     skip,
-    arrays: true,
     setup: () => {
       const maps = new Map([
         ['t_hash', map(kind.hash, 20, 16, 5_000)],
         ['t_small', map(kind.hash, 20, 16, 4)],
-        ['t_array', map(kind.array, 4, 8, 4)],
+        ['t_array', map(kind.array, 4, 12, 300)],
       ]);
       const kernel = realKernel(addon, maps);
       return {
-        kernel, hash: 't_hash', small: () => 't_small', array: 't_array',
+        kernel, hash: 't_hash', small: () => 't_small', array: { name: 't_array', cells: 300, valueSize: 12 },
         holder: () => {
           const holder = realKernel(addon, maps);
           return { kernel: holder, die: () => holder.close() };

@@ -1,5 +1,5 @@
-// Attaches and pins a link to the device that its arguments name, and kills itself: the parent looks
-// at what is left. Run in the device's network namespace.
+// Attaches and pins a link to the device that its arguments name, and kills itself: the parent
+// looks at what is left. Run in the device's network namespace.
 import { attach } from '../../bpf/hooks.real.ts';
 import { machine } from './machine.ts';
 import { Rig } from './rig.ts';

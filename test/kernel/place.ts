@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,8 +47,13 @@ export class Place {
     const quiet = 'net.ipv6.conf.eth0.disable_ipv6=1';
     run(`ip netns exec ${namespace} sysctl -qw ${quiet}`);
     run(`ip -n ${namespace} link set eth0 up`);
-    const [facts] = JSON.parse(run(`ip -n ${namespace} -j link show eth0`)) as { ifindex: number }[];
-    return { namespace, path: `/var/run/netns/${namespace}`, ifindex: facts?.ifindex ?? 0 };
+    const shown = JSON.parse(run(`ip -n ${namespace} -j link show eth0`)) as { ifindex: number }[];
+    return { namespace, path: `/var/run/netns/${namespace}`, ifindex: shown[0]!.ifindex };
+  }
+
+  /** Many commands of ip(8) at once. */
+  batch(namespace: string, lines: readonly string[]): void {
+    execFileSync('ip', ['-n', namespace, '-batch', '-'], { input: lines.join('\n') });
   }
 
   /** A bpffs of its own. */
@@ -71,7 +77,8 @@ export class Place {
       }
     }
     this.#undo = [];
-    if (failures.length > 0) throw new Error(`what a test made is not all gone: ${failures.join()}`);
+    const left = failures.join();
+    if (left !== '') throw new Error(`what a test made is not all gone: ${left}`);
   }
 }
 

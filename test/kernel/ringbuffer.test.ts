@@ -14,7 +14,7 @@ interface Bench {
   /** First word of each record read so far. */
   readonly seen: number[];
   readonly reader: RingReader;
-  emit(program: string, count: number): void;
+  readonly emit: (program: string, count: number) => void;
 }
 
 async function withRing(body: (bench: Bench) => Promise<void> | void): Promise<void> {
