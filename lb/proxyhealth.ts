@@ -64,7 +64,8 @@ export function proxyHealth(facts: ProxyFacts): ProxyHealth {
     || !(node.meta.deleting || node.taints.some(({ key }) => key === leavingTaint));
   // The report is as old as its oldest family.
   const updates = families.map(({ updatedAt }) => updatedAt ?? 0);
-  const common = { lastUpdated: formatMicroTime(Math.min(...updates)), currentTime: formatMicroTime(now) };
+  const lastUpdated = formatMicroTime(Math.min(...updates));
+  const common = { lastUpdated, currentTime: formatMicroTime(now) };
   const status = Object.fromEntries(families.map(({ family, healthy: of, updatedAt }) => [
     family, { lastUpdated: formatMicroTime(updatedAt ?? 0), healthy: of },
   ]));

@@ -1,6 +1,6 @@
-import type { Ip } from '../../lb/ip.ts';
+import { ipBytes16, type Ip } from '../../lb/ip.ts';
 import { addrBit } from '../layout.gen.ts';
-import type { AddressImage, RecordImage } from './image.ts';
+import { bytesText, type AddressImage, type RecordImage } from './image.ts';
 import type { FrontRules } from './fronts.ts';
 
 /** One row of `fl_addr`: who gives the address its meanings, and what the kernel has. */
@@ -26,7 +26,6 @@ export type AddressPlace = Pick<AddressImage, 'key' | 'addr' | 'ip'>;
 export class Addresses {
   #rules: FrontRules;
   #addresses = new Map<string, Address>();
-  #byIp = new Map<Ip, Address>();
   #dirty = new Set<Address>();
   #ofNode: readonly Address[] = [];
 
@@ -35,7 +34,7 @@ export class Addresses {
   }
 
   get(ip: Ip): Address | undefined {
-    return this.#byIp.get(ip);
+    return this.#addresses.get(addressKey(ip));
   }
 
   values(): Iterable<Address> {
@@ -84,7 +83,6 @@ export class Addresses {
       key, addr, ip, vip: 0, clusterIp: 0, foreign: 0, nodeBits: 0, bits: 0, fronts: 0,
     };
     this.#addresses.set(key, address);
-    this.#byIp.set(ip, address);
     return address;
   }
 
@@ -105,7 +103,6 @@ export class Addresses {
       this.#dirty.delete(address);
       if (address.bits !== 0 || address.fronts > 0) continue;
       this.#addresses.delete(address.key);
-      this.#byIp.delete(address.ip);
     }
   }
 
@@ -117,6 +114,11 @@ export class Addresses {
   touch(address: Address): void {
     this.#dirty.add(address);
   }
+}
+
+/** The `fl_addr` key of an address as a text. */
+export function addressKey(ip: Ip): string {
+  return bytesText(ipBytes16(ip));
 }
 
 export function wantedBits(address: Address): number {

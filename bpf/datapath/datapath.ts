@@ -1,10 +1,8 @@
-import type { DatapathOptions, NodeFacts } from '../../lb/datapathoptions.ts';
-import { ipBytes16, type Ip, type Prefix } from '../../lb/ip.ts';
+import type { NodeFacts } from '../../lb/datapathoptions.ts';
+import type { Ip, Prefix } from '../../lb/ip.ts';
 import type { EndpointSlice, Node, Service, ServiceKey } from '../../lb/model.ts';
 import { nodeFacts, placeOf } from '../../lb/nodefacts.ts';
-import type {
-  Clock, EventSink, Journal, KernelError, KernelPort, Micros, Timer,
-} from '../../lb/ports.ts';
+import type { Micros, Timer } from '../../lb/ports.ts';
 import {
   changeQueued, neverSynced, syncCompleted, type FamilySync,
 } from '../../lb/proxyhealth.ts';
@@ -13,61 +11,20 @@ import { SliceIndex } from '../../lb/sliceindex.ts';
 import { compareText, type Cursor, type Table } from '../../lb/table.ts';
 import type { Place } from '../../lb/topology.ts';
 import type { FrontConflict } from '../../lb/view.ts';
-import type { Datapath, FrontChange } from '../datapath.ts';
+import type { FrontChange } from '../datapath.ts';
+import { addressKey } from './addresses.ts';
 import { auditSteps } from './audit.ts';
-import type { DatapathDeviceFacts, DatapathDevices } from './devices.ts';
+import type { DatapathDeviceFacts } from './devices.ts';
 import { Failures } from './failures.ts';
 import { bytesText } from './image.ts';
 import { FlowGarbage } from './gc.ts';
-import type { DatapathMemo } from './memo.ts';
-import { NodeTables, runtimeDefaults, type RuntimeSettings } from './nodetables.ts';
+import { NodeTables, runtimeDefaults } from './nodetables.ts';
 import { Programmer } from './programmer.ts';
 import { Reporter } from './reporter.ts';
-import type { MapLimits } from './stores.ts';
-import type { MapName } from './writer.ts';
-
-export interface ServiceDatapathPorts {
-  readonly clock: Clock;
-  readonly kernel: KernelPort;
-  readonly journal: Journal;
-  /** Kubernetes Events about Services whose tables are full; absent: none are sent. */
-  readonly events?: EventSink;
-  /** Devices and pods of the node; absent: it has none. */
-  readonly devices?: DatapathDevices;
-}
-
-export interface ServiceDatapathTables {
-  readonly services: Table<Service>;
-  readonly slices: Table<EndpointSlice>;
-  readonly nodes: Table<Node>;
-  /** Prefixes of each ServiceCIDR object, beside those of the options; absent: no such kind. */
-  readonly serviceCidrs?: Table<readonly Prefix[]>;
-}
-
-export interface ServiceDatapathSettings {
-  readonly nodeName: string;
-  readonly options: DatapathOptions;
-  /** Derivations that other datapaths of the same world may share. */
-  readonly memo: DatapathMemo;
-  readonly limits?: MapLimits;
-  readonly runtime?: RuntimeSettings;
-}
-
-/** A service port, front or address whose rows the kernel refuses at present. */
-export interface ServiceDatapathFault {
-  readonly servicePort: string;
-  readonly map: MapName;
-  readonly error: KernelError;
-}
-
-/** `Datapath` over the maps that the programs read. */
-export interface ServiceDatapath extends Datapath {
-  readonly faults: readonly ServiceDatapathFault[];
-  /** Services that lost a front to another one. */
-  conflicts(): readonly FrontConflict[];
-  /** How far programming is, for `/healthz`: both families are programmed together. */
-  sync(): FamilySync;
-}
+import type {
+  ServiceDatapath, ServiceDatapathFault, ServiceDatapathPorts, ServiceDatapathSettings,
+  ServiceDatapathTables,
+} from './settings.ts';
 
 /** Services derived in one go. */
 const roundServicesMax = 1_000;
@@ -144,6 +101,7 @@ class MapDatapath implements ServiceDatapath {
         const first = this.#failures.note(subject, refusal, clock.now());
         if (first) this.#reporter.refused(subject, refusal);
       },
+      failing: () => this.#failures.size > 0,
       accepted: ({ name }) => {
         const failure = this.#failures.clear(name);
         if (failure !== undefined) this.#reporter.accepted(failure);
@@ -338,7 +296,7 @@ class MapDatapath implements ServiceDatapath {
     this.#devices = this.#ports.devices === undefined ? noDevices : this.#ports.devices.facts();
     const ifindexes = new Map<string, number>();
     for (const { addresses, ifindex } of this.#devices?.pods ?? []) {
-      for (const ip of addresses) ifindexes.set(bytesText(ipBytes16(ip)), ifindex);
+      for (const ip of addresses) ifindexes.set(addressKey(ip), ifindex);
     }
     this.#ifindexes = ifindexes;
     if (this.#devices !== undefined) this.#programmer.refreshInterfaces(this.#ports.clock.now());

@@ -104,6 +104,7 @@ function planSet(wish: Wish, base: Omit<PortPlan, 'refusal'>): PortPlan {
 
 // The list first, in its order; members that are wanted no more follow until they are gone.
 function planMembers(port: Programmed, image: RecordImage, context: PlanContext): boolean {
+  if (port.members.length === 0) return planFirst(port, image, context);
   const known = new Map<string, Member>();
   for (const member of port.members) {
     member.prior = member.bits;
@@ -129,7 +130,23 @@ function planMembers(port: Programmed, image: RecordImage, context: PlanContext)
   return true;
 }
 
-function giveBack(port: Programmed, members: ReadonlySet<Member>, context: PlanContext): void {
+// Most plans of a node that starts: nothing is there to be compared with.
+function planFirst(port: Programmed, image: RecordImage, context: PlanContext): boolean {
+  const members: Member[] = [];
+  for (const { backend, bits } of image.members) {
+    const member = newMember(backend, context);
+    if (member === undefined) {
+      giveBack(port, members, context);
+      return false;
+    }
+    member.wanted = bits;
+    members.push(member);
+  }
+  port.members = members;
+  return true;
+}
+
+function giveBack(port: Programmed, members: Iterable<Member>, context: PlanContext): void {
   const before = new Set(port.members);
   for (const member of members) {
     if (before.has(member)) member.wanted = member.bits;

@@ -28,6 +28,8 @@ export interface ProgrammerSettings {
 export interface ProgrammerListener {
   refused(subject: Subject, refusal: Refusal): void;
   accepted(subject: Subject): void;
+  /** Whether anything was refused and not accepted since: else nobody need be told. */
+  failing(): boolean;
 }
 
 /** Service ports a round; with the tables, a round stays a few milliseconds (datapath.md 15). */
@@ -155,9 +157,9 @@ export class Programmer {
   prune(now: Micros): number {
     const restored = this.#restored;
     this.#restored = undefined;
+    if (restored === undefined || restored.empty) return 0;
     this.stores.fronts.touchAll();
     this.stores.addresses.touchAll();
-    if (restored === undefined) return 0;
     let gone = 0;
     for (const [svcId, port] of restored.ports) {
       if (this.stores.bySvcId.get(svcId) !== port) continue;
@@ -180,8 +182,8 @@ export class Programmer {
     const without = taken.filter((port) => !this.#needsSet(port));
     show([...plans.filter(committed).map(({ port }) => port), ...without], context);
     for (const { port, refusal } of plans) {
-      if (refusal === undefined) context.accepted({ name: port.id, port });
-      else context.refused({ name: port.id, port }, refusal);
+      if (refusal !== undefined) context.refused({ name: port.id, port }, refusal);
+      else if (context.failing) context.accepted({ name: port.id, port });
     }
     const changed = writeFronts(context);
     retireUnneeded(taken, context);
@@ -224,6 +226,7 @@ export class Programmer {
       look: (port) => this.look(port),
       refused: (subject, refusal) => this.#listener.refused(subject, refusal),
       accepted: (subject) => this.#listener.accepted(subject),
+      failing: this.#listener.failing(),
     };
   }
 

@@ -23,6 +23,8 @@ export interface Restored {
   /** By svc id; those without a record in the map are not live. */
   readonly ports: ReadonlyMap<number, Programmed>;
   readonly ranges: readonly RangeList[];
+  /** There was nothing in the maps. */
+  readonly empty: boolean;
 }
 
 /** Ids of service ports that came and went since the highest one that is left (datapath.md 10). */
@@ -58,14 +60,15 @@ export function restore(kernel: KernelPort, stores: Stores): Restored {
   }
   stores.sets.restore(setIds);
   for (const [svcId, port] of ports) stores.bySvcId.set(svcId, port);
-  restoreFronts(kernel, stores);
+  const rowCount = restoreFronts(kernel, stores) + ports.size + ranges.size;
   const svcIds = [...stores.bySvcId.keys()];
   const last = svcIds.reduce((max, id) => Math.max(max, id), 0);
   if (last > 0 && last + svcIdStride <= 0xffff_ffff) stores.svcIds.restore(last + svcIdStride);
   stores.rangeIds.restore([...ranges.keys()].reduce((max, id) => Math.max(max, id), 0));
   const used = new Set([...ports.values()].map(({ set }) => set?.ranges));
   for (const list of ranges.values()) stores.useRanges(list);
-  return { ports, ranges: [...ranges.values()].filter((list) => !used.has(list)) };
+  const unused = [...ranges.values()].filter((list) => !used.has(list));
+  return { ports, ranges: unused, empty: rowCount === 0 };
 }
 
 /** Reads cells of an ARRAY map by index, in order. */
@@ -246,14 +249,16 @@ function reserveAll(
   return taken;
 }
 
-// The kind is only told apart for one holder, so that of the row is kept as it is.
-function restoreFronts(kernel: KernelPort, stores: Stores): void {
-  for (const { key, value } of kernel.dump('fl_addr')) {
+// Gives the number of rows. The kind of a front is kept as the row has it.
+function restoreFronts(kernel: KernelPort, stores: Stores): number {
+  const addresses = kernel.dump('fl_addr');
+  const fronts = kernel.dump('fl_front');
+  for (const { key, value } of addresses) {
     const { addr } = decodeAddrKey(key);
     const place = { key: bytesText(addr), addr, ip: ipFromBytes(addr) };
     stores.addresses.observe(place, decodeAddr(value).bits);
   }
-  for (const { key, value } of kernel.dump('fl_front')) {
+  for (const { key, value } of fronts) {
     const { svcId, kind } = decodeFront(value);
     const image = frontImage(key, kind);
     stores.fronts.observe(image, svcId);
@@ -262,6 +267,7 @@ function restoreFronts(kernel: KernelPort, stores: Stores): void {
     const place = placeOf(image);
     if (place !== undefined) stores.addresses.place(place).fronts += 1;
   }
+  return addresses.length + fronts.length;
 }
 
 /** A front as its row says it. */

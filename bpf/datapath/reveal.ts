@@ -19,6 +19,8 @@ export interface RevealContext {
   readonly look: (port: Programmed) => void;
   readonly refused: (subject: Subject, refusal: Refusal) => void;
   readonly accepted: (subject: Subject) => void;
+  /** Something was refused before this round: only then is it worth telling what is accepted. */
+  readonly failing: boolean;
 }
 
 /** What a refusal or its end is about. */
@@ -64,7 +66,7 @@ export function writeFronts(context: RevealContext): ReadonlySet<Ip> {
     map: 'fl_front',
     wrote: (write: FrontWrite) => {
       noteFront(write, changed, context);
-      context.accepted(frontSubject(write.front));
+      if (context.failing) context.accepted(frontSubject(write.front));
     },
     refused: (write: FrontWrite, error: KernelError) => {
       fronts.again(write);
@@ -138,7 +140,7 @@ function writeAddresses(
     map: 'fl_addr',
     wrote: (address: Address) => {
       address.bits = bitsOf(address);
-      context.accepted(subject(address));
+      if (context.failing) context.accepted(subject(address));
     },
     refused: (address: Address, error: KernelError) => {
       stores.addresses.touch(address);

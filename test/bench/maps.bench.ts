@@ -50,7 +50,8 @@ class NullKernel implements KernelPort {
   }
 
   scan(): { readonly rows: MapBatch; readonly next: undefined } {
-    return { rows: { count: 0, keys: new Uint8Array(0), values: new Uint8Array(0) }, next: undefined };
+    const rows = { count: 0, keys: new Uint8Array(0), values: new Uint8Array(0) };
+    return { rows, next: undefined };
   }
 
   hostLock(): void {

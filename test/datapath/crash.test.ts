@@ -75,8 +75,8 @@ function answers(rig: MapRig): string[] {
   return probes.map((probe) => rig.ask(probe));
 }
 
-function expected(state: State, options: Given['options']): string[] {
-  return probes.map((probe) => oracle(probe, { ...state, ...(options === undefined ? {} : { options }) }));
+function expected(state: State, options: NonNullable<Given['options']>): string[] {
+  return probes.map((probe) => oracle(probe, { ...state, options }));
 }
 
 /** What no walk may ever meet. */

@@ -1,5 +1,7 @@
 import test from 'ava';
-import { healthAnswer, healthPortOf, listenerChange, type HealthPort } from '../../lb/healthport.ts';
+import {
+  healthAnswer, healthPortOf, listenerChange, type HealthPort,
+} from '../../lb/healthport.ts';
 import type { Endpoint, EndpointSlice, Service } from '../../lb/model.ts';
 import {
   changeQueued, neverSynced, proxyHealth, syncCompleted, type FamilySync,
@@ -55,7 +57,8 @@ test('14.3: a pod with an address in each family, or on two ports, is one endpoi
 
 test('14.3: an unhealthy proxy answers 503 whatever its endpoints, and says so', (t) => {
   t.is(ask(local(), [slice([endpoint('a1')])], false), '503 N = 1');
-  const { body, headers } = healthAnswer(healthPortOf(local(), [slice([endpoint('a1')])], place)!, false);
+  const of = healthPortOf(local(), [slice([endpoint('a1')])], place)!;
+  const { body, headers } = healthAnswer(of, false);
   t.deepEqual(JSON.parse(body), {
     service: { namespace: 'default', name: 's' }, localEndpoints: 1, serviceProxyHealthy: false,
   });
@@ -104,9 +107,11 @@ test('14.3: of two Services with one number the first by name has it, in either 
 const second = 1_000_000;
 const health = test.macro({
   exec: (
-    t, facts: { sync?: FamilySync; nowS: number; taints?: string[]; deleting?: boolean }, want: string,
+    t, facts: { sync?: FamilySync; nowS: number; taints?: string[]; deleting?: boolean },
+    want: string,
   ) => {
-    const taints = (facts.taints ?? []).map((key) => ({ key, value: '', effect: 'NoSchedule' }) as never);
+    const effect = 'NoSchedule';
+    const taints = (facts.taints ?? []).map((key) => ({ key, value: '', effect }) as never);
     const of = { ...node('n-a', []), taints };
     const { healthz, livez } = proxyHealth({
       now: facts.nowS * second, syncPeriod: 30 * second,

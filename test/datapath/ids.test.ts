@@ -50,7 +50,7 @@ test('regions never overlap, cell 0 is none of theirs, and all cells come back',
       }
       const region = pool.take(cells);
       if (region !== undefined) held.push(region);
-      const used = held.flatMap(({ base, cells: count }) => Array.from({ length: count }, (_, at) => base + at));
+      const used = held.flatMap((of) => Array.from({ length: of.cells }, (_, at) => of.base + at));
       t.is(new Set(used).size, used.length);
       t.true(used.every((cell) => cell > 0 && cell < limit));
     }
@@ -76,7 +76,7 @@ test('a counter goes on after a restart, wraps, and passes over what is in use',
   const inUse = new Set([1, 2, 5]);
   const counter = new IdCounter((id) => inUse.has(id));
   counter.restore(0xffff_fffe);
-  t.deepEqual([counter.take(), counter.take(), counter.take(), counter.take()], [0xffff_ffff, 3, 4, 6]);
+  t.deepEqual([1, 2, 3, 4].map(() => counter.take()), [0xffff_ffff, 3, 4, 6]);
 });
 
 test('what is in quarantine is told once, when its time is over and not before', (t) => {

@@ -1,7 +1,6 @@
-import {
-  createServiceDatapath, type ServiceDatapath, type ServiceDatapathPorts,
-} from '../../bpf/datapath/datapath.ts';
+import { createServiceDatapath } from '../../bpf/datapath/datapath.ts';
 import { DatapathMemo } from '../../bpf/datapath/memo.ts';
+import type { ServiceDatapath, ServiceDatapathPorts } from '../../bpf/datapath/settings.ts';
 import type { MapLimits } from '../../bpf/datapath/stores.ts';
 import type { DatapathOptions } from '../../lb/datapathoptions.ts';
 import { decide, type FlowPacket, type Ingress } from '../../lb/decide.ts';
@@ -116,12 +115,11 @@ export class MapRig {
   }
 
   #create(): ServiceDatapath {
-    const { process, world } = this;
+    const { process } = this;
     const ports: ServiceDatapathPorts = {
       clock: processClock(process), kernel: this.#watched(this.kernel.portOf(process)),
       journal: processJournal(process), ...this.settings.more,
     };
-    void world;
     return createServiceDatapath(ports, this.tables, {
       nodeName: this.nodeName, options: this.options, memo: this.memo,
       ...(this.settings.limits === undefined ? {} : { limits: this.settings.limits }),

@@ -31,8 +31,8 @@ const kinds: ReadonlyMap<number, FrontKind> = new Map([
 ]);
 
 /**
- * What the programs make of the first packet of a flow: front, record, set, window, cells, backends.
- * A dangling reference is `DROP stale` or `DROP noBackend`.
+ * What the programs make of the first packet of a flow: front, record, set, window, cells and
+ * backends. A dangling reference is `DROP stale` or `DROP noBackend`.
  */
 export function walkMaps(maps: MapReader, packet: FlowPacket, options: DatapathOptions): string {
   const front = frontOf(maps, packet);

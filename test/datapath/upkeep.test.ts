@@ -23,7 +23,8 @@ const maglev = { algorithm: 'maglev', maglevTableSize: 251 } as const;
 const hands: Record<string, (rig: MapRig) => void> = {
   fl_svc: (rig) => void rig.kernel.remove('fl_svc', rig.kernel.dump('fl_svc')[0]!.key),
   'fl_svc of nobody': (rig) => {
-    rig.kernel.update('fl_svc', { key: Uint8Array.of(9, 9, 0, 0), value: new Uint8Array(8) }, 'any');
+    const key = Uint8Array.of(9, 9, 0, 0);
+    rig.kernel.update('fl_svc', { key, value: new Uint8Array(8) }, 'any');
   },
   fl_front: (rig) => void rig.kernel.remove('fl_front', rig.kernel.dump('fl_front')[0]!.key),
   'fl_front of nobody': (rig) => {
@@ -71,7 +72,9 @@ const repaired = test.macro({
     hands[hand]!(rig);
     rig.run(audited + 5);
     const given = { services, options: maglev };
-    const probes = ['P → CIP:80', 'X → VIP:80', 'Y → VIP:80', 'X → node:30080', 'P → 10.200.9.9:80'];
+    const probes = [
+      'P → CIP:80', 'X → VIP:80', 'Y → VIP:80', 'X → node:30080', 'P → 10.200.9.9:80',
+    ];
     for (const probe of probes) t.is(rig.ask(probe), oracle(probe, given), probe);
     t.true(rig.datapath.auditRepairs > 0);
     const { auditRepairs } = rig.datapath;
@@ -98,11 +101,13 @@ test('a restart under another seed writes the tables anew, and only those', (t) 
   const rig = new MapRig({ options: maglev }).load().start().run();
   const other = new MapRig({ options: { ...maglev, hashSeed: 7 } });
   for (const name of rig.kernel.mapNames.filter((map) => map !== 'fl_l2_stats')) {
-    for (const entry of rig.kernel.map(name)!.page(0, Infinity)) other.kernel.update(name, entry, 'any');
+    const entries = rig.kernel.map(name)!.page(0, Infinity);
+    for (const entry of entries) other.kernel.update(name, entry, 'any');
   }
   other.load().start().run(5);
   t.is(other.ask('P → CIP:80'), oracle('P → CIP:80', { options: maglev }));
-  t.deepEqual([...new Set(other.writes.map(({ map }) => map))].sort(), ['fl_lut', 'fl_set', 'fl_svc']);
+  const written = new Set(other.writes.map(({ map }) => map));
+  t.deepEqual([...written].sort(), ['fl_lut', 'fl_set', 'fl_svc']);
 });
 
 const flow: Flow = {
@@ -168,7 +173,9 @@ test('datapath V28: the older Service keeps the front, and the other gets a cond
     t.is(rig.ask('X → VIP:80'), oracle('X → VIP:80', { services }));
     t.is(rig.ask('P → 10.200.0.11:80'), 'REJECT noEndpoint');
     const conflicts = rig.datapath.conflicts();
-    t.deepEqual(conflicts, [{ front: `${vip}:80/TCP`, winner: 'default/s', loser: 'default/t' } as never]);
+    t.deepEqual(conflicts.map(({ front, winner, loser }) => `${front} ${winner} ${loser}`), [
+      `${vip}:80/TCP default/s default/t`,
+    ]);
     t.like(frontConflictCondition(conflicts, 3), {
       type: 'fairlead.dev/FrontConflict', status: 'True', observedGeneration: 3,
       message: '198.51.100.10:80/TCP belongs to Service default/s. '
@@ -263,7 +270,8 @@ test('C13: prefixes of ServiceCIDR objects change the range at run time', (t) =>
   t.is(rig.ask('P → 10.200.9.9:80'), 'DROP unallocated');
   serviceCidrs.upsert('kubernetes', ['10.201.0.0/16' as Prefix]);
   rig.run();
-  t.deepEqual(['P → 10.200.9.9:80', 'P → 10.201.9.9:80'].map((of) => rig.ask(of)), ['NOT_MINE', 'DROP unallocated']);
+  t.is(rig.ask('P → 10.200.9.9:80'), 'NOT_MINE');
+  t.is(rig.ask('P → 10.201.9.9:80'), 'DROP unallocated');
 });
 
 test('events within 50 ms of a round are one round; the first is taken at once', (t) => {
