@@ -132,17 +132,18 @@ function planMembers(port: Programmed, image: RecordImage, context: PlanContext)
 
 // Most plans of a node that starts: nothing is there to be compared with.
 function planFirst(port: Programmed, image: RecordImage, context: PlanContext): boolean {
-  const members: Member[] = [];
-  for (const { backend, bits } of image.members) {
+  // Not by pushing, which would leave room for a dozen more in each of ten thousand lists.
+  const found = image.members.map(({ backend, bits }) => {
     const member = newMember(backend, context);
-    if (member === undefined) {
-      giveBack(port, members, context);
-      return false;
-    }
-    member.wanted = bits;
-    members.push(member);
+    if (member !== undefined) member.wanted = bits;
+    return member;
+  });
+  const members = found.filter((member) => member !== undefined);
+  if (members.length < found.length) {
+    giveBack(port, members, context);
+    return false;
   }
-  port.members = members;
+  port.members = members.slice();
   return true;
 }
 
