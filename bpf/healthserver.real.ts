@@ -1,4 +1,5 @@
 import { healthAnswer, listenerChange, type HealthPort } from '../lb/healthport.ts';
+import type { HealthListenerPort } from '../lb/healthports.ts';
 import type { Ip } from '../lb/ip.ts';
 import type { ServiceKey } from '../lb/model.ts';
 import { HttpListener } from './httplistener.real.ts';
@@ -7,11 +8,6 @@ import { HttpListener } from './httplistener.real.ts';
 export interface HealthServerPorts {
   /** Whether the proxy is healthy at this moment (datapath.md 14.4). */
   readonly proxyHealthy: () => boolean;
-  /**
-   * A Service's port is not ours: told once until it is, or is wanted no more. The answers of other
-   * Services are not touched. `why` names the address and the errno, or the Service that has it.
-   */
-  readonly refused: (port: HealthPort, why: string) => void;
   readonly opened?: (port: HealthPort) => void;
   readonly retryDelayMs?: number;
 }
@@ -21,8 +17,11 @@ interface Opened {
   readonly listeners: readonly HttpListener[];
 }
 
-/** The health check node ports of one node (datapath.md 14.3; C25). */
-export class HealthServer {
+/**
+ * The health check node ports of one node (datapath.md 14.3; C25). A port that is refused is asked
+ * for again; the answers of other Services are not touched.
+ */
+export class HealthServer implements HealthListenerPort {
   readonly #ports: HealthServerPorts;
   readonly #hosts: readonly (Ip | undefined)[];
   readonly #open = new Map<number, Opened>();
@@ -30,6 +29,7 @@ export class HealthServer {
   #wanted: ReadonlyMap<number, HealthPort> = new Map();
   /** Services that were told of another one with the same number. */
   #doubled = new Set<ServiceKey>();
+  readonly #listeners: ((port: HealthPort, why: string) => void)[] = [];
 
   /** `addresses`: those that NodePorts are limited to; undefined: every one. */
   constructor(ports: HealthServerPorts, addresses: readonly Ip[] | undefined) {
@@ -37,10 +37,10 @@ export class HealthServer {
     this.#hosts = addresses ?? [undefined];
   }
 
-  /**
-   * Opens and closes listeners until they are those of `wanted`, in any order and as often as
-   * wished. A Service that keeps its number keeps its listener: only its answers change.
-   */
+  onRefused(listener: (port: HealthPort, why: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
   follow(wanted: readonly HealthPort[]): void {
     const services = new Map([...this.#open].map(([number, { service }]) => [number, service]));
     const { close, open, refused } = listenerChange(services, wanted);
@@ -52,7 +52,7 @@ export class HealthServer {
     for (const port of open) this.#listen(port);
     for (const port of refused) {
       const { service } = this.#wanted.get(port.port) ?? port;
-      if (!this.#doubled.has(port.service)) this.#ports.refused(port, `${service} has it`);
+      if (!this.#doubled.has(port.service)) this.#refused(port, `${service} has it`);
     }
     this.#doubled = new Set(refused.map(({ service }) => service));
   }
@@ -64,16 +64,20 @@ export class HealthServer {
   }
 
   #listen(port: HealthPort): void {
-    const { proxyHealthy, refused, opened, retryDelayMs } = this.#ports;
+    const { proxyHealthy, opened, retryDelayMs } = this.#ports;
     const listeners = this.#hosts.map((host) => new HttpListener({
       host,
       port: port.port,
       answer: () => healthAnswer(this.#wanted.get(port.port) ?? port, proxyHealthy()),
       opened: () => opened?.(port),
-      refused: (errno) => refused(port, `${host ?? 'any address'}: ${errno}`),
+      refused: (errno) => this.#refused(port, `${host ?? 'any address'}: ${errno}`),
       ...(retryDelayMs === undefined ? {} : { retryDelayMs }),
     }));
     this.#open.set(port.port, { service: port.service, listeners });
+  }
+
+  #refused(port: HealthPort, why: string): void {
+    for (const listener of this.#listeners) listener(port, why);
   }
 
   #close(number: number): void {

@@ -3,7 +3,6 @@ import { request, type IncomingHttpHeaders } from 'node:http';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import anyTest, { type ExecutionContext } from 'ava';
 import { HealthServer } from '../../bpf/healthserver.real.ts';
-import { healthcheckRefused } from '../../lb/healthevent.ts';
 import { healthPortOf, type HealthPort } from '../../lb/healthport.ts';
 import { ip } from '../../lb/ip.ts';
 import { serviceKey, type Endpoint } from '../../lb/model.ts';
@@ -57,13 +56,13 @@ class Site {
   constructor(t: ExecutionContext, hosts = [loopback]) {
     this.server = new HealthServer({
       proxyHealthy: () => this.healthy,
-      refused: ({ name }, why) => {
-        this.refusals.push(`${name} ${why}`);
-        this.#refused.shift()?.();
-      },
       opened: () => this.#opened.shift()?.(),
       retryDelayMs: 1,
     }, hosts);
+    this.server.onRefused(({ name }, why) => {
+      this.refusals.push(`${name} ${why}`);
+      this.#refused.shift()?.();
+    });
     t.teardown(() => this.server.close());
   }
 
@@ -188,13 +187,4 @@ test('with addresses given only those answer, each by itself', async (t) => {
   t.is((await ask(number)).status, 200);
   t.deepEqual(site.refusals, [`s ${network}.2: EADDRINUSE`]);
   await t.throwsAsync(ask(number, { host: `${network}.3` }), { code: 'ECONNREFUSED' });
-});
-
-test('the Event of a refused port names Service, node, port and cause', (t) => {
-  const event = healthcheckRefused(
-    service(), { nodeName: 'n-a', port: 32_000, why: '127.0.0.1: EADDRINUSE' },
-  );
-  t.is(event.reason, 'FailedToStartServiceHealthcheck');
-  t.deepEqual([event.type, event.object.kind, event.object.uid], ['Warning', 'Service', 'uid-s']);
-  t.regex(event.message, /^Node n-a .* port 32000 \(127\.0\.0\.1: EADDRINUSE\)/u);
 });
