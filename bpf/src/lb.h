@@ -89,7 +89,7 @@ enum fl_front_kind {
 };
 
 struct fl_front_key {
-	struct fl_ip addr;	/* :: for a NodePort */
+	struct fl_ip addr;	/* for a NodePort ::, and of IPv4 ::ffff:0.0.0.0 */
 	__be16 port;
 	__u8 proto;
 	__u8 pad;

@@ -135,6 +135,7 @@ static __always_inline int fl_discard(struct fl_plan *plan, __u8 reason)
 	plan->outcome = FL_DISCARD;
 	plan->reason = reason;
 	plan->event = FL_EVENT_DROP;
+	plan->fresh = 0;
 	return 0;
 }
 

@@ -53,6 +53,18 @@ static __always_inline __u32 fl_addr_bits(const struct fl_ip *ip)
 }
 
 /*
+ * Where NodePorts are: the unspecified address in the form of its family, because a dual-stack
+ * Service has one NodePort and two service ports.
+ */
+static __always_inline void fl_any_ip(struct fl_ip *ip, bool mapped)
+{
+	ip->word[0] = 0;
+	ip->word[1] = 0;
+	ip->word[2] = mapped ? bpf_htonl(0xffff) : 0;
+	ip->word[3] = 0;
+}
+
+/*
  * The front of a target, copied at once: an overwritten element may be reused immediately. Bits of
  * the address are looked up only where no front has the address itself.
  */
@@ -70,7 +82,7 @@ static __always_inline bool fl_find_front(const struct fl_flow_key *flow, struct
 		*bits = fl_addr_bits(&flow->target);
 		if (!(*bits & FL_ADDR_NODE_PORT))
 			return false;
-		__builtin_memset(&key.addr, 0, sizeof(key.addr));
+		fl_any_ip(&key.addr, fl_is_mapped(&flow->target));
 		found = bpf_map_lookup_elem(&fl_front, &key);
 		if (!found)
 			return false;

@@ -66,7 +66,7 @@ static __noinline bool fl_find_called(const struct fl_flow_key *flow, struct fl_
 		return true;
 	if (!node || !fl_is_loopback(&flow->target))
 		return false;
-	__builtin_memset(&any.target, 0, sizeof(any.target));
+	fl_any_ip(&any.target, fl_is_mapped(&flow->target));
 	return fl_find_front(&any, front, bits);
 }
 
@@ -197,6 +197,9 @@ static __noinline int fl_translate_call(struct fl_call *call)
 
 	if (call->proto != IPPROTO_TCP && call->proto != IPPROTO_UDP)
 		return 0;
+	/* The unspecified address is loopback to the kernel, and the key of NodePorts to us. */
+	if (!call->target.word[3] && !call->target.word[0] && !call->target.word[1])
+		return 0;
 	fl_identify(call, &caller);
 	if (!caller.node && !fl_options.socket_full)
 		return 0;
@@ -254,12 +257,18 @@ static __noinline int fl_guard_bind(struct fl_call *call)
 
 	if (!fl_options.bind_protection || !cfg || cfg->node_cookie != call->netns)
 		return 0;
-	if (!bpf_map_lookup_elem(&fl_front, &key))
-		return 0;
-	/* 0.0.0.0 arrives as ::ffff:0.0.0.0 or as nothing at all. */
+	/* A socket that is bound to no address, or to one that NodePorts have, would get nothing. */
 	if (call->source.word[3] && !(fl_addr_bits(&call->source) & FL_ADDR_NODE_PORT))
 		return 0;
-	call->outcome = FL_CALL_REFUSED;
+	fl_any_ip(&key.addr, fl_is_mapped(&call->source));
+	/* :: takes both families. */
+	if (bpf_map_lookup_elem(&fl_front, &key)) {
+		call->outcome = FL_CALL_REFUSED;
+		return 0;
+	}
+	fl_any_ip(&key.addr, true);
+	if (fl_no_ip(&call->source) && bpf_map_lookup_elem(&fl_front, &key))
+		call->outcome = FL_CALL_REFUSED;
 	return 0;
 }
 

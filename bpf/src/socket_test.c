@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR MIT) */
 /*
- * The socket core under tc, for BPF_PROG_TEST_RUN, which has no socket programs (ENOTSUPP). An object
- * of its own, so that no node ever loads it.
+ * The socket core under tc, for BPF_PROG_TEST_RUN, which has no socket programs (ENOTSUPP). An
+ * object of its own, so that no node ever loads it.
  */
 #include "packet.h"
 #include "socket.h"

@@ -186,7 +186,6 @@ function index(number: number): Uint8Array {
 }
 
 function write(rig: Rig, rows: Rows): void {
-  put(rig, 'fl_cfg', []);
   put(rig, 'fl_lut', rows.cells.map((row) => [index(row.cell), layout.encodeLut(row)]));
   put(rig, 'fl_backend', rows.backends.map((row) => [index(row.id), layout.encodeBackend(row)]));
   put(rig, 'fl_member', rows.members.map((row) =>

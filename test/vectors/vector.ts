@@ -2,8 +2,8 @@ import type { Cfg, Options } from '../../bpf/layout.gen.ts';
 import type { Rows } from './fixture.ts';
 
 /**
- * One case of datapath.md 21 as every executor can run it (datapath.md 18): configuration, typed map
- * contents, packets with hook, clock and draws; and what comes of each.
+ * One case of datapath.md 21 as every executor can run it (datapath.md 18): configuration, typed
+ * map contents, packets with hook, clock and draws; and what comes of each.
  */
 export interface Vector {
   readonly name: string;
@@ -28,7 +28,9 @@ export interface Step {
   readonly mark?: number;
   readonly repeat?: number;
   readonly verdict: 'next' | 'drop' | 'redirect';
-  /** Default: as the packet came. */
+  /** Of a drop or a refusal, as its event tells it. */
+  readonly reason?: string;
+  /** Default: as the packet came; of a redirect without bytes they are another vector's business. */
   readonly bytes?: Uint8Array;
   /** `type reason client front endpoint`; checked where given. */
   readonly events?: readonly string[];
