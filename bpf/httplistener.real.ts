@@ -71,6 +71,7 @@ export class HttpListener {
 
   #refused(server: Server, error: NodeJS.ErrnoException): void {
     if (this.#server !== server) return;
+    server.close();
     this.#refusals += 1;
     if (this.#refusals === 1) this.#order.refused(error.code ?? error.message);
     this.#retry = setTimeout(

@@ -7,6 +7,7 @@ import { layoutHash, maps as declared } from './layout.gen.ts';
 import { bpffsPath, parseMountinfo } from './mountinfo.ts';
 import { pinKind, type Addon, type MapHandle } from './native.real.ts';
 import { isRefused, refusal } from './refusal.real.ts';
+import type { MapLimits } from './views/mapfill.ts';
 import type { MapReader } from './views/mapreader.ts';
 
 /** Why pinned maps cannot be read; `text` says what and what to do. */
@@ -24,6 +25,8 @@ export interface PinnedNode {
 /** The maps of one node, whether its agent runs or not. */
 export interface PinnedMaps {
   readonly maps: MapReader;
+  /** Entries of each map, as it was created for this node. */
+  readonly limits: MapLimits;
   close(): void;
 }
 
@@ -67,7 +70,8 @@ export function openPinnedMaps(addon: Addon, pinned: PinnedNode): Result<PinnedM
     }
     opened.set(name, new KernelMap(addon, handle as MapHandle));
   }
-  return ok({ maps: realKernel(addon, opened), close });
+  const limits = Object.fromEntries([...opened].map(([name, { facts }]) => [name, facts.entriesMax]));
+  return ok({ maps: realKernel(addon, opened), limits, close });
 }
 
 function pinError({ folder }: PinnedNode, name: string, code: number): PinError {

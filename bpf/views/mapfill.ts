@@ -11,14 +11,14 @@ export interface MapFill {
 
 type MapName = keyof typeof declared;
 
+/** Entries of maps by name, where they are not those of a medium node. */
+export type MapLimits = Readonly<Partial<Record<MapName, number>>>;
+
 /**
  * Fill of each map whose entries the agent or a flow adds, by name. An ARRAY has all its cells from
  * the start, so there what service records reach counts; what waits in quarantine does not.
- * `limits` names maps whose size differs from that of a medium node.
  */
-export function mapFills(
-  maps: MapReader, limits: Readonly<Partial<Record<MapName, number>>> = {},
-): MapFill[] {
+export function mapFills(maps: MapReader, limits: MapLimits = {}): MapFill[] {
   const walks = maps.dump('fl_svc').map(({ key }) => walkService(maps, decodeSvcKey(key).svcId));
   const names = (Object.keys(declared) as MapName[]).sort((left, right) => (left < right ? -1 : 1));
   return names.flatMap((map) => {

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import anyTest, { type ExecutionContext } from 'ava';
 import { HealthServer } from '../../bpf/healthserver.real.ts';
 import { healthPortOf, type HealthPort } from '../../lb/healthport.ts';
-import { ip } from '../../lb/ip.ts';
+import { ip, type Ip } from '../../lb/ip.ts';
 import { serviceKey, type Endpoint } from '../../lb/model.ts';
 import { endpoint, service, slice } from '../datapath/fixture.ts';
 
@@ -53,7 +53,7 @@ class Site {
   #opened: (() => void)[] = [];
   #refused: (() => void)[] = [];
 
-  constructor(t: ExecutionContext, hosts = [loopback]) {
+  constructor(t: ExecutionContext, hosts: readonly Ip[] | undefined) {
     this.server = new HealthServer({
       proxyHealthy: () => this.healthy,
       opened: () => this.#opened.shift()?.(),
@@ -91,7 +91,7 @@ const a2 = endpoint('10.64.1.22', { nodeName: 'n-a' });
 
 const v74 = anyTest.macro({
   exec: async (t, endpoints: readonly Endpoint[], status: number, count: number) => {
-    const site = new Site(t);
+    const site = new Site(t, [loopback]);
     const number = await freePort();
     const of = service({ externalTrafficPolicy: 'Local', healthCheckNodePort: number });
     const place = { nodeName: 'n-a', zone: undefined };
@@ -113,7 +113,7 @@ test('two terminating', v74, [endpoint('a1', draining), { ...a2, ...draining }],
 
 test('V74: a port that another process holds is told once and harms no other Service',
   async (t) => {
-    const site = new Site(t);
+    const site = new Site(t, [loopback]);
     const other = await held();
     const number = await freePort();
     await site.follow([port('s', other.port), port('t', number)], 1, 1);
@@ -127,7 +127,7 @@ test('V74: a port that another process holds is told once and harms no other Ser
   });
 
 test('every path and method answers', async (t) => {
-  const site = new Site(t);
+  const site = new Site(t, [loopback]);
   const number = await freePort();
   await site.follow([port('s', number)], 1);
   const get = await ask(number, { path: '/healthz?verbose' });
@@ -137,7 +137,7 @@ test('every path and method answers', async (t) => {
 });
 
 test('answers follow the facts on the same listener', async (t) => {
-  const site = new Site(t);
+  const site = new Site(t, [loopback]);
   const number = await freePort();
   await site.follow([port('s', number, 2)], 1);
   t.is((await ask(number)).status, 200);
@@ -151,7 +151,7 @@ test('answers follow the facts on the same listener', async (t) => {
 });
 
 test('a number that changes or goes closes its listener', async (t) => {
-  const site = new Site(t);
+  const site = new Site(t, [loopback]);
   const [one, two] = [await freePort(), await freePort()];
   await site.follow([port('s', one)], 1);
   await site.follow([port('s', two)], 1);
@@ -162,7 +162,7 @@ test('a number that changes or goes closes its listener', async (t) => {
 });
 
 test('a number that goes to another Service answers for that one', async (t) => {
-  const site = new Site(t);
+  const site = new Site(t, [loopback]);
   const number = await freePort();
   await site.follow([port('s', number)], 1);
   await site.follow([port('t', number)], 1);
@@ -170,13 +170,22 @@ test('a number that goes to another Service answers for that one', async (t) => 
 });
 
 test('of two Services with one number the second is told, once', async (t) => {
-  const site = new Site(t);
+  const site = new Site(t, [loopback]);
   const number = await freePort();
   const wanted = [port('t', number), port('s', number)];
   await site.follow(wanted, 1, 1);
   site.server.follow(wanted);
   t.deepEqual(site.refusals, ['t default/s has it']);
   t.regex((await ask(number)).body, /"name":"s"/u);
+});
+
+test('without addresses given every one answers', async (t) => {
+  const { port: number, server } = await held('0.0.0.0');
+  server.close();
+  await once(server, 'close');
+  const site = new Site(t, undefined);
+  await site.follow([port('s', number)], 1);
+  for (const host of ['127.0.0.1', `${network}.9`]) t.is((await ask(number, { host })).status, 200);
 });
 
 test('with addresses given only those answer, each by itself', async (t) => {

@@ -12,6 +12,8 @@ import {
 import { printLiveServices } from '../../cli/liveservices.ts';
 import { printTables } from '../../cli/maglevviews.ts';
 import type { OutputFlags } from '../../cli/output.ts';
+import { openPinnedMaps } from '../../bpf/pinnedmaps.real.ts';
+import { mapFills } from '../../bpf/views/mapfill.ts';
 import { ip, ipBytes16 } from '../../lb/ip.ts';
 import type { KernelPort } from '../../lb/ports.ts';
 import { fairlead, type Ran } from '../cli/session.ts';
@@ -167,6 +169,18 @@ for (const [claim, spoil, view, row] of spoilt) {
     });
   });
 }
+
+test('fill is told against the sizes of this node', async (t) => {
+  await stopped(t, async ({ folder }) => {
+    const pinned = openPinnedMaps(addon, { node: 'node-1.example', folder });
+    if (!pinned.ok) return t.fail(pinned.error.text);
+    const fills = mapFills(pinned.value.maps, pinned.value.limits);
+    pinned.value.close();
+    const shownOf = (map: string): unknown => fills.find((fill) => fill.map === map);
+    t.deepEqual(shownOf('fl_front'), { map: 'fl_front', entries: 4, limit: 131_072 });
+    t.deepEqual(shownOf('fl_ct'), { map: 'fl_ct', entries: 0, limit: 64 });
+  });
+});
 
 test('a pin that is missing and maps of another layout are unreachable, and said', async (t) => {
   await stopped(t, async ({ folder, run }) => {
