@@ -70,7 +70,9 @@ export function openPinnedMaps(addon: Addon, pinned: PinnedNode): Result<PinnedM
     }
     opened.set(name, new KernelMap(addon, handle as MapHandle));
   }
-  const limits = Object.fromEntries([...opened].map(([name, { facts }]) => [name, facts.entriesMax]));
+  const limits = Object.fromEntries(
+    [...opened].map(([name, { facts }]) => [name, facts.entriesMax]),
+  );
   return ok({ maps: realKernel(addon, opened), limits, close });
 }
 

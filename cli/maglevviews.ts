@@ -6,7 +6,7 @@ import { frontText, protocolText } from '../bpf/views/spelling.ts';
 import { ipFromBytes, parseIp, type Ip } from '../lb/ip.ts';
 import type { Protocol } from '../lb/model.ts';
 import { affinityKey, flowKey, murmur32 } from '../lb/murmur.ts';
-import { setFlag } from '../bpf/layout.gen.ts';
+import { frontKind, setFlag } from '../bpf/layout.gen.ts';
 import { usageError } from './exit.ts';
 import { onNodes, printView, type OnNode } from './lbviews.ts';
 import type { MapsNow, NodeMaps } from './nodemaps.ts';
@@ -117,7 +117,7 @@ function sharesOn({ node, maps }: NodeMaps, asked: TableQuestion): OnNode<Answer
 function hashedKey(front: WalkedFront, client: Client): Uint8Array {
   const { set } = front.walk;
   if (set !== undefined && (set.flags & setFlag.affinity) !== 0) return affinityKey(client.ip);
-  if (frontText(front).startsWith('*')) {
+  if (front.kind === frontKind.nodePort) {
     throw usageError('a NodePort has no address of its own: give --key with another frontend');
   }
   return flowKey({

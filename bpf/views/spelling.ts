@@ -35,10 +35,17 @@ export interface FrontPlace extends Place {
   readonly kind: number;
 }
 
-/** `10.0.0.1:80/TCP`; a NodePort as `*:30080/TCP`, whatever address its row has. */
+/**
+ * `10.0.0.1:80/TCP`; a NodePort as `*:30080/TCP`, that of IPv6 as `[*]:30080/TCP`: a dual-stack
+ * Service has two service ports under one number.
+ */
 export function frontText(front: FrontPlace): string {
-  const place = front.kind === frontKind.nodePort ? `*:${front.port}` : placeText(front);
-  return `${place}/${protocolText(front.proto)}`;
+  return `${frontPlaceText(front)}/${protocolText(front.proto)}`;
+}
+
+function frontPlaceText(front: FrontPlace): string {
+  if (front.kind !== frontKind.nodePort) return placeText(front);
+  return `${isMapped(front.addr) ? '*' : '[*]'}:${front.port}`;
 }
 
 /** `TCP`, or the number of a protocol that the datapath does not know. */

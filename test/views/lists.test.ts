@@ -112,7 +112,7 @@ test('both families have fronts of their own, IPv4 first', async (t) => {
     (line) => line.split(/ {3,}/u).slice(1, 4).join(' '),
   ), [
     '10.200.0.10:80/TCP ClusterIP 1', '[fd00:10::a]:80/TCP ClusterIP 2',
-    '*:30080/TCP NodePort 1', '*:30080/TCP NodePort 2',
+    '*:30080/TCP NodePort 1', '[*]:30080/TCP NodePort 2',
   ]);
 });
 
