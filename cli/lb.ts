@@ -69,10 +69,12 @@ async function list(session: Session, flags: ListFlags): Promise<void> {
 }
 
 function registerTables(command: Command, session: Session): void {
-  const asks = command.registeredArguments.length > 0;
-  withOutput(withPins(command)).description(asks
-    ? 'what each endpoint has of a Maglev table'
-    : 'Maglev tables: one for each service port and scope');
+  const [argument] = command.registeredArguments;
+  const asks = argument !== undefined;
+  const shares = 'what each endpoint has of a Maglev table';
+  const tables = 'Maglev tables: one for each service port and scope';
+  const both = `${tables}; of a frontend, ${shares}`;
+  withOutput(withPins(command)).description(asks ? (argument.required ? shares : both) : tables);
   if (asks) {
     command
       .option('--key <address:port>', 'a client: which endpoint it gets')

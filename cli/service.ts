@@ -90,8 +90,9 @@ function registerList(service: Command, session: Session): void {
 async function listLive(
   session: Session, name: string | undefined, flags: ListFlags,
 ): Promise<void> {
-  if (name !== undefined || flags.namespace !== undefined) {
-    throw usageError('the maps of a node hold no names of Services: give -f, or ask for all');
+  const narrowed = flags.namespace !== undefined && flags.allNamespaces !== true;
+  if (name !== undefined || narrowed) {
+    throw usageError('the maps of a node hold no names of Services: give -f, or ask for all by -A');
   }
   const { printLiveServices } = await import('./liveservices.ts');
   return withNodeMaps(session, flags, (now) => printLiveServices(session, flags, now));

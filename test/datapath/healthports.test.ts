@@ -97,6 +97,16 @@ test('14.3: a Service that goes, and the end of the agent, close the port', (t) 
   t.deepEqual(site.plans, ['s:32000=1', '', 's:32000=1', '']);
 });
 
+test('V74: endpoints that drain count as none while clients are still served', (t) => {
+  const site = new Site();
+  const draining = { ready: false, serving: true, terminating: true };
+  site.rig.load([local()], [slice([endpoint('a1', draining)])]);
+  site.rig.start();
+  site.start();
+  t.deepEqual(site.plans, ['s:32000=0']);
+  t.is(site.rig.ask('X → VIP:80'), '10.64.1.21:8080');
+});
+
 test('V74: a refused port is an Event on its Service', (t) => {
   const site = new Site();
   site.rig.load([local()]);
