@@ -20,13 +20,18 @@ export interface AttachmentsOrder {
 /** Numbers of devices whose programs are all attached. */
 export type Hooked = ReadonlySet<number>;
 
-const deviceHooks: readonly { readonly role: Role; readonly program: string; readonly direction: Direction }[] = [
+interface DeviceHook {
+  readonly role: keyof Placement;
+  readonly program: string;
+  readonly direction: Direction;
+}
+
+const deviceHooks: readonly DeviceHook[] = [
   { role: 'pods', program: 'fl_from_pod', direction: 'ingress' },
   { role: 'pods', program: 'fl_to_pod', direction: 'egress' },
   { role: 'uplinks', program: 'fl_uplink_in', direction: 'ingress' },
   { role: 'uplinks', program: 'fl_uplink_out', direction: 'egress' },
 ];
-type Role = keyof Placement;
 
 // enum bpf_prog_type: CGROUP_SOCK, CGROUP_SOCK_ADDR.
 const socketTypes: ReadonlySet<number> = new Set([9, 18]);

@@ -1,4 +1,4 @@
-import { existsSync, renameSync, unlinkSync } from 'node:fs';
+import { existsSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { err, ok, type Result } from '../lb/result.ts';
 import {
   pinKind, type Addon, type LinkHandle, type ProgramHandle,
@@ -98,6 +98,9 @@ class LinkSite {
     if (existsSync(order.pin)) {
       const exchanged = this.#exchange(order);
       if (exchanged.ok || exchanged.error.errno !== enolink) return exchanged;
+      // Detached by name: a link whose last pin goes is let go by the kernel some time later.
+      const detached = this.detach(order.pin);
+      if (!detached.ok) return detached;
       unlinkSync(order.pin);
     }
     const flags = this.#hook.kind === 'tcx' ? flagBefore : 0;
@@ -130,11 +133,15 @@ class LinkSite {
     return isRefused(code) ? err(this.#refusal('exchange the program of', code)) : ok('exchanged');
   }
 
-  /** True for the link of a device that has gone: its number may be another device's by now. */
+  /** True for a link of another device or cgroup, or of one that has gone. */
   #elsewhere(link: LinkHandle): boolean {
-    if (this.#hook.kind === 'cgroup') return false;
     const facts = this.#addon.linkFacts(link);
-    return isRefused(facts) || (facts as readonly number[])[3] !== this.#hook.ifindex;
+    if (isRefused(facts)) return true;
+    const [, , , low = 0, high = 0] = facts as readonly number[];
+    if (this.#hook.kind !== 'cgroup') return low !== this.#hook.ifindex;
+    // The id of a cgroup is the inode of its folder, 64 bits wide (kernfs, Linux 5.5).
+    const { ino } = statSync(this.#hook.path, { bigint: true });
+    return ino !== BigInt(low) + (BigInt(high) << 32n);
   }
 
   #refusal(verb: string, code: number): Refusal {

@@ -222,7 +222,7 @@ function indexOf(key: Uint8Array): number {
 }
 
 function indicesOf(keys: Uint8Array): Uint32Array {
-  // Copied, because a view of words must begin at a word. Not by slice: that of a Buffer is no copy.
+  // Copied, because a view of words must begin at a word. A Buffer's slice would be no copy.
   return new Uint32Array(new Uint8Array(keys).buffer);
 }
 

@@ -9,7 +9,8 @@ import { isRefused, refusal, type Refusal } from './refusal.real.ts';
 /** SO_NETNS_COOKIE of the namespace that the thread is in. */
 export function ownCookie(addon: Addon): Result<bigint, Refusal> {
   const cookie = addon.netnsCookie();
-  return isRefused(cookie) ? err(refusal('read the namespace cookie', cookie)) : ok(cookie as bigint);
+  if (isRefused(cookie)) return err(refusal('read the namespace cookie', cookie));
+  return ok(cookie as bigint);
 }
 
 /** Cookie and devices of the namespace at `path`, `/proc/7/ns/net` or `/run/netns/name`. */
@@ -32,8 +33,8 @@ export function readNamespace(
 
 /**
  * Every network namespace of the machine but the node's own, by cookie: those that a process is in,
- * and those that are kept by name. One that ends during the look is left out. `node` are the devices
- * of the node's own namespace, which the thread is in.
+ * and those that are kept by name. One that ends during the look is left out. `node` are the
+ * devices of the node's own namespace, which the thread is in.
  */
 export function readNamespaces(addon: Addon, node: Devices): readonly NamespaceFacts[] {
   const own = ownCookie(addon);

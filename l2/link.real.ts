@@ -75,7 +75,11 @@ class Links<Socket> implements RealLinks {
   send(ifindex: number, frame: Uint8Array): Result<void, LinkError> {
     const socket = this.#sockets.get(ifindex) ?? this.#openSocket(ifindex);
     if (typeof socket === 'number') return err(linkError(socket));
-    const sent = this.#addon.socketSend(socket, frame);
+    let sent = this.#addon.socketSend(socket, frame);
+    // The first call after a device was down may give what happened then: it takes that away.
+    if (sent < 0 && linkError(sent).kind === 'ENETDOWN') {
+      sent = this.#addon.socketSend(socket, frame);
+    }
     if (sent >= 0) return ok(undefined);
     const error = linkError(sent);
     // The number may come back as another device; a new socket finds it.

@@ -28,6 +28,10 @@ export const readBytes = 1 << 18;
 
 const prefixBytes = 8;
 
+// Shared, because reading is synchronous and what is kept is copied: a node with a hundred pods
+// makes hundreds of dumps a look.
+const scratch = new Uint8Array(readBytes);
+
 /** What has arrived, in order, and whether the kernel had to throw some away before. */
 export function readSocket<Socket>(
   addon: SocketAddon<Socket>, socket: Socket, out: Uint8Array,
@@ -72,11 +76,10 @@ export function openDevices<Socket>(
 ): Devices {
   const asking = netlink(addon, 0);
   const hearing = changed === undefined ? undefined : netlink(addon, linkGroups);
-  const out = new Uint8Array(readBytes);
   if (hearing !== undefined) {
     addon.watch(hearing, () => {
       // What it says does not matter, nor whether some of it was lost: facts are read anew.
-      readSocket(addon, hearing, out);
+      readSocket(addon, hearing, scratch);
       changed?.();
     });
   }
@@ -84,7 +87,7 @@ export function openDevices<Socket>(
     read: () => readDevices(addon, asking),
     namespaceId: (descriptor) => {
       addon.socketSend(asking, namespaceIdRequest(descriptor));
-      const { arrived } = readSocket(addon, asking, out);
+      const { arrived } = readSocket(addon, asking, scratch);
       return namespaceIdOf(arrived.flatMap(({ bytes }) => messagesOf(bytes)));
     },
     close: () => {
@@ -118,9 +121,8 @@ function dump<Socket>(
   assert(sent > 0, `a dump is asked for: ${sent}`);
   const messages: NetlinkMessage[] = [];
   for (;;) {
-    // The messages point into their room, so each turn has its own.
-    const { arrived } = readSocket(addon, socket, new Uint8Array(readBytes));
-    const part = arrived.flatMap(({ bytes }) => messagesOf(bytes));
+    const { arrived } = readSocket(addon, socket, scratch);
+    const part = arrived.flatMap(({ bytes }) => messagesOf(bytes.slice()));
     messages.push(...part);
     const last = part.at(-1)?.type;
     if (last === undefined || last === messageType.done || last === messageType.error) {

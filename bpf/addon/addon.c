@@ -18,6 +18,7 @@ static const struct method *const parts[] = {
 
 NAPI_MODULE_INIT()
 {
+	listen_to_libbpf();
 	for (size_t part = 0; part < sizeof(parts) / sizeof(parts[0]); part += 1) {
 		for (const struct method *method = parts[part]; method->name; method += 1) {
 			napi_value function;

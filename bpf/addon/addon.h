@@ -107,6 +107,8 @@ struct map_handle {
 	napi_ref cells_buffer;
 };
 
+/* What libbpf says goes to takeLog() instead of stderr. */
+void listen_to_libbpf(void);
 /* Takes over `fd`, also when it fails. */
 napi_value answer_map(struct call *call, int fd);
 /* A program or a link by its descriptor, which it takes over. */

@@ -214,6 +214,8 @@ static napi_value map_sum(napi_env env, napi_callback_info info)
 	if (map->value_size % 8 || values.size != count * map->value_bytes ||
 	    sums.size != (size_t)count * map->value_size)
 		return answer(&call, -EINVAL);
+	if (!count)
+		return answer(&call, 0);
 	memset(sums.start, 0, sums.size);
 	for (size_t at = 0; at < values.size; at += 8) {
 		size_t target = at / map->value_bytes * map->value_size + at % map->value_size;

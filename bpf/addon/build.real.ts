@@ -3,7 +3,9 @@
 // by an old build, and nothing happens when nothing changed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import {
+  accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, renameSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { err, ok, type Result } from '../../lb/result.ts';
 
@@ -50,7 +52,13 @@ function nodeHeaders(): string | undefined {
 function compile(
   files: readonly string[], { headers, target }: { headers: string; target: string },
 ): Result<string, AddonError> {
-  mkdirSync(join(target, '..'), { recursive: true });
+  try {
+    mkdirSync(join(target, '..'), { recursive: true });
+    accessSync(join(target, '..'), constants.W_OK);
+  } catch {
+    const place = join(root, '.fairlead');
+    return err({ kind: 'compile', text: `the addon is not built: ${place} cannot be written` });
+  }
   // Two processes may build at once; whoever is last renames the same bytes into place.
   const fresh = `${target}.${process.pid}`;
   const command = [...flags, `-I${headers}`, '-o', fresh, ...files, '-lbpf'];

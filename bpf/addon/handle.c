@@ -158,7 +158,6 @@ static void readable(uv_poll_t *poll, int status, int events)
 	napi_value error;
 	bool thrown = false;
 
-	(void)status;
 	(void)events;
 	if (!watcher->handle || napi_open_handle_scope(env, &scope) != napi_ok)
 		return;
@@ -171,6 +170,12 @@ static void readable(uv_poll_t *poll, int status, int events)
 			napi_fatal_exception(env, error);
 	}
 	napi_close_handle_scope(env, scope);
+	/*
+	 * A pending error of a socket, such as a device that went down or messages that were lost,
+	 * makes libuv stop its poll. The read has taken the error away: the watch goes on.
+	 */
+	if (status < 0 && watcher->handle)
+		uv_poll_start(poll, UV_READABLE | UV_DISCONNECT, readable);
 }
 
 static int watcher_start(struct call *call, struct watcher *watcher)

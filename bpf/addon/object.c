@@ -42,6 +42,11 @@ static int hear(enum libbpf_print_level level, const char *format, va_list argum
 	return size;
 }
 
+void listen_to_libbpf(void)
+{
+	libbpf_set_print(hear);
+}
+
 /* takeLog(): what libbpf and the verifier said since the last call. */
 static napi_value take_log(napi_env env, napi_callback_info info)
 {
@@ -80,16 +85,17 @@ static napi_value object_open(napi_env env, napi_callback_info info)
 	struct bytes file = bytes_argument(&call, 0);
 	struct object_handle *of;
 
+	if (!call.error && !file.size)
+		call.error = -EINVAL;
 	if (call.error)
 		return answer(&call, call.error);
-	libbpf_set_print(hear);
 	of = calloc(1, sizeof(*of));
 	if (!of)
 		return answer(&call, -ENOMEM);
 	of->handle.kind = HANDLE_OBJECT;
 	of->handle.fd = -1;
 	of->handle.release = object_release;
-	of->file = malloc(file.size ? file.size : 1);
+	of->file = malloc(file.size);
 	if (!of->file) {
 		call.error = -ENOMEM;
 	} else {

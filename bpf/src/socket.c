@@ -10,7 +10,7 @@
 
 /*
  * No other errno is ever returned: kernel clients hang on unknown ones (cilium#21541). Only for
- * hooks that may refuse: Linux 6.18 does not load recvmsg and getpeername with bpf_set_retval in them.
+ * hooks that may refuse: Linux 6.18 loads no recvmsg and getpeername with bpf_set_retval in them.
  */
 static __always_inline int fl_allowed(const struct fl_call *call, int error)
 {

@@ -89,3 +89,12 @@ anyTest('without a compiler one sentence says what gives it', (t) => {
     t.is(status, 1);
   });
 });
+
+anyTest('where nothing can be written one sentence says so', (t) => {
+  inClone((folder) => {
+    writeFileSync(join(folder, '.fairlead'), 'a file in the way');
+    const { stderr, status } = build(folder);
+    t.regex(stderr, /^fairlead: the addon is not built: .*\.fairlead cannot be written\n$/);
+    t.is(status, 1);
+  });
+});

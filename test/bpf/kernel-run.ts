@@ -10,11 +10,11 @@ import { root } from '../tidy/sources.ts';
 import { at, bytes, type Rows } from '../vectors/fixture.ts';
 import { drawState, type Step, type Vector } from '../vectors/vector.ts';
 
-const file = 'bpf/fairlead.bpf.o';
+const shipped = 'bpf/fairlead.bpf.o';
 const verdicts: ReadonlyMap<number, string> = new Map([[-1, 'next'], [2, 'drop'], [7, 'redirect']]);
 const cleared = [
   'fl_front', 'fl_svc', 'fl_member', 'fl_range', 'fl_addr', 'fl_net', 'fl_dev', 'fl_ct', 'fl_snat',
-  'fl_aff', 'fl_frag', 'fl_l2', 'fl_l2_stats',
+  'fl_aff', 'fl_frag', 'fl_l2', 'fl_l2_stats', 'fl_sk', 'fl_netns',
 ];
 
 /** What one packet came to. */
@@ -67,8 +67,8 @@ export class KernelRun {
   }
 
   /** Clears the maps and writes the rows of a vector; the object is loaded once for its options. */
-  begin(vector: Vector): Rig {
-    const rig = this.#rig(vector.options ?? {});
+  begin(vector: Vector, file = shipped): Rig {
+    const rig = this.rig(vector.options ?? {}, file);
     for (const name of cleared) {
       const map = rig.map(name);
       const rows = map.dump();
@@ -87,13 +87,7 @@ export class KernelRun {
   /** One packet of a vector that has begun. */
   step(rig: Rig, vector: Vector, step: Step): Ran {
     if (step.rows !== undefined) write(rig, step.rows);
-    put(rig, 'fl_cfg', [[index(0), layout.encodeCfg({
-      eventLevel: layout.eventLevel.all, eventSample: 0, refusalRate: 500, refusalBurst: 1000,
-      nodeCookie: 0n, testNowNs: BigInt(Math.round(step.seconds * 1000)) * 1_000_000n,
-      testBootNs: BigInt(Math.round(step.seconds * 1000)) * 1_000_000n,
-      testDraws: drawState(step.draw ?? 0), node4: bytes(at.node), node6: bytes('::'),
-      ...vector.cfg,
-    })]]);
+    configure(rig, vector, step);
     const ifindex = step.device === 'uplink' ? this.#side.ifindex : this.#pod;
     const { packet, mark = 0, repeat = 1 } = step;
     const outcome = rig.inside(this.#side.namespace, () =>
@@ -102,7 +96,7 @@ export class KernelRun {
     return {
       verdict: verdicts.get(outcome.verdict) ?? String(outcome.verdict),
       packet: outcome.packet,
-      events: this.#events(rig),
+      events: this.events(rig),
     };
   }
 
@@ -111,7 +105,8 @@ export class KernelRun {
     return device === 'uplink' ? this.#side.ifindex : this.#pod;
   }
 
-  #events(rig: Rig): string[] {
+  /** What the programs told since the last look. */
+  events(rig: Rig): string[] {
     const ring = this.#rings.get(rig) ?? rig.addon.ringOpen(rig.map('fl_events').handle);
     this.#rings.set(rig, ring as RingHandle);
     const [count = 0] = rig.addon.ringRead(ring as RingHandle, this.#out) as readonly number[];
@@ -120,14 +115,15 @@ export class KernelRun {
     ));
   }
 
-  #rig(options: Partial<layout.Options>): Rig {
-    const name = JSON.stringify(options);
+  /** The object loaded with these options over what it ships with. */
+  rig(options: Partial<layout.Options>, file = shipped): Rig {
+    const name = `${file} ${JSON.stringify(options)}`;
     const known = this.#rigs.get(name);
     if (known !== undefined) return known;
     const object = addon.objectOpen(readFileSync(join(root, file))) as ObjectHandle;
-    const shipped = layout.decodeOptions(addon.objectInitial(object, '.rodata') as Uint8Array);
+    const defaults = layout.decodeOptions(addon.objectInitial(object, '.rodata') as Uint8Array);
     addon.close(object);
-    const chosen = layout.encodeOptions({ ...shipped, test: 1, ...options });
+    const chosen = layout.encodeOptions({ ...defaults, test: 1, ...options });
     const rig = new Rig(addon, file, {
       constants: new Map([['fl_options', chosen]]),
       entriesMax: new Map([['fl_ct', 65_536], ['fl_frag', 4096], ['fl_aff', 4096]]),
@@ -183,6 +179,18 @@ function index(number: number): Uint8Array {
   const key = new Uint8Array(4);
   new DataView(key.buffer).setUint32(0, number, true);
   return key;
+}
+
+/** Writes `fl_cfg`: clock and draws of a step, everything told. */
+export function configure(
+  rig: Rig, { cfg }: Vector, { seconds, draw = 0 }: Pick<Step, 'seconds' | 'draw'>,
+): void {
+  const now = BigInt(Math.round(seconds * 1000)) * 1_000_000n;
+  put(rig, 'fl_cfg', [[index(0), layout.encodeCfg({
+    eventLevel: layout.eventLevel.all, eventSample: 0, refusalRate: 500, refusalBurst: 1000,
+    nodeCookie: 1n, testNowNs: now, testBootNs: now, testDraws: drawState(draw),
+    node4: bytes(at.node), node6: bytes('::'), ...cfg,
+  })]]);
 }
 
 function write(rig: Rig, rows: Rows): void {

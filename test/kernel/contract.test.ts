@@ -40,7 +40,10 @@ for (const kind of kinds) {
       ]);
       const kernel = realKernel(addon, maps);
       return {
-        kernel, hash: 't_hash', small: () => 't_small', array: { name: 't_array', cells: 300, valueSize: 12 },
+        kernel,
+        hash: 't_hash',
+        small: () => 't_small',
+        array: { name: 't_array', cells: 300, valueSize: 12 },
         holder: () => {
           const holder = realKernel(addon, maps);
           return { kernel: holder, die: () => holder.close() };

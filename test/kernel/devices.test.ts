@@ -17,7 +17,9 @@ const test = skip ? anyTest.skip : anyTest.serial;
 interface Shown {
   readonly nodeCookie: string;
   readonly devices: readonly { ifindex: number; mac: string; addresses: string[] }[];
-  readonly pods: readonly { cookie: string; addresses: string[]; ifindex: number; hooked: boolean }[];
+  readonly pods: readonly {
+    cookie: string; addresses: string[]; ifindex: number; hooked: boolean;
+  }[];
 }
 
 /** A node with an uplink `eth0` and its default route, and pods as they are asked for. */

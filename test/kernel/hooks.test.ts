@@ -164,6 +164,31 @@ test('a cgroup hook refuses the calls that its program refuses', async (t) => {
   });
 });
 
+test('the pin of another cgroup is replaced, and that cgroup is free at once', async (t) => {
+  await Place.with((place) => {
+    const top = cgroupRoot();
+    const [first, second] = [1, 2].map(() => {
+      const group = mkdtempSync(join(top.ok ? top.value : '', 'fairlead-test-'));
+      place.later(() => rmdirSync(group));
+      return group;
+    });
+    const rig = new Rig(addon, probe);
+    place.later(() => rig.close());
+    const pin = join(place.bpffs(), 'connect4');
+    const program = rig.object.programs.get('t_connect4')!;
+    const put = (path: string): unknown => {
+      const attached = attach(addon, { hook: { kind: 'cgroup', path, attach: 10 }, program, pin });
+      return attached.ok ? attached.value : attached.error.kind;
+    };
+    const on = (path: string): number => {
+      const ids = programsOn(addon, { kind: 'cgroup', path, attach: 10 });
+      return ids.ok ? ids.value.length : -1;
+    };
+    t.deepEqual([put(first!), put(first!), put(second!)], ['created', 'exchanged', 'created']);
+    t.deepEqual([on(first!), on(second!)], [0, 1]);
+  });
+});
+
 function dialer(port: number): string {
   return `require('net').connect(${port}, '127.0.0.1').on('error', (e) => console.log(e.code))`;
 }

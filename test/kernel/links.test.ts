@@ -202,3 +202,37 @@ test('a thousand addresses are read without waiting', async (t) => {
     t.is(device(devices, 'eth0')!.addresses.length, 1_000);
   });
 });
+
+test('frames are heard again after the device was down', async (t) => {
+  await Place.with(async (place) => {
+    const [left, right] = place.pair();
+    const [from, to] = [links(place, left), links(place, right)];
+    let heard = 0;
+    to.onFrame(() => { heard += 1; });
+    from.send(left.ifindex, gratuitous);
+    await until(() => heard === 1);
+    run(`ip -n ${right.namespace} link set eth0 down`);
+    await told(to, (eth0) => !eth0.adminUp);
+    run(`ip -n ${right.namespace} link set eth0 up`);
+    await told(to, (eth0) => eth0.adminUp && eth0.carrier);
+    t.true(from.send(left.ifindex, gratuitous).ok);
+    await until(() => heard === 2);
+    t.is(heard, 2);
+  });
+});
+
+test('changes are told on after more of them came than the socket has room for', async (t) => {
+  await Place.with(async (place) => {
+    const [left] = place.pair();
+    const port = links(place, left);
+    // Nothing is read while the commands run; each of them makes two messages.
+    const add = Array.from({ length: 3_000 }, (_, number) => (
+      `address add 10.9.${number >> 8}.${number & 255}/32 dev eth0`
+    ));
+    place.batch(left.namespace, add);
+    await told(port, (eth0) => eth0.addresses.length === 3_000);
+    run(`ip -n ${left.namespace} address flush dev eth0`);
+    await told(port, (eth0) => eth0.addresses.length === 0);
+    t.pass();
+  });
+});

@@ -19,6 +19,17 @@ export class Place {
     }
   }
 
+  constructor() {
+    for (const name of abandoned()) {
+      try {
+        run(`ip netns del ${name}`);
+      } catch (error) {
+        // Another test file may have been quicker.
+        if (existsSync(`/run/netns/${name}`)) throw error;
+      }
+    }
+  }
+
   later(undo: () => void): void {
     this.#undo.push(undo);
   }
@@ -87,6 +98,15 @@ export interface Side {
   readonly namespace: string;
   readonly path: string;
   readonly ifindex: number;
+}
+
+/** Namespaces of test processes that were killed before they could clear up. */
+function abandoned(): string[] {
+  if (!existsSync('/run/netns')) return [];
+  return readdirSync('/run/netns').filter((name) => {
+    const pid = /^fl-(\d+)-\d+$/u.exec(name)?.[1];
+    return pid !== undefined && !existsSync(`/proc/${pid}`);
+  });
 }
 
 function emptied(folder: string): void {

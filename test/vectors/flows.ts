@@ -157,7 +157,8 @@ export const flowVectors: readonly Vector[] = [
         bytes: udp(node17, b1, { ...remote, ...fragment(true, 0) }),
       }),
       uplink({
-        packet: second(at.x, at.vip, 77), verdict: 'redirect', bytes: second(at.node, at.b1, 77, 63),
+        packet: second(at.x, at.vip, 77), verdict: 'redirect',
+        bytes: second(at.node, at.b1, 77, 63),
       }),
       dropped(second(at.x, at.vip, 78), 'frag'),
     ],

@@ -23,6 +23,7 @@ export function udp(
 }
 
 export const x: End = [at.x, 40000];
+const y: End = [at.y, 40000];
 export const vip: End = [at.vip, 80];
 export const a1: End = [at.a1, 8080];
 export const b1: End = [at.b1, 8080];
@@ -113,16 +114,15 @@ export const uplinkVectors: readonly Vector[] = [
   },
   {
     name: 'V16 an ExternalIP that is the node’s own address is not guarded',
-    rows: { ...service(), addresses: nodeAndVip() }, steps: [uplink({ packet: tcp(x, [at.node, 22]) })],
+    rows: { ...service(), addresses: nodeAndVip() },
+    steps: [uplink({ packet: tcp(x, [at.node, 22]) })],
   },
   single('V17 another address of the node', {}, uplink({ packet: toNode(at.h2) })),
   single('V43 source ranges', { ranges: [['203.0.113.0', 25]] },
     uplink({ packet: tcp(x, vip), draw: 0, bytes: tcp(x, a1) }),
-    dropped(tcp([at.y, 40000], vip), 'srcRange'),
-    uplink({ packet: tcp([at.y, 40000], [at.node, 30080]), draw: 0, bytes: tcp([at.y, 40000], a1) }),
-    uplink({
-      packet: tcp([at.y, 40000], [at.external, 80]), draw: 0, bytes: tcp([at.y, 40000], a1),
-    })),
+    dropped(tcp(y, vip), 'srcRange'),
+    uplink({ packet: tcp(y, [at.node, 30080]), draw: 0, bytes: tcp(y, a1) }),
+    uplink({ packet: tcp(y, [at.external, 80]), draw: 0, bytes: tcp(y, a1) })),
   single('V52 a UDP checksum of 0 stays 0', { proto: 17 },
     uplink({
       packet: udp(x, vip, { unsummed: true }), draw: 1, verdict: 'redirect',

@@ -30,7 +30,7 @@ export interface Step {
   readonly verdict: 'next' | 'drop' | 'redirect';
   /** Of a drop or a refusal, as its event tells it. */
   readonly reason?: string;
-  /** Default: as the packet came; of a redirect without bytes they are another vector's business. */
+  /** Default: as the packet came; of a redirect they are checked where given. */
   readonly bytes?: Uint8Array;
   /** `type reason client front endpoint`; checked where given. */
   readonly events?: readonly string[];
