@@ -8,7 +8,10 @@ import { deriveServicePorts, type DatapathRecord } from '../lb/serviceport.ts';
 import { SliceIndex } from '../lb/sliceindex.ts';
 import { compareText, type Cursor, type Table } from '../lb/table.ts';
 import { asciiBytes, asciiText, encodeRow, nodeKey, nodeMap, viewMap } from './codec.ts';
+import type { Datapath, DatapathFault, FrontChange } from './datapath/settings.ts';
 import { sameBytes, storedRow, type Row, type ServicePortMemo } from './row.ts';
+
+export type { Datapath, DatapathFault, FrontChange } from './datapath/settings.ts';
 
 export { ServicePortMemo } from './row.ts';
 
@@ -31,37 +34,6 @@ export interface DatapathSettings {
   readonly options: DatapathOptions;
   /** Derivations that other datapaths of the same world may share. */
   readonly memo: ServicePortMemo;
-}
-
-/** A row that the kernel refuses at present. */
-export interface DatapathFault {
-  readonly servicePort: string;
-  readonly error: KernelError;
-}
-
-/** The reconciler that keeps one node's kernel tables equal to what the cluster wants there. */
-export interface Datapath {
-  start(): void;
-  /** Stops writing; the kernel keeps forwarding by the rows it has. */
-  stop(): void;
-  /** True once every listing was complete and each row was written or tried. */
-  ready(): boolean;
-  /** Whether the kernel's rows serve the address, so that announcing it makes sense. */
-  hasFront(address: Ip): boolean;
-  /** Called after rounds that changed `ready` or the answer of `hasFront` for any address. */
-  onChange(listener: (change: FrontChange) => void): void;
-  pending(): readonly string[];
-  readonly faults: readonly DatapathFault[];
-  /** Rows that an audit had to correct; any is a bug or a hand in the maps. */
-  readonly auditRepairs: number;
-}
-
-/** What one round changed for those who ask `ready` and `hasFront`. */
-export interface FrontChange {
-  /** `ready` changed, and with it the answer for every address. */
-  readonly all: boolean;
-  /** Addresses for which `hasFront` may answer otherwise than before. */
-  readonly ips: ReadonlySet<Ip>;
 }
 
 const roundRowsMax = 1_000;

@@ -11,7 +11,6 @@ import { SliceIndex } from '../../lb/sliceindex.ts';
 import { compareText, type Cursor, type Table } from '../../lb/table.ts';
 import type { Place } from '../../lb/topology.ts';
 import type { FrontConflict } from '../../lb/view.ts';
-import type { FrontChange } from '../datapath.ts';
 import { addressKey } from './addresses.ts';
 import { auditSteps } from './audit.ts';
 import type { DatapathDeviceFacts } from './devices.ts';
@@ -22,7 +21,7 @@ import { NodeTables, runtimeDefaults } from './nodetables.ts';
 import { Programmer } from './programmer.ts';
 import { Reporter } from './reporter.ts';
 import type {
-  ServiceDatapath, ServiceDatapathFault, ServiceDatapathPorts, ServiceDatapathSettings,
+  FrontChange, ServiceDatapath, ServiceDatapathFault, ServiceDatapathPorts, ServiceDatapathSettings,
   ServiceDatapathTables,
 } from './settings.ts';
 

@@ -1,11 +1,10 @@
 import type { DatapathOptions } from '../../lb/datapathoptions.ts';
-import type { Prefix } from '../../lb/ip.ts';
+import type { Ip, Prefix } from '../../lb/ip.ts';
 import type { EndpointSlice, Node, Service } from '../../lb/model.ts';
 import type { Clock, EventSink, Journal, KernelError, KernelPort } from '../../lb/ports.ts';
 import type { FamilySync } from '../../lb/proxyhealth.ts';
 import type { Table } from '../../lb/table.ts';
 import type { FrontConflict } from '../../lb/view.ts';
-import type { Datapath } from '../datapath.ts';
 import type { DatapathDevices } from './devices.ts';
 import type { DatapathMemo } from './memo.ts';
 import type { RuntimeSettings } from './nodetables.ts';
@@ -39,11 +38,40 @@ export interface ServiceDatapathSettings {
   readonly runtime?: RuntimeSettings;
 }
 
-/** A service port, front or address whose rows the kernel refuses at present. */
-export interface ServiceDatapathFault {
+/** A row that the kernel refuses at present. */
+export interface DatapathFault {
   readonly servicePort: string;
-  readonly map: MapName;
   readonly error: KernelError;
+}
+
+/** The reconciler that keeps one node's kernel tables equal to what the cluster wants there. */
+export interface Datapath {
+  start(): void;
+  /** Stops writing; the kernel keeps forwarding by the rows it has. */
+  stop(): void;
+  /** True once every listing was complete and each row was written or tried. */
+  ready(): boolean;
+  /** Whether the kernel's rows serve the address, so that announcing it makes sense. */
+  hasFront(address: Ip): boolean;
+  /** Called after rounds that changed `ready` or the answer of `hasFront` for any address. */
+  onChange(listener: (change: FrontChange) => void): void;
+  pending(): readonly string[];
+  readonly faults: readonly DatapathFault[];
+  /** Rows that an audit had to correct; any is a bug or a hand in the maps. */
+  readonly auditRepairs: number;
+}
+
+/** What one round changed for those who ask `ready` and `hasFront`. */
+export interface FrontChange {
+  /** `ready` changed, and with it the answer for every address. */
+  readonly all: boolean;
+  /** Addresses for which `hasFront` may answer otherwise than before. */
+  readonly ips: ReadonlySet<Ip>;
+}
+
+/** A service port, front or address whose rows the kernel refuses at present. */
+export interface ServiceDatapathFault extends DatapathFault {
+  readonly map: MapName;
 }
 
 /** `Datapath` over the maps that the programs read. */
