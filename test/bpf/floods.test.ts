@@ -49,7 +49,8 @@ test('V60 ten ports serve ten flows; what a closed one frees is used', (t) => {
   const closed = [flow(1003, 'R', 1001), flow(1020, 'S', 1005), flow(1021, 'S', 1012)];
   const ran = play({ name: 'V60', rows, options }, [...opened, ...closed]);
   const first = ran.slice(0, 10).map(sourcePort);
-  t.deepEqual(first.toSorted((left, right) => left - right), Array.from({ length: 10 }, (_, index) => 60_000 + index));
+  const ports = Array.from({ length: 10 }, (_, index) => 60_000 + index);
+  t.deepEqual(first.toSorted((left, right) => left - right), ports);
   t.deepEqual([ran[10]!.verdict, reasons(ran[10]!)], ['drop', 'natExhausted']);
   t.deepEqual([ran[12]!.verdict, reasons(ran[12]!)], ['drop', 'natExhausted']);
   t.deepEqual([ran[13]!.verdict, sourcePort(ran[13]!)], ['redirect', sourcePort(ran[3]!)]);
