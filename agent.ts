@@ -1,9 +1,7 @@
-import {
-  createDatapath,
-  type Datapath,
-  type DatapathOptions,
-  type ServicePortMemo,
-} from './bpf/datapath.ts';
+import { createServiceDatapath } from './bpf/datapath/datapath.ts';
+import type { ServiceDatapath } from './bpf/datapath/settings.ts';
+import type { DatapathDevices } from './bpf/datapath/devices.ts';
+import type { DatapathMemo } from './bpf/datapath/memo.ts';
 import { createEventRecorder, type EventRecorder } from './kube/events.ts';
 import type { Decoder } from './kube/decode.ts';
 import type { KubePort } from './kube/port.ts';
@@ -14,6 +12,7 @@ import { createAnnouncer, type Announcer } from './l2/announcer.ts';
 import type { LeaseReader } from './l2/leasereader.ts';
 import type { Rank } from './l2/rank.ts';
 import type { L2Settings } from './l2/settings.ts';
+import type { DatapathOptions } from './lb/datapathoptions.ts';
 import type { EndpointSlice, L2Policy, Node, Service } from './lb/model.ts';
 import type { Clock, Journal, KernelPort, LinkPort, Random } from './lb/ports.ts';
 import { Table } from './lb/table.ts';
@@ -28,6 +27,7 @@ export interface AgentPorts {
   readonly kube: KubePort;
   readonly kernel: KernelPort;
   readonly link: LinkPort;
+  readonly devices: DatapathDevices;
   /**
    * Pure caches. Sharing them between the processes of one world changes speed and nothing else.
    */
@@ -38,7 +38,7 @@ export interface AgentCaches {
   readonly decoder: Decoder;
   readonly leases: LeaseReader;
   readonly rank: Rank;
-  readonly servicePorts: ServicePortMemo;
+  readonly servicePorts: DatapathMemo;
 }
 
 export interface AgentConfig {
@@ -56,7 +56,7 @@ export interface Agent {
   stop(done: () => void): void;
   /** What is still to be done, one sentence each; empty when idle. */
   pending(): readonly string[];
-  readonly datapath: Datapath;
+  readonly datapath: ServiceDatapath;
   /** Undefined where `l2.enabled` is false. */
   readonly announcer: Announcer | undefined;
 }
@@ -84,8 +84,9 @@ export function createAgent(ports: AgentPorts, config: AgentConfig): Agent {
     instance: config.nodeName,
   });
   const feeds = createFeeds(ports, tables);
-  const datapath = createDatapath(
-    { clock: ports.clock, kernel: ports.kernel, journal: ports.journal },
+  const { clock, kernel, journal, devices } = ports;
+  const datapath = createServiceDatapath(
+    { clock, kernel, journal, devices, events },
     tables,
     { nodeName: config.nodeName, options: config.datapath, memo: ports.caches.servicePorts },
   );
@@ -144,7 +145,7 @@ interface AnnounceParts {
   readonly config: AgentConfig;
   readonly tables: AgentTables;
   readonly events: EventRecorder;
-  readonly datapath: Datapath;
+  readonly datapath: ServiceDatapath;
 }
 
 function announce({ ports, config, tables, events, datapath }: AnnounceParts): Announcer {

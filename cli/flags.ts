@@ -15,6 +15,13 @@ export function withManifests(command: Command): Command {
     .option('-R, --recursive', 'folders below as well');
 }
 
+/** Adds `-f` and `-R` where a command has another source besides. */
+export function withManifestsOrLive(command: Command): Command {
+  return command
+    .option('-f, --filename <path>', 'file, folder, or - for stdin; repeatable', repeated)
+    .option('-R, --recursive', 'folders below as well');
+}
+
 /** Adds what a command needs to run a folder in a simulated cluster. */
 export function withCluster(command: Command): Command {
   return command

@@ -3,6 +3,7 @@ import { registerCompletion } from './completion.ts';
 import type { Console } from './console.ts';
 import { CommandEnd, exitCodes } from './exit.ts';
 import { registerIppool } from './ippool.ts';
+import { registerLb } from './lb.ts';
 import { nearestNames } from './nearest.ts';
 import { registerService } from './service.ts';
 import type { Register, Session } from './session.ts';
@@ -14,6 +15,7 @@ import { registerVersion } from './version.ts';
 const subcommands: readonly Register[] = [
   registerService,
   registerIppool,
+  registerLb,
   registerValidate,
   registerSim,
   registerDemo,

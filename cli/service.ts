@@ -1,8 +1,9 @@
 import { Option, type Command } from 'commander';
 import type { ClusterFlags } from './clusterspec.ts';
-import { exitCodes } from './exit.ts';
-import { withCluster, withManifests } from './flags.ts';
+import { exitCodes, usageError } from './exit.ts';
+import { withCluster, withManifests, withManifestsOrLive } from './flags.ts';
 import type { FolderFlags } from './folder.ts';
+import { withNodeMaps, withPins, type PinFlags } from './nodemaps.ts';
 import { serviceNamed, withNamespace, type NamespaceFlags } from './namespace.ts';
 import {
   absent,
@@ -68,31 +69,55 @@ export function registerService(program: Command, session: Session): void {
   });
 }
 
-interface ListFlags extends FolderFlags, NamespaceFlags, ClusterFlags, OutputFlags {}
+interface ListFlags extends NamespaceFlags, ClusterFlags, OutputFlags, PinFlags {
+  readonly filename?: readonly string[];
+  readonly recursive?: boolean;
+}
 
-function registerList(service: Command, { console }: Session): void {
-  withOutput(withCluster(withManifests(withNamespace(service.command('list')))))
-    .description('one row for each frontend')
-    .argument('[name]', 'NAME, NS/NAME or svc/NAME')
+function registerList(service: Command, session: Session): void {
+  const list = withManifestsOrLive(withNamespace(service.command('list')));
+  withOutput(withPins(withCluster(list)))
+    .description('one row for each frontend: of manifests with -f, else of the maps of this node')
+    .argument('[name]', 'NAME, NS/NAME or svc/NAME; with -f')
     .action(async (name: string | undefined, flags: ListFlags) => {
-      const { bootFolder } = await import('./bootfolder.ts');
-      const { serviceRows } = await import('./servicerows.ts');
-      const { cluster } = await bootFolder(console, flags);
-      const key = name === undefined ? undefined : serviceNamed(name, flags);
-      const items = serviceRows(cluster).filter((row) => key === undefined
-        ? flags.allNamespaces === true || row.namespace === (flags.namespace ?? 'default')
-        : key === `${row.namespace}/${row.name}`);
-      if (key !== undefined && items.length === 0) throw absent(`Service ${key}`, []);
-      await printListing(console, flags, {
-        kind: 'ServiceList',
-        source: 'manifests',
-        items,
-        warnings: [],
-        columns: serviceColumns,
-        rows: items,
-        name: (row) => `service/${row.namespace}/${row.name}`,
-      });
+      const { filename } = flags;
+      return filename === undefined
+        ? listLive(session, name, flags)
+        : listFolder(session, name, { ...flags, filename });
     });
+}
+
+async function listLive(
+  session: Session, name: string | undefined, flags: ListFlags,
+): Promise<void> {
+  const narrowed = flags.namespace !== undefined && flags.allNamespaces !== true;
+  if (name !== undefined || narrowed) {
+    throw usageError('the maps of a node hold no names of Services: give -f, or ask for all by -A');
+  }
+  const { printLiveServices } = await import('./liveservices.ts');
+  return withNodeMaps(session, flags, (now) => printLiveServices(session, flags, now));
+}
+
+async function listFolder(
+  { console }: Session, name: string | undefined, flags: ListFlags & FolderFlags,
+): Promise<void> {
+  const { bootFolder } = await import('./bootfolder.ts');
+  const { serviceRows } = await import('./servicerows.ts');
+  const { cluster } = await bootFolder(console, flags);
+  const key = name === undefined ? undefined : serviceNamed(name, flags);
+  const items = serviceRows(cluster).filter((row) => key === undefined
+    ? flags.allNamespaces === true || row.namespace === (flags.namespace ?? 'default')
+    : key === `${row.namespace}/${row.name}`);
+  if (key !== undefined && items.length === 0) throw absent(`Service ${key}`, []);
+  await printListing(console, flags, {
+    kind: 'ServiceList',
+    source: 'manifests',
+    items,
+    warnings: [],
+    columns: serviceColumns,
+    rows: items,
+    name: (row) => `service/${row.namespace}/${row.name}`,
+  });
 }
 
 const serviceColumns: readonly Column<ServiceRow>[] = [

@@ -4,11 +4,13 @@ import { compareIp, familyOf, ip as address, type Ip } from '../lb/ip.ts';
 import { readRecord } from '../lb/ipam/record.ts';
 import { ipOf } from '../lb/ipam/address.ts';
 import type { Service, ServicePort } from '../lb/model.ts';
-import type { ServicePortRecord } from '../lb/serviceport.ts';
+import { placeOf } from '../lb/nodefacts.ts';
+import { DerivationMemo, deriveServicePorts, type ServicePortRecord } from '../lb/serviceport.ts';
 import { compareText } from '../lb/table.ts';
 import type { Cluster } from '../sim/cluster/cluster.ts';
 import { announcementIn } from './checks/announcements.ts';
 import { storedModel } from './explainrun.ts';
+import type { FolderModel } from './foldermodel.ts';
 
 const types = ['ClusterIP', 'NodePort', 'ExternalIP', 'LoadBalancer'] as const;
 
@@ -45,9 +47,9 @@ interface Front {
 export function serviceRows(cluster: Cluster): ServiceRow[] {
   const nodes = cluster.machines.names().map((name) => ({
     served: new Set(cluster.frontends(name)),
-    records: [...cluster.machines.get(name).node.view().records()],
   }));
   const model = storedModel(cluster);
+  const recordsOf = recordsBy(cluster, model);
   const services = cluster.store.list(resources.services).flatMap((object) => {
     const decoded = cluster.decoder.service(object);
     return decoded.ok && decoded.value.type !== 'ExternalName' ? [decoded.value] : [];
@@ -59,17 +61,32 @@ export function serviceRows(cluster: Cluster): ServiceRow[] {
       const announcement = announcementIn(model, service);
       const byBgp = announcement.kind === 'announced' &&
         announcement.by.some((name) => name.startsWith('bgp'));
+      const records = recordsOf(service);
       return frontsOf(service).map((front): ServiceRow => {
         const text = frontText(front);
-        const record = nodes.flatMap(({ records }) => records)
-          .find((each): each is ServicePortRecord => each.kind === 'service-port' &&
-            each.service === service.key && each.port === front.port.port &&
-            each.protocol === front.port.protocol &&
-            (front.ip === undefined || each.family === familyOf(front.ip)));
+        const record = records.find((each) => each.port === front.port.port &&
+          each.protocol === front.port.protocol &&
+          (front.ip === undefined || each.family === familyOf(front.ip)));
         const served = nodes.every((node) => node.served.has(text));
         return rowOf({ service, front, text, record, served, cluster, byBgp });
       });
     });
+}
+
+/** The service ports of a Service as the first node of the cluster has them. */
+function recordsBy(
+  cluster: Cluster, model: FolderModel,
+): (service: Service) => readonly ServicePortRecord[] {
+  const [first = ''] = cluster.machines.names();
+  const node = model.nodes.find(({ value }) => value.meta.name === first)?.value;
+  const { algorithm } = cluster.settings.datapath;
+  const context = { place: placeOf(first, node), algorithm, memo: new DerivationMemo() };
+  return (service) => {
+    const slices = model.slices.map(({ value }) => value)
+      .filter((slice) => slice.service === service.key);
+    return deriveServicePorts(service, slices, context)
+      .filter((record) => record.kind === 'service-port');
+  };
 }
 
 interface RowFacts {

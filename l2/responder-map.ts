@@ -7,7 +7,6 @@ import { macBytes, macText } from './frames.ts';
 export const responderMap = 'fl_l2';
 /** Name of its counters: same key, one u64 of answers. */
 export const responderStats = 'fl_l2_stats';
-export const responderEntriesMax = 65_536;
 
 /** What a key names: an address on the interface that a request came in by. */
 export interface ResponderKey {

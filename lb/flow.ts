@@ -47,7 +47,9 @@ const closingGrace: Micros = 2 * second;
 /**
  * Time without a packet after which a row counts as absent (datapath.md 8.4; RFC 5382, RFC 4787).
  */
-export function rowLifetime(row: FlowRow, protocol: Protocol): Micros {
+export function rowLifetime(
+  row: Pick<FlowRow, 'state' | 'answered'>, protocol: Protocol,
+): Micros {
   if (protocol === 'UDP') return (row.answered ? 120 : 30) * second;
   if (protocol === 'SCTP') return 600 * second;
   const seconds = { handshake: 60, open: 7_440, 'half-closed': 3_600, closing: 10 }[row.state];

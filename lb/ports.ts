@@ -61,17 +61,59 @@ export interface MapEntry {
   readonly value: Uint8Array;
 }
 
+/** `count` keys of one map laid end to end, each of the map's key size. */
+export interface MapKeys {
+  readonly count: number;
+  readonly keys: Uint8Array;
+}
+
+/** `count` rows of one map: keys end to end, and in the same order values end to end. */
+export interface MapBatch extends MapKeys {
+  readonly values: Uint8Array;
+}
+
+/** How far a batch came: the first `written` elements are done, the next one met `error`. */
+export interface BatchResult {
+  readonly written: number;
+  /** Absent exactly when every element was written. */
+  readonly error?: KernelError;
+}
+
+/** A part of a map's rows, in the map's own order. */
+export interface MapPage {
+  readonly rows: MapBatch;
+  /** Where the next page starts; undefined after the last one. Opaque. */
+  readonly next: Uint8Array | undefined;
+}
+
 /**
  * The kernel of one node as bytes between named maps. Calls are synchronous, as bpf(2) is.
  * The dump order is unspecified. Deleting an absent key succeeds. Buffers are copied both ways.
+ * An ARRAY map has an unsigned 32-bit little-endian index as key, all its cells from the start,
+ * zero until written, and no deletion (EINVAL); an index beyond its end is E2BIG.
  */
 export interface KernelPort {
   /** Random id of this boot of the kernel (/proc/sys/kernel/random/boot_id). */
   readonly bootId: string;
   update(map: string, entry: MapEntry, flag: MapFlag): Result<void, KernelError>;
   remove(map: string, key: Uint8Array): Result<void, KernelError>;
+  /**
+   * Writes rows in their order, each as `update` would, and stops at the first refusal. The process
+   * may die between any two: a batch is cheap, never atomic.
+   */
+  updateMany(map: string, rows: MapBatch, flag: MapFlag): BatchResult;
+  /** Removes keys in their order, each as `remove` would, and stops at the first refusal. */
+  removeMany(map: string, keys: MapKeys): BatchResult;
   lookup(map: string, key: Uint8Array): Uint8Array | undefined;
+  /** The value of each key, in the order of the keys; undefined for one that is not there. */
+  lookupMany(map: string, keys: MapKeys): readonly (Uint8Array | undefined)[];
+  /** Every row; of an ARRAY every cell. */
   dump(map: string): readonly MapEntry[];
+  /**
+   * Up to about `rowsMax` rows from where an earlier page ended, for walks of maps that programs
+   * write meanwhile: such a walk may miss a row or meet it twice.
+   */
+  scan(map: string, from: Uint8Array | undefined, rowsMax: number): MapPage;
   /**
    * Asks for a lock that the kernel frees when the process dies (an abstract Unix socket).
    * `held` is called once, later, when this process has it; a second holder waits.

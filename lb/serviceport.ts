@@ -159,7 +159,8 @@ function shareService(
   return { ...base, ports, foreign: [] };
 }
 
-function isForeign(labels: Readonly<Record<string, string>>): boolean {
+/** Another proxy serves a Service, or a slice is none of a proxied one (datapath.md C2). */
+export function isForeign(labels: Readonly<Record<string, string>>): boolean {
   return proxyNameLabel in labels || headlessLabel in labels;
 }
 

@@ -46,6 +46,7 @@ export class NodeAgent {
       kube: kube(process),
       kernel: node.kernelPort(process),
       link: node.linkPort(process),
+      devices: node.devicesPort(process),
       caches,
     }, config);
     this.#process = process;

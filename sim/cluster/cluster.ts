@@ -1,7 +1,7 @@
 import { createLeaseReader } from '../../l2/leasereader.ts';
 import { leaseDecoder } from '../../kube/lease.ts';
 import type { AgentCaches } from '../../agent.ts';
-import { ServicePortMemo } from '../../bpf/datapath.ts';
+import { DatapathMemo } from '../../bpf/datapath/memo.ts';
 import { createDecoder } from '../../kube/decode.ts';
 import { leaderTimingDefault } from '../../kube/leader.ts';
 import type { KubeObject, KubePort } from '../../kube/port.ts';
@@ -22,6 +22,9 @@ import { World, type OrderMode } from '../world.ts';
 import { NodeAgent } from './agents.ts';
 import { ControllerReplica } from './controllers.ts';
 import { unconverged } from './desired.ts';
+import type { CompiledObject } from '../../bpf/vm/compile.ts';
+import { loadedObject } from '../node/object.ts';
+import { fastPrograms } from '../node/programs.ts';
 import { frontTexts } from './frontends.ts';
 import { Machines, type Machine } from './machines.ts';
 import { prepareManifests, type Prepared } from './manifests.ts';
@@ -38,6 +41,8 @@ export interface ClusterInput {
   readonly cluster: ClusterSpec;
   /** Undefined: derived from Nodes and pools. */
   readonly network: NetworkSpec | undefined;
+  /** The eBPF programs of the nodes; default: without checks of every access. */
+  readonly programs?: CompiledObject;
   readonly objects: readonly KubeObject[];
   readonly traffic: readonly TrafficSpec[];
   readonly timings?: Partial<ActorTimings>;
@@ -74,10 +79,12 @@ export class Cluster {
     readonly faults: readonly Fault[];
   }[];
   #decoder = createDecoder();
+  #programs: CompiledObject;
 
   constructor(input: ClusterInput) {
     this.world = new World({ seed: input.seed, order: input.order ?? 'fifo' });
     this.tap = new PacketTap(this.world);
+    this.#programs = input.programs ?? fastPrograms;
     this.prepared = prepareManifests(input.objects, input.cluster.nodes, ownNamespace);
     const serviceCidrs = serviceRanges(this.prepared.objects);
     this.api = new ApiServer(this.world, { freeze: input.freeze ?? false, serviceCidrs });
@@ -175,7 +182,7 @@ export class Cluster {
 
   /** The addresses, protocols and ports that a node's kernel serves now, sorted. */
   frontends(node: string): string[] {
-    return frontTexts(this.machines.get(node).node.view());
+    return frontTexts(this.machines.get(node).node.kernel.dump('fl_front'));
   }
 
   /** Cuts one node off on a plane; the returned function heals it. */
@@ -214,9 +221,11 @@ export class Cluster {
       decoder: this.#decoder,
       leases: createLeaseReader(leaseDecoder(this.#decoder.lease)),
       rank: createRank(),
-      servicePorts: new ServicePortMemo(),
+      servicePorts: new DatapathMemo(),
     };
-    const nodes = buildNodes({ tap: this.tap, network: this.network, nodes: this.nodes() });
+    const { tap, network } = this;
+    const object = loadedObject(this.#programs, this.settings.datapath);
+    const nodes = buildNodes({ tap, network, nodes: this.nodes(), object });
     const controllerNodes = new Set(nodes.slice(0, controllersMax).map((node) => node.name));
     return nodes.map((node) => {
       const kube = (process: Process): KubePort =>

@@ -1,7 +1,8 @@
 import { familyOf, parsePrefix } from '../../lb/ip.ts';
 import type { Node } from '../../lb/model.ts';
 import { assert } from '../../lb/result.ts';
-import { NodeCaches, SimNode } from '../node/node.ts';
+import type { CompiledObject } from '../../bpf/vm/compile.ts';
+import { SimNode } from '../node/node.ts';
 import type { PacketTap } from '../net/tap.ts';
 import type { Network } from './network.ts';
 import { internalIps } from './topology.ts';
@@ -10,14 +11,15 @@ export interface NodesInput {
   readonly tap: PacketTap;
   readonly network: Network;
   readonly nodes: readonly Node[];
+  /** The object that their kernels load. */
+  readonly object: CompiledObject;
 }
 
 /**
  * The machines behind the Node objects, with routes to one another's pods as a CNI with plain
  * routes sets them up (simulator.md 5.6).
  */
-export function buildNodes({ tap, network, nodes }: NodesInput): SimNode[] {
-  const caches = new NodeCaches();
+export function buildNodes({ tap, network, nodes, object }: NodesInput): SimNode[] {
   const machines = nodes.map((node) => {
     const plan = network.topology.machines.find((machine) => machine.name === node.meta.name);
     assert(plan !== undefined, `node ${node.meta.name} has a place in the network`);
@@ -32,7 +34,7 @@ export function buildNodes({ tap, network, nodes }: NodesInput): SimNode[] {
         (family) => network.gatewayOf(plan, family) ?? [],
       ),
       podRanges: podRanges(node),
-      caches,
+      object,
     });
   });
   for (const machine of machines) {

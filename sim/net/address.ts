@@ -1,4 +1,4 @@
-import { familyOf, ipBytes, ipFromBytes, type Ip } from '../../lb/ip.ts';
+import { familyOf, ipBytes, ipFromBytes, ipv4At, type Ip } from '../../lb/ip.ts';
 
 const hexPairs: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
   byte.toString(16).padStart(2, '0'));
@@ -49,6 +49,7 @@ export function writeIp(bytes: Uint8Array, offset: number, address: Ip): void {
 
 /** Reads 4 or 16 bytes at `offset`. */
 export function readIp(bytes: Uint8Array, offset: number, length: 4 | 16): Ip {
+  if (length === 4) return ipv4At(bytes, offset);
   return ipFromBytes(bytes.subarray(offset, offset + length));
 }
 

@@ -1,10 +1,13 @@
+import { word } from '../../l2/frames.ts';
 import { familyOf, type Family } from '../../lb/ip.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 import { readIp, writeIp, writeMac } from './address.ts';
 import {
   foldChecksum, protocolNumberOf, sumWords, transportChecksum, type TransportSpan,
 } from './checksum.ts';
-import { packetLength, type Packet, type PacketProtocol, type PacketTuple } from './packet.ts';
+import {
+  noPayload, packetLength, type Packet, type PacketProtocol, type PacketTuple,
+} from './packet.ts';
 import { decodeIcmp, encodeIcmp } from './icmp.ts';
 
 /** Why bytes are no packet that a host here can use. */
@@ -25,9 +28,8 @@ export function encodeFrame(packet: Packet, link: EthernetAddresses): Uint8Array
   const bytes = new Uint8Array(frameHeader + packetLength(packet));
   writeMac(bytes, 0, link.ethTarget);
   writeMac(bytes, 6, link.ethSource);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(12, family === 'IPv4' ? etherTypes.ipv4 : etherTypes.ipv6);
-  const from = frameHeader + writeIpHeader(bytes, view, packet);
+  putWord(bytes, 12, family === 'IPv4' ? etherTypes.ipv4 : etherTypes.ipv6);
+  const from = frameHeader + writeIpHeader(bytes, packet);
   const wide = family === 'IPv6';
   const span: TransportSpan = {
     addresses: wide ? frameHeader + 8 : frameHeader + 12,
@@ -40,12 +42,12 @@ export function encodeFrame(packet: Packet, link: EthernetAddresses): Uint8Array
   return bytes;
 }
 
-function writeIpHeader(bytes: Uint8Array, view: DataView, packet: Packet): 20 | 40 {
+function writeIpHeader(bytes: Uint8Array, packet: Packet): 20 | 40 {
   const family = familyOf(packet.target);
   const protocol = protocolNumberOf(packet.protocol, family);
   if (family === 'IPv6') {
     bytes[frameHeader] = 0x60;
-    view.setUint16(frameHeader + 4, bytes.length - frameHeader - 40);
+    putWord(bytes, frameHeader + 4, bytes.length - frameHeader - 40);
     bytes[frameHeader + 6] = protocol;
     bytes[frameHeader + 7] = packet.ttl;
     writeIp(bytes, frameHeader + 8, packet.source);
@@ -53,7 +55,7 @@ function writeIpHeader(bytes: Uint8Array, view: DataView, packet: Packet): 20 | 
     return 40;
   }
   bytes[frameHeader] = 0x45;
-  view.setUint16(frameHeader + 2, bytes.length - frameHeader);
+  putWord(bytes, frameHeader + 2, bytes.length - frameHeader);
   // Don't Fragment with identification 0, as Linux sends (RFC 6864 section 4.1).
   bytes[frameHeader + 6] = 0x40;
   bytes[frameHeader + 8] = packet.ttl;
@@ -61,35 +63,34 @@ function writeIpHeader(bytes: Uint8Array, view: DataView, packet: Packet): 20 | 
   writeIp(bytes, frameHeader + 12, packet.source);
   writeIp(bytes, frameHeader + 16, packet.target);
   const header = { from: frameHeader, to: frameHeader + 20 };
-  view.setUint16(frameHeader + 10, foldChecksum(sumWords(0, bytes, header)));
+  putWord(bytes, frameHeader + 10, foldChecksum(sumWords(0, bytes, header)));
   return 20;
 }
 
 function writeTransport(bytes: Uint8Array, packet: Packet, span: TransportSpan): void {
-  const view = new DataView(bytes.buffer);
   if (packet.icmp !== undefined) {
     encodeIcmp(bytes, packet, span.from);
-    view.setUint16(span.from + 2, transportChecksum(bytes, span));
+    putWord(bytes, span.from + 2, transportChecksum(bytes, span));
     return;
   }
-  view.setUint16(span.from, packet.sourcePort);
-  view.setUint16(span.from + 2, packet.targetPort);
+  putWord(bytes, span.from, packet.sourcePort);
+  putWord(bytes, span.from + 2, packet.targetPort);
   if (packet.tcp !== undefined) {
-    view.setUint32(span.from + 4, packet.tcp.seq);
-    view.setUint32(span.from + 8, packet.tcp.ack);
+    putLong(bytes, span.from + 4, packet.tcp.seq);
+    putLong(bytes, span.from + 8, packet.tcp.ack);
     bytes[span.from + 12] = 5 << 4;
     bytes[span.from + 13] = packet.tcp.flags;
-    view.setUint16(span.from + 14, 0xffff);
+    putWord(bytes, span.from + 14, 0xffff);
     bytes.set(packet.payload, span.from + 20);
-    view.setUint16(span.from + 16, transportChecksum(bytes, span));
+    putWord(bytes, span.from + 16, transportChecksum(bytes, span));
     return;
   }
-  view.setUint16(span.from + 4, span.to - span.from);
+  putWord(bytes, span.from + 4, span.to - span.from);
   bytes.set(packet.payload, span.from + 8);
   if (packet.unchecked === true && span.addressLength === 4) return;
   // A computed 0 is sent as all ones, because 0 says that there is no checksum (RFC 768).
   const checksum = transportChecksum(bytes, span);
-  view.setUint16(span.from + 6, checksum === 0 ? 0xffff : checksum);
+  putWord(bytes, span.from + 6, checksum === 0 ? 0xffff : checksum);
 }
 
 /** The IP packet in a frame of EtherType IPv4 or IPv6; IPv4 options are skipped. */
@@ -102,15 +103,14 @@ export function decodeFrame(bytes: Uint8Array): Result<Packet, PacketFault> {
 }
 
 function decodeIpv4(bytes: Uint8Array): Result<Packet, PacketFault> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const headerLength = ((bytes[frameHeader] ?? 0) & 0x0f) * 4;
-  const total = view.getUint16(frameHeader + 2);
+  const total = word(bytes, frameHeader + 2);
   if (headerLength < 20 || total < headerLength || frameHeader + total > bytes.length) {
     return err('malformed');
   }
   const header = { from: frameHeader, to: frameHeader + headerLength };
   if (foldChecksum(sumWords(0, bytes, header)) !== 0) return err('bad-checksum');
-  if ((view.getUint16(frameHeader + 6) & 0x3fff) !== 0) return err('fragment');
+  if ((word(bytes, frameHeader + 6) & 0x3fff) !== 0) return err('fragment');
   return decodeTransport(bytes, bytes[frameHeader + 8] ?? 0, {
     addresses: frameHeader + 12,
     addressLength: 4,
@@ -122,8 +122,7 @@ function decodeIpv4(bytes: Uint8Array): Result<Packet, PacketFault> {
 
 function decodeIpv6(bytes: Uint8Array): Result<Packet, PacketFault> {
   if (bytes.length < frameHeader + 40) return err('malformed');
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const to = frameHeader + 40 + view.getUint16(frameHeader + 4);
+  const to = frameHeader + 40 + word(bytes, frameHeader + 4);
   if (to > bytes.length) return err('malformed');
   return decodeTransport(bytes, bytes[frameHeader + 7] ?? 0, {
     addresses: frameHeader + 8,
@@ -139,22 +138,21 @@ function decodeTransport(
 ): Result<Packet, PacketFault> {
   const protocol = protocolOf(span.protocolNumber, span.addressLength === 4 ? 'IPv4' : 'IPv6');
   if (protocol === undefined) return err('unsupported');
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const length = span.to - span.from;
   if (length < (protocol === 'TCP' ? 20 : 8)) return err('malformed');
   const datagram4 = protocol === 'UDP' && span.addressLength === 4;
-  const unchecked = datagram4 && view.getUint16(span.from + 6) === 0;
+  const unchecked = datagram4 && word(bytes, span.from + 6) === 0;
   if (!unchecked && transportChecksum(bytes, span) !== 0) return err('bad-checksum');
   const source = readIp(bytes, span.addresses, span.addressLength);
   const target = readIp(bytes, span.addresses + span.addressLength, span.addressLength);
   if (protocol === 'ICMP') return decodeIcmp(bytes, { source, target, ttl }, span);
   const tuple: PacketTuple = {
     source, target, protocol,
-    sourcePort: view.getUint16(span.from),
-    targetPort: view.getUint16(span.from + 2),
+    sourcePort: word(bytes, span.from),
+    targetPort: word(bytes, span.from + 2),
   };
   if (protocol === 'TCP') return decodeTcp(bytes, { ...tuple, ttl }, span);
-  const to = span.from + view.getUint16(span.from + 4);
+  const to = span.from + word(bytes, span.from + 4);
   if (to > span.to || to < span.from + 8) return err('malformed');
   const payload = bytes.slice(span.from + 8, to);
   return ok(unchecked ? { ...tuple, ttl, payload, unchecked } : { ...tuple, ttl, payload });
@@ -163,19 +161,36 @@ function decodeTransport(
 function decodeTcp(
   bytes: Uint8Array, head: PacketTuple & { readonly ttl: number }, span: TransportSpan,
 ): Result<Packet, PacketFault> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const headerLength = ((bytes[span.from + 12] ?? 0) >> 4) * 4;
   if (headerLength < 20 || span.from + headerLength > span.to) return err('malformed');
   const tcp = {
-    seq: view.getUint32(span.from + 4),
-    ack: view.getUint32(span.from + 8),
+    seq: long(bytes, span.from + 4),
+    ack: long(bytes, span.from + 8),
     flags: (bytes[span.from + 13] ?? 0) & 0x3f,
   };
-  return ok({ ...head, tcp, payload: bytes.slice(span.from + headerLength, span.to) });
+  const from = span.from + headerLength;
+  const payload = from === span.to ? noPayload : bytes.slice(from, span.to);
+  const { source, target, protocol, sourcePort, targetPort, ttl } = head;
+  return ok({ source, target, protocol, sourcePort, targetPort, ttl, tcp, payload });
 }
 
 function protocolOf(number: number, family: Family): PacketProtocol | undefined {
   if (number === 6) return 'TCP';
   if (number === 17) return 'UDP';
   return number === protocolNumberOf('ICMP', family) ? 'ICMP' : undefined;
+}
+
+// Views of the same bytes cost more than the few fields that are read through them.
+function putWord(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value >>> 8;
+  bytes[offset + 1] = value;
+}
+
+function putLong(bytes: Uint8Array, offset: number, value: number): void {
+  putWord(bytes, offset, value >>> 16);
+  putWord(bytes, offset + 2, value);
+}
+
+function long(bytes: Uint8Array, offset: number): number {
+  return word(bytes, offset) * 0x1_0000 + word(bytes, offset + 2);
 }

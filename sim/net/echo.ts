@@ -58,7 +58,7 @@ export function serveEcho(
   const stopUdp = transport.bind(port, {
     onDatagram: (packet: Packet) => {
       const { source, sourcePort, target } = packet;
-      transport.send({
+      transport.sendTo({
         source: target, target: source, protocol: 'UDP', sourcePort: port, targetPort: sourcePort,
         ttl: 64,
         payload: encodeAnswer({ backend, source, sourcePort }), trail: packet.trail ?? 0,

@@ -3,7 +3,7 @@ import {
 } from '../../l2/frames.ts';
 import { assert } from '../../lb/result.ts';
 import { hashBytes } from '../trace.ts';
-import { readMac } from './address.ts';
+import { readMac, writeMac } from './address.ts';
 import {
   decodeFrame, encodeFrame, etherTypes, type EthernetAddresses, type PacketFault,
 } from './codec.ts';
@@ -19,6 +19,16 @@ export type FrameContent =
   | { readonly kind: 'mld'; readonly mld: MldFrame }
   | { readonly kind: 'other'; readonly fault: PacketFault };
 
+/** What a frame is made of: its bytes, those of an earlier hop, or what it carries. */
+interface FrameBody {
+  readonly bytes?: Uint8Array;
+  readonly from?: Uint8Array | undefined;
+  /** Hops since `from`. */
+  readonly age?: number;
+  readonly content?: FrameContent | undefined;
+  readonly trail?: number;
+}
+
 const frameHeader = 14;
 
 /**
@@ -32,25 +42,46 @@ export class Frame {
   readonly etherType: number;
   #bytes: Uint8Array | undefined;
   #content: FrameContent | undefined;
+  #trail: number;
+  // Bytes of an earlier hop, to be readdressed and aged when somebody asks for them.
+  #from: Uint8Array | undefined;
+  #age: number;
   #digest = 0;
   #length = -1;
 
   private constructor(
     head: EthernetAddresses, etherType: number,
-    body: { bytes?: Uint8Array; content?: FrameContent },
+    body: FrameBody,
   ) {
     this.ethSource = head.ethSource;
     this.ethTarget = head.ethTarget;
     this.etherType = etherType;
     this.#bytes = body.bytes;
     this.#content = body.content;
+    this.#trail = body.trail ?? 0;
+    this.#from = body.from;
+    this.#age = body.from === undefined ? 0 : body.age ?? 0;
   }
 
-  /** At least the 14 bytes of an Ethernet header; the caller must not write to `bytes` again. */
-  static ofBytes(bytes: Uint8Array): Frame {
+  /**
+   * At least the 14 bytes of an Ethernet header; the caller must not write to `bytes` again.
+   * `trail` goes to the packet in it, for bytes carry none.
+   */
+  static ofBytes(bytes: Uint8Array, trail = 0): Frame {
     assert(bytes.length >= frameHeader, `${bytes.length} bytes hold an Ethernet header`);
     const head = { ethSource: readMac(bytes, 6), ethTarget: readMac(bytes, 0) };
-    return new Frame(head, ((bytes[12] ?? 0) << 8) | (bytes[13] ?? 0), { bytes });
+    return new Frame(head, ((bytes[12] ?? 0) << 8) | (bytes[13] ?? 0), { bytes, trail });
+  }
+
+  /** What a program made of a frame: the same frame in other bytes. */
+  static translated(frame: Frame, bytes: Uint8Array): Frame {
+    const before = frame.bytes;
+    const trail = frame.packet?.trail ?? 0;
+    // Programs leave the addresses of most frames alone, and texts of them are dear.
+    for (let index = 0; index < 12; index += 1) {
+      if (bytes[index] !== before[index]) return Frame.ofBytes(bytes, trail);
+    }
+    return new Frame(frame, frame.etherType, { bytes, trail });
   }
 
   static ofPacket(packet: Packet, head: EthernetAddresses): Frame {
@@ -71,12 +102,12 @@ export class Frame {
   }
 
   get bytes(): Uint8Array {
-    this.#bytes ??= this.#encode();
+    this.#bytes ??= this.#from === undefined ? this.#encode() : this.#renewed(this.#from);
     return this.#bytes;
   }
 
   get content(): FrameContent {
-    this.#content ??= decodeContent(this.etherType, this.bytes);
+    this.#content ??= trailed(decodeContent(this.etherType, this.bytes), this.#trail);
     return this.#content;
   }
 
@@ -115,18 +146,37 @@ export class Frame {
 
   /** The same packet under other Ethernet addresses, as a hop sends it on. */
   withAddresses(head: EthernetAddresses): Frame {
-    const packet = this.packet;
-    if (packet !== undefined) return Frame.ofPacket(packet, head);
-    const bytes = this.bytes.slice();
-    return new Frame(head, this.etherType, { bytes: readdressed(bytes, head) });
+    // What ARP and NDP say repeats the addresses, so that is read anew.
+    const content = this.#content?.kind === 'packet' ? this.#content : undefined;
+    const from = content === undefined ? this.bytes : this.#bytes ?? this.#from;
+    return new Frame(head, this.etherType, { trail: this.#trail, from, content, age: this.#age });
+  }
+
+  /** The IP packet in it one hop further: other Ethernet addresses, one TTL less. */
+  forwarded(head: EthernetAddresses): Frame {
+    const { packet } = this;
+    assert(packet !== undefined && packet.ttl > 0, 'what is forwarded is a packet that may live');
+    const content = { kind: 'packet', packet: { ...packet, ttl: packet.ttl - 1 } } as const;
+    const from = this.#bytes ?? this.#from;
+    const age = this.#bytes === undefined ? this.#age + 1 : 1;
+    return new Frame(head, this.etherType, { content, from, age });
   }
 
   #measure(): number {
-    if (this.#bytes !== undefined) return this.#bytes.length - frameHeader;
+    const known = this.#bytes ?? this.#from;
+    if (known !== undefined) return known.length - frameHeader;
     const content = this.#content;
     if (content?.kind !== 'packet') return this.bytes.length - frameHeader;
     const header = this.etherType === etherTypes.ipv4 ? 20 : 40;
     return header + transportLength(content.packet);
+  }
+
+  #renewed(from: Uint8Array): Uint8Array {
+    const bytes = from.slice();
+    writeMac(bytes, 0, this.ethTarget);
+    writeMac(bytes, 6, this.ethSource);
+    for (let hop = 0; hop < this.#age; hop += 1) ageHeader(bytes, this.etherType);
+    return bytes;
   }
 
   #encode(): Uint8Array {
@@ -141,10 +191,22 @@ export class Frame {
   }
 }
 
-function readdressed(bytes: Uint8Array, head: EthernetAddresses): Uint8Array {
-  const macs = [head.ethTarget, head.ethSource].join(':').split(':');
-  macs.forEach((octet, index) => { bytes[index] = Number.parseInt(octet, 16); });
-  return bytes;
+function trailed(content: FrameContent, trail: number): FrameContent {
+  if (trail === 0 || content.kind !== 'packet') return content;
+  return { kind: 'packet', packet: { ...content.packet, trail } };
+}
+
+/** One TTL less in the header, whose IPv4 checksum rises by as much (RFC 1141). */
+function ageHeader(bytes: Uint8Array, etherType: number): void {
+  if (etherType !== etherTypes.ipv4) {
+    bytes[21] = (bytes[21] ?? 0) - 1;
+    return;
+  }
+  bytes[22] = (bytes[22] ?? 0) - 1;
+  const sum = (((bytes[24] ?? 0) << 8) | (bytes[25] ?? 0)) + 0x100;
+  const folded = (sum & 0xffff) + (sum >>> 16);
+  bytes[24] = folded >>> 8;
+  bytes[25] = folded;
 }
 
 function decodeContent(etherType: number, bytes: Uint8Array): FrameContent {

@@ -151,7 +151,7 @@ export class UdpRequest extends EchoRequestBase implements UdpSocket {
     const { transport } = line.host;
     const sourcePort = transport.ephemeralPort();
     this.#unbind = transport.bind(sourcePort, this);
-    transport.send({
+    transport.sendTo({
       source, target: this.target, protocol: 'UDP', sourcePort, targetPort: this.port, ttl: 64,
       payload: echoRequest('once'), trail: this.trail,
     });

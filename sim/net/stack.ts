@@ -59,8 +59,10 @@ export class IpStack {
   #interfaces: OwnInterface[] = [];
   #local = new Set<Ip>();
   #settings: Partial<NeighbourSettings>;
-  // Some wait for their neighbour before they leave, so it is remembered by packet.
+  // Those that wait for their neighbour, which nobody else remembers.
   #redirected = new WeakSet<Packet>();
+  // The frame of the packet under way, so that bytes need not be made again at every hop.
+  #carried: Frame | undefined;
 
   constructor(tap: PacketTap, options: StackOptions) {
     this.tap = tap;
@@ -83,7 +85,7 @@ export class IpStack {
       isLocal: (address) => this.#local.has(address),
       inSubnet: (address) => subnets.some((subnet) => prefixContains(subnet, address)),
       solicit: (target, mac) => this.#solicit(iface, target, mac),
-      transmit: (packet, mac) => this.#transmit(iface, packet, mac),
+      transmit: (packet, mac) => this.#release(iface, packet, mac),
       unresolved: (packet, why) => this.#unresolved(packet, why),
     }, { name: this.name, ...this.#settings });
     const iface: OwnInterface = { nic, neighbours, addresses: own, subnets };
@@ -154,7 +156,7 @@ export class IpStack {
   }
 
   /** Sends a packet of this machine. */
-  send(packet: Packet): void {
+  send(packet: Packet, frame?: Frame): void {
     if (this.#local.has(packet.target)) {
       const what = { kind: 'loopback', entity: this.name };
       this.tap.world.schedule(0, what, () => this.#deliver(packet));
@@ -162,15 +164,18 @@ export class IpStack {
     }
     const route = this.routes.lookup(packet.target);
     if (route === undefined) return this.#drop(packet, 'no-route');
+    this.#carried = frame;
     this.#emit(packet, route);
   }
 
   /** Sends a packet by its route past both hooks, as `bpf_redirect_neigh` does. */
-  redirect(packet: Packet): void {
+  redirect(packet: Packet, frame: Frame): void {
     const route = this.routes.lookup(packet.target);
     if (route === undefined) return this.#drop(packet, 'no-route');
-    this.#redirected.add(packet);
-    this.#resolve(packet, route);
+    const { iface, via } = route;
+    const mac = iface.neighbours.resolve(via ?? packet.target, packet);
+    if (mac === undefined) this.#redirected.add(packet);
+    else iface.nic.send(frame.withAddresses({ ethSource: iface.nic.mac, ethTarget: mac }));
   }
 
   #own(iface: StackInterface): OwnInterface {
@@ -188,7 +193,7 @@ export class IpStack {
         const mine = frame.ethTarget === iface.nic.mac || isGroupMac(frame.ethTarget);
         if (!mine) this.tap.drop({ place: this.place, why: 'not-mine', frame });
         else if (this.#local.has(content.packet.target)) this.#deliver(content.packet);
-        else this.#forward(content.packet);
+        else this.#forward(content.packet, frame);
         return;
       }
       case 'arp': return this.#onArp(iface, content.arp);
@@ -210,7 +215,7 @@ export class IpStack {
     this.send({ ...answer, icmp: { ...icmp, kind: 'echo-reply' } });
   }
 
-  #forward(packet: Packet): void {
+  #forward(packet: Packet, frame: Frame): void {
     if (!this.forwarding) return this.#drop(packet, 'not-mine');
     if (packet.ttl <= 1) {
       this.#complain(packet, { kind: 'time-exceeded', quoted: tupleOf(packet) });
@@ -226,7 +231,10 @@ export class IpStack {
       this.#complain(packet, { kind: 'too-big', mtuBytes, quoted: tupleOf(packet) });
       return this.#drop(packet, 'mtu');
     }
-    this.#emit({ ...packet, ttl: packet.ttl - 1 }, route);
+    const next = frame.forwarded(frame);
+    assert(next.packet !== undefined, 'a forwarded packet is one');
+    this.#carried = next;
+    this.#emit(next.packet, route);
   }
 
   #emit(packet: Packet, route: Route<StackInterface>): void {
@@ -240,9 +248,19 @@ export class IpStack {
   }
 
   #transmit(iface: StackInterface, packet: Packet, mac: string): void {
-    const frame = Frame.ofPacket(packet, { ethSource: iface.nic.mac, ethTarget: mac });
-    if (this.#redirected.has(packet)) iface.nic.send(frame);
-    else this.#put(iface, frame);
+    const carried = this.#carried;
+    this.#carried = undefined;
+    const head = { ethSource: iface.nic.mac, ethTarget: mac };
+    const frame = carried?.packet === packet
+      ? carried.withAddresses(head)
+      : Frame.ofPacket(packet, head);
+    this.#put(iface, frame);
+  }
+
+  /** A packet that waited for its neighbour. */
+  #release(iface: StackInterface, packet: Packet, mac: string): void {
+    if (!this.#redirected.has(packet)) return this.#transmit(iface, packet, mac);
+    iface.nic.send(Frame.ofPacket(packet, { ethSource: iface.nic.mac, ethTarget: mac }));
   }
 
   #put(iface: StackInterface, frame: Frame): void {

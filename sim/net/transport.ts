@@ -3,6 +3,7 @@ import type { Micros } from '../../lb/ports.ts';
 import type { Prng } from '../prng.ts';
 import { Deadlines } from './deadlines.ts';
 import { noPayload, tcpFlag, tupleOf, type Packet, type PacketTuple } from './packet.ts';
+import type { SocketFacts, SocketHooks } from './sockethooks.ts';
 import type { PacketTap } from './tap.ts';
 import { resetFor, TcpConnection, type TcpEnds, type TcpOwner, type TcpUser } from './tcp.ts';
 
@@ -20,6 +21,15 @@ export interface TransportOptions {
   readonly send: (packet: Packet) => void;
   /** Tells the IP layer that its way to `remote` works. */
   readonly confirm: (remote: Ip) => void;
+  /** Programs on the socket hooks; absent: this machine runs none. */
+  readonly sockets?: SocketHooks;
+  /** The source that the kernel takes towards `remote` where none was bound; absent: as called. */
+  readonly sourceFor?: (remote: Ip) => Ip | undefined;
+}
+
+interface BoundSocket {
+  readonly socket: UdpSocket;
+  readonly facts: SocketFacts;
 }
 
 const ephemeralFirst = 32_768;
@@ -40,8 +50,10 @@ export class Transport implements TcpOwner {
   #connections = new Map<Ip, Map<number, TcpConnection>>();
   #callers = new Map<number, TcpConnection>();
   #listeners = new Map<number, (connection: TcpConnection) => TcpUser>();
-  #sockets = new Map<number, UdpSocket>();
+  #sockets = new Map<number, BoundSocket>();
+  #released = new WeakMap<TcpConnection, SocketFacts>();
   #opened = 0;
+  #cookies = 0;
   #nextPort = 0;
 
   constructor(tap: PacketTap, options: TransportOptions) {
@@ -77,10 +89,19 @@ export class Transport implements TcpOwner {
 
   /** Opens a connection. `trail` marks its packets for the tap. */
   connect(ends: TcpEnds, user: TcpUser, trail = 0): TcpConnection {
-    const connection = this.#open(ends, user);
+    const called = { ip: ends.remote, port: ends.remotePort };
+    const socket = { cookie: this.#newCookie(), protocol: 'TCP' } as const;
+    const target = this.#options.sockets?.connect(socket, called) ?? called;
+    const remote = target === 'refused' ? called : target;
+    const connection = this.#open({
+      localPort: ends.localPort, local: this.#sourceFor(remote.ip, called.ip) ?? ends.local,
+      remote: remote.ip, remotePort: remote.port,
+    }, user);
     connection.trail = trail;
     this.#callers.set(ends.localPort, connection);
-    connection.connect();
+    this.#released.set(connection, socket);
+    if (target === 'refused') this.#refuse(connection);
+    else connection.connect();
     return connection;
   }
 
@@ -93,10 +114,24 @@ export class Transport implements TcpOwner {
   }
 
   bind(port: number, socket: UdpSocket): () => void {
-    this.#sockets.set(port, socket);
+    const facts = { cookie: this.#newCookie(), protocol: 'UDP' } as const;
+    const bound = { socket, facts };
+    this.#sockets.set(port, bound);
     return () => {
-      if (this.#sockets.get(port) === socket) this.#sockets.delete(port);
+      if (this.#sockets.get(port) !== bound) return;
+      this.#sockets.delete(port);
+      this.#options.sockets?.released(facts);
     };
+  }
+
+  /** Sends a datagram of the socket that is bound to its source port. */
+  sendTo(packet: Packet): void {
+    const bound = this.#sockets.get(packet.sourcePort);
+    const called = { ip: packet.target, port: packet.targetPort };
+    const target = bound && this.#options.sockets?.sendTo(bound.facts, called);
+    if (target === 'refused') bound?.socket.onRefused?.(tupleOf(packet));
+    else if (target === undefined) this.send(packet);
+    else this.send({ ...packet, target: target.ip, targetPort: target.port });
   }
 
   /** A packet for this machine. */
@@ -126,6 +161,8 @@ export class Transport implements TcpOwner {
     // The next connection to the same peer comes soon; only a crowd of peers is worth tidying.
     if (flows?.size === 0 && this.#connections.size > peersQuiet) this.#connections.delete(remote);
     if (this.#callers.get(localPort) === connection) this.#callers.delete(localPort);
+    const socket = this.#released.get(connection);
+    if (socket !== undefined) this.#options.sockets?.released(socket);
   }
 
   /** The machine died: sockets and connections are gone without a farewell. */
@@ -134,6 +171,22 @@ export class Transport implements TcpOwner {
     for (const connection of open) connection.vanish();
     this.#listeners.clear();
     this.#sockets.clear();
+  }
+
+  // The kernel chooses the source behind the hook, so a call to loopback may leave the machine.
+  #sourceFor(remote: Ip, called: Ip): Ip | undefined {
+    return remote === called ? undefined : this.#options.sourceFor?.(remote);
+  }
+
+  #newCookie(): number {
+    this.#cookies += 1;
+    return this.#cookies;
+  }
+
+  // connect(2) fails at once, yet a user is never called inside its own call.
+  #refuse(connection: TcpConnection): void {
+    const what = { kind: 'connect-refused', entity: this.name };
+    this.#tap.world.schedule(0, what, () => connection.unreachable());
   }
 
   #open(ends: TcpEnds, user: TcpUser): TcpConnection {
@@ -175,10 +228,14 @@ export class Transport implements TcpOwner {
   }
 
   #receiveUdp(packet: Packet): void {
-    const socket = this.#sockets.get(packet.targetPort);
-    if (socket !== undefined) {
+    const bound = this.#sockets.get(packet.targetPort);
+    if (bound !== undefined) {
       this.#tap.pass('received', this.place, packet);
-      socket.onDatagram(packet);
+      const { source: ip, sourcePort: port } = packet;
+      const shown = this.#options.sockets?.receivedFrom(bound.facts, { ip, port });
+      bound.socket.onDatagram(
+        shown === undefined ? packet : { ...packet, source: shown.ip, sourcePort: shown.port },
+      );
       return;
     }
     this.#tap.drop({ place: this.place, why: 'no-listener', packet });
@@ -197,7 +254,7 @@ export class Transport implements TcpOwner {
       return;
     }
     const { quoted } = icmp;
-    if (quoted.protocol === 'UDP') this.#sockets.get(quoted.sourcePort)?.onRefused?.(quoted);
+    if (quoted.protocol === 'UDP') this.#sockets.get(quoted.sourcePort)?.socket.onRefused?.(quoted);
     if (quoted.protocol !== 'TCP') return;
     const key = flowKey(quoted.sourcePort, quoted.targetPort);
     this.#connections.get(quoted.target)?.get(key)?.unreachable();

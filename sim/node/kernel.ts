@@ -1,18 +1,28 @@
-import { nodeMap, viewMap, viewRowsMax } from '../../bpf/codec.ts';
-import { responderEntriesMax, responderMap, responderStats } from '../../l2/responder-map.ts';
-import type { KernelError, KernelPort, MapEntry, MapFlag } from '../../lb/ports.ts';
-import { err, type Result } from '../../lb/result.ts';
+import { decodeStats } from '../../bpf/layout.gen.ts';
+import type { CompiledObject } from '../../bpf/vm/compile.ts';
+import { Machine, type PassInput } from '../../bpf/vm/machine.ts';
+import type { HostCalls } from '../../bpf/vm/runtime.ts';
+import { datapathDefaults } from '../../lb/datapathoptions.ts';
+import type {
+  BatchResult, KernelError, KernelPort, MapBatch, MapEntry, MapFlag, MapKeys, MapPage,
+} from '../../lb/ports.ts';
+import { err, ok, type Result } from '../../lb/result.ts';
 import type { Prng } from '../prng.ts';
-import type { Process } from '../process.ts';
+import type { MachineClock, Process } from '../process.ts';
 import type { World } from '../world.ts';
-import { SlotPool, SimMap, type MapFault, type MapShape } from './maps.ts';
+import { takeKeys, writeRows } from './batches.ts';
+import { SimMap, type MapFault, type MapListener } from './maps.ts';
+import { loadedObject } from './object.ts';
+import { fastPrograms } from './programs.ts';
 
-const shapes: readonly (readonly [string, MapShape])[] = [
-  [viewMap, { entriesMax: viewRowsMax }],
-  [nodeMap, { entriesMax: 16 }],
-  [responderMap, { entriesMax: responderEntriesMax, keySize: 20, valueSize: 16 }],
-  [responderStats, { entriesMax: responderEntriesMax, keySize: 20, valueSize: 8 }],
-];
+/** What a kernel needs of the machine around it. */
+export interface KernelSite {
+  /** The object as it was loaded; default: with the default options. */
+  readonly object?: CompiledObject | undefined;
+  readonly clock?: Pick<MachineClock, 'now'>;
+  /** Answers to helpers; chance is the kernel's own. */
+  readonly host?: Omit<HostCalls, 'random'>;
+}
 
 interface LockWaiter {
   readonly process: Process | undefined;
@@ -26,16 +36,23 @@ interface LockWaiter {
 export class SimKernel implements KernelPort {
   readonly world: World;
   readonly node: string;
+  #site: KernelSite;
+  #object: CompiledObject;
+  #machine: Machine;
+  #clockAt = -1;
   #maps: ReadonlyMap<string, SimMap>;
   #bootId: string;
   #locks = new Map<string, LockWaiter[]>();
   #chance: Prng;
 
-  constructor(world: World, node: string, pool: SlotPool = new SlotPool()) {
+  constructor(world: World, node: string, site: KernelSite = {}) {
     this.world = world;
     this.node = node;
+    this.#site = site;
+    this.#object = site.object ?? loadedObject(fastPrograms, datapathDefaults);
     this.#chance = world.stream(`kernel/${node}`);
-    this.#maps = new Map(shapes.map(([name, shape]) => [name, new SimMap(shape, pool)]));
+    this.#machine = this.#newMachine();
+    this.#maps = new Map(this.#machine.maps.map((map) => [map.name, new SimMap(map)]));
     this.#bootId = this.#drawBootId();
   }
 
@@ -48,9 +65,28 @@ export class SimKernel implements KernelPort {
     return this.#chance;
   }
 
-  /** A map by name, for the programs of this kernel; undefined for one that nobody declared. */
-  map(name: string): SimMap | undefined {
-    return this.#maps.get(name);
+  /** Runs a program on a packet at this moment. */
+  passPacket(program: string, input: PassInput): ReturnType<Machine['passPacket']> {
+    this.#setClock();
+    return this.#machine.passPacket(program, input);
+  }
+
+  /** Runs a program of a socket hook at this moment. */
+  runContext(program: string, context: Uint8Array): ReturnType<Machine['runContext']> {
+    this.#setClock();
+    return this.#machine.runContext(program, context);
+  }
+
+  /** Packets that a cell of `fl_stats` has counted since boot. */
+  counter(cell: number): number {
+    const key = Uint8Array.of(cell, cell >>> 8, 0, 0);
+    const value = this.#machine.map('fl_stats').lookup(key);
+    return value === undefined ? 0 : Number(decodeStats(value).packets);
+  }
+
+  /** Called after each write of a map from outside the programs. */
+  onWrite(map: string, listener: MapListener): void {
+    this.#maps.get(map)?.onChange(listener);
   }
 
   get mapNames(): readonly string[] {
@@ -98,14 +134,39 @@ export class SimKernel implements KernelPort {
     return found.remove(key, (fault) => this.#strikes(fault));
   }
 
+  updateMany(map: string, rows: MapBatch, flag: MapFlag): BatchResult {
+    return writeRows(rows, (entry) => this.update(map, entry, flag));
+  }
+
+  removeMany(map: string, keys: MapKeys): BatchResult {
+    return takeKeys(keys, (key) => this.remove(map, key));
+  }
+
   lookup(map: string, key: Uint8Array): Uint8Array | undefined {
-    return this.#maps.get(map)?.peek(key)?.slice();
+    return this.#maps.get(map)?.lookup(key);
+  }
+
+  lookupMany(map: string, keys: MapKeys): readonly (Uint8Array | undefined)[] {
+    const values: (Uint8Array | undefined)[] = [];
+    takeKeys(keys, (key) => {
+      values.push(this.lookup(map, key));
+      return ok(undefined);
+    });
+    return values;
+  }
+
+  scan(map: string, from: Uint8Array | undefined, rowsMax: number): MapPage {
+    return this.#maps.get(map)?.scan(from, rowsMax) ?? { rows: noRows, next: undefined };
   }
 
   /** All entries, in an order shuffled by the seed: nothing may rely on one. */
   dump(map: string): readonly MapEntry[] {
-    // A map never writes to a buffer again once it holds it, so these are as good as copies.
-    return this.#chance.shuffle(this.#maps.get(map)?.entries() ?? []);
+    return this.#maps.get(map)?.dump() ?? [];
+  }
+
+  /** Rows as in `dump`, of an array the cells alone that are not zero. */
+  touched(map: string): readonly MapEntry[] {
+    return this.#maps.get(map)?.touched() ?? [];
   }
 
   hostLock(name: string, held: () => void, process?: Process): void {
@@ -119,37 +180,51 @@ export class SimKernel implements KernelPort {
 
   /** The kernel as one process sees it: each call may be the one in which that process dies. */
   portOf(process: Process): KernelPort {
+    const alive = <T>(operation: () => T): T => {
+      process.operation();
+      return operation();
+    };
+    const update: KernelPort['update'] = (map, entry, flag) => alive(
+      () => this.update(map, entry, flag),
+    );
+    const remove: KernelPort['remove'] = (map, key) => alive(() => this.remove(map, key));
     return {
       // A process never outlives its boot, so it reads the id once.
       bootId: this.bootId,
-      update: (map, entry, flag) => {
-        process.operation();
-        return this.update(map, entry, flag);
-      },
-      remove: (map, key) => {
-        process.operation();
-        return this.remove(map, key);
-      },
-      lookup: (map, key) => {
-        process.operation();
-        return this.lookup(map, key);
-      },
-      dump: (map) => {
-        process.operation();
-        return this.dump(map);
-      },
-      hostLock: (name, held) => {
-        process.operation();
-        this.hostLock(name, held, process);
-      },
+      update,
+      remove,
+      // A batch is one call, and yet the process may die between any two of its elements.
+      updateMany: (map, rows, flag) => writeRows(rows, (entry) => update(map, entry, flag)),
+      removeMany: (map, keys) => takeKeys(keys, (key) => remove(map, key)),
+      lookup: (map, key) => alive(() => this.lookup(map, key)),
+      lookupMany: (map, keys) => alive(() => this.lookupMany(map, keys)),
+      dump: (map) => alive(() => this.dump(map)),
+      scan: (map, from, rowsMax) => alive(() => this.scan(map, from, rowsMax)),
+      hostLock: (name, held) => alive(() => this.hostLock(name, held, process)),
     };
   }
 
   /** Loss of power: maps and locks are gone, and the next boot has another id. */
   reboot(): void {
-    for (const map of this.#maps.values()) map.clear();
+    this.#machine = this.#newMachine();
+    this.#clockAt = -1;
+    for (const map of this.#machine.maps) this.#maps.get(map.name)?.renew(map);
     this.#locks.clear();
     this.#bootId = this.#drawBootId();
+  }
+
+  #newMachine(): Machine {
+    const { host = nowhere } = this.#site;
+    return new Machine(this.#object, {
+      seed: this.#chance.next(), host: { ...host, random: () => this.#chance.next() },
+    });
+  }
+
+  #setClock(): void {
+    const now = this.#site.clock?.now() ?? this.world.now;
+    if (now === this.#clockAt) return;
+    this.#clockAt = now;
+    this.#machine.setClock(now, now);
   }
 
   #strikes(fault: MapFault): boolean {
@@ -184,3 +259,12 @@ export class SimKernel implements KernelPort {
     ).join('-');
   }
 }
+
+/** A kernel without devices, routes or namespaces of its own. */
+const nowhere: Omit<HostCalls, 'random'> = {
+  socketCookie: () => 0, namespaceCookie: () => 0, routeLookup: () => notForwarded,
+  mtu: () => undefined,
+};
+/** BPF_FIB_LKUP_RET_NOT_FWDED. */
+const notForwarded = 4;
+const noRows: MapBatch = { count: 0, keys: new Uint8Array(), values: new Uint8Array() };

@@ -7,9 +7,10 @@ import type { Nic } from '../net/nic.ts';
 import type { StackInterface } from '../net/stack.ts';
 import type { PacketTap } from '../net/tap.ts';
 import type { Process } from '../process.ts';
-import type { L2Programs } from './responder.ts';
 
 const frameHeaderBytes = 14;
+/** SO_MARK of the sockets that announce (l2.md 5.4). */
+const announcementMark = 0x666c0001;
 
 interface Hearer {
   readonly process: Process;
@@ -23,7 +24,8 @@ interface Hearer {
 export interface LinkSite {
   readonly name: string;
   readonly tap: PacketTap;
-  readonly l2: L2Programs;
+  /** The egress hook of an interface; undefined: the frame ends there. */
+  egress(frame: Frame, nic: Nic, mark: number): Frame | undefined;
   running(): boolean;
   interfaces(): readonly StackInterface[];
   /** The interface that the default route leaves by. */
@@ -112,17 +114,10 @@ export class NodeLinks {
     if (nic === undefined) return err({ kind: 'ENODEV' });
     if (!nic.carrier) return err({ kind: 'ENETDOWN' });
     if (bytes.length > nic.mtuBytes + frameHeaderBytes) return err({ kind: 'EMSGSIZE' });
-    const frame = Frame.ofBytes(bytes.slice());
-    const claimed = announced(frame);
-    // A marked frame without a valid key is dropped as the egress hook does it: the sender never
-    // hears.
-    if (claimed !== undefined && !this.#site.l2.mayAnnounce(ifindex, claimed)) {
-      this.#site.l2.fenced += 1;
-      this.#site.tap.drop(
-        { place: `node ${this.#site.name}`, why: 'datapath', frame, detail: 'l2Fence' },
-      );
-      return ok(undefined);
-    }
+    // A marked announcement without a valid key is dropped by the egress hook (l2.md 5.4): the
+    // sender never hears of it.
+    const frame = this.#site.egress(Frame.ofBytes(bytes.slice()), nic, announcementMark);
+    if (frame === undefined) return ok(undefined);
     return nic.send(frame) ? ok(undefined) : err({ kind: 'ENETDOWN' });
   }
 
@@ -146,12 +141,6 @@ export class NodeLinks {
 export function isConflictEvidence(frame: Frame): boolean {
   if (frame.etherType === etherTypeArp) return true;
   return frame.etherType === etherTypeIpv6 && frame.ndp?.kind === 'advertisement';
-}
-
-/** The address that a frame claims for its sender; undefined: it claims none. */
-function announced(frame: Frame): Ip | undefined {
-  if (frame.arp !== undefined) return frame.arp.senderIp;
-  return frame.ndp?.kind === 'advertisement' ? frame.ndp.target : undefined;
 }
 
 const loopback: LinkFacts = {

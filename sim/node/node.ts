@@ -2,52 +2,28 @@ import { familyOf, type Ip } from '../../lb/ip.ts';
 import type { KernelPort, LinkPort } from '../../lb/ports.ts';
 import { PrefixSet } from '../../lb/prefixset.ts';
 import { assert } from '../../lb/result.ts';
-import type { ViewIndex } from '../../lb/view.ts';
-import { allNodes, etherTypeArp, solicitedNodeGroup } from '../../l2/frames.ts';
+import type { DatapathDevices } from '../../bpf/datapath/devices.ts';
+import { allNodes, solicitedNodeGroup } from '../../l2/frames.ts';
 import type { TrafficHost } from '../net/client.ts';
 import { Frame } from '../net/frame.ts';
 import type { NeighbourFacts } from '../net/neighbour.ts';
-import type { NeighbourSettings } from '../net/neighbour-rules.ts';
 import { Nic } from '../net/nic.ts';
 import type { Packet } from '../net/packet.ts';
-import type { Segment } from '../net/segment.ts';
 import { IpStack, type StackInterface } from '../net/stack.ts';
-import type { DropReason, InterfaceAddress, PacketTap } from '../net/tap.ts';
+import type { DropReason, PacketTap } from '../net/tap.ts';
 import { Transport } from '../net/transport.ts';
 import { MachineClock, type Process } from '../process.ts';
 import type { World } from '../world.ts';
+import { hostCalls } from './hostcalls.ts';
 import { SimKernel } from './kernel.ts';
+import { nodeCookie, NodeDevices } from './devices.ts';
+import { FrameHooks, type HookVerdict } from './hooks.ts';
 import { isConflictEvidence, NodeLinks } from './links.ts';
-import { SlotPool } from './maps.ts';
+import type { NodeLink, NodeOptions } from './nodeoptions.ts';
 import { Masquerade } from './masquerade.ts';
 import { PodTable, type PodSpec, type SimPod } from './pod.ts';
-import { NodePrograms, type Step } from './programs.ts';
-import { L2Programs } from './responder.ts';
-import { RowDecoder } from './viewcache.ts';
-
-/** Caches that the nodes of one world share; they change speed and nothing else. */
-export class NodeCaches {
-  readonly slots = new SlotPool();
-  readonly rows = new RowDecoder();
-}
-
-/** One interface of a node in one segment, `eth0` first. */
-export interface NodeLink {
-  readonly segment: Segment;
-  readonly mac: string;
-  readonly addresses: readonly InterfaceAddress[];
-}
-
-export interface NodeOptions {
-  readonly name: string;
-  readonly links: readonly NodeLink[];
-  /** Next hop of everything off the segments, at most one per family. */
-  readonly gateways?: readonly Ip[];
-  /** Prefixes of the node's own pods. */
-  readonly podRanges?: readonly string[];
-  readonly neighbour?: Partial<NeighbourSettings>;
-  readonly caches?: NodeCaches;
-}
+import { ResponderIndex } from './responderindex.ts';
+import { socketHooks, type SocketCaller } from './sockets.ts';
 
 /**
  * One machine of the cluster: kernel with tables and programs, interfaces, IP stack and pods.
@@ -59,8 +35,9 @@ export class SimNode {
   readonly tap: PacketTap;
   readonly clock: MachineClock;
   readonly kernel: SimKernel;
-  readonly programs: NodePrograms;
-  readonly l2: L2Programs;
+  readonly hooks: FrameHooks;
+  /** What `fl_l2` holds: which addresses this node would answer for. */
+  readonly responder: ResponderIndex;
   readonly stack: IpStack;
   /** Sockets of the host network: host processes and pods without an interface of their own. */
   readonly host: Transport;
@@ -69,6 +46,8 @@ export class SimNode {
   /** Whether pods appear as the node when they call beyond the pod ranges. */
   masquerade = true;
   #links: NodeLinks;
+  #devices: NodeDevices;
+  #caller: SocketCaller = { socketCookie: 0, namespaceCookie: nodeCookie };
   #pods: PodTable;
   #podRanges = new PrefixSet();
   #outbound = new Masquerade();
@@ -78,38 +57,48 @@ export class SimNode {
 
   constructor(tap: PacketTap, options: NodeOptions) {
     const { name } = options;
-    const caches = options.caches ?? new NodeCaches();
     this.name = name;
     this.tap = tap;
     this.world = tap.world;
     this.clock = new MachineClock(tap.world);
-    this.kernel = new SimKernel(tap.world, name, caches.slots);
-    this.programs = new NodePrograms(this.kernel, this.clock, caches.rows);
-    this.l2 = new L2Programs(this.kernel, this.clock);
-    const { neighbour = {} } = options;
+    const own = { caller: this.#caller, stack: () => this.stack, pods: () => this.#pods };
+    const site = { clock: this.clock, host: hostCalls(own), object: options.object };
+    this.kernel = new SimKernel(tap.world, name, site);
+    this.hooks = new FrameHooks(this.kernel);
+    this.responder = new ResponderIndex(this.kernel);
+    const neighbour = options.neighbour ?? {};
     this.stack = new IpStack(tap, { name, place: `node ${name}`, forwarding: true, neighbour });
     this.#links = new NodeLinks({
-      name, tap, l2: this.l2, running: () => this.running,
+      name, tap, running: () => this.running,
+      egress: (frame, nic, mark) => this.#egress(frame, { nic, mark }),
       interfaces: () => this.stack.interfaces,
       defaultInterface: () => this.stack.routes.routes.find(
-        (route) => route.prefix.prefixBits === 0,
-      )?.iface,
+        ({ prefix }) => prefix.prefixBits === 0)?.iface,
     });
     this.host = new Transport(tap, {
       name, place: `node ${name}`,
       send: (packet) => this.#fromHost(packet),
       confirm: (target) => this.stack.confirm(target),
+      sockets: socketHooks(this.kernel, { cookie: nodeCookie }, this.#caller),
+      sourceFor: (remote) => this.stack.addressOf(familyOf(remote)),
     });
-    const send = (pod: SimPod, packet: Packet): void => this.#fromPod(pod, packet);
-    this.#pods = new PodTable({ tap, host: this.host, send });
+    this.#pods = new PodTable({
+      tap, host: this.host,
+      send: (pod, packet) => this.#fromPod(pod, packet),
+      sockets: ({ cookie }) => socketHooks(this.kernel, { cookie }, this.#caller),
+      changed: () => this.#devices.changed(),
+    });
+    this.#devices = new NodeDevices({
+      interfaces: () => this.stack.interfaces, pods: () => this.#pods.running.values(),
+    });
     for (const link of options.links) this.#connect(link);
     for (const gateway of options.gateways ?? []) this.setGateway(gateway);
     for (const range of options.podRanges ?? []) this.#podRanges.add(range);
     this.stack.ingress = (frame, iface) => this.#ingress(frame, iface);
     this.stack.postrouting = (packet) => this.#postrouting(packet);
-    this.stack.egress = (frame) => this.#egress(frame);
-    this.stack.onLocal = (packet) => this.host.receive(this.programs.toClient(packet));
-    this.l2.keys.onChange((address) => this.#responderChanged([address]));
+    this.stack.egress = (frame, { nic }) => this.#egress(frame, { nic });
+    this.stack.onLocal = (packet) => this.host.receive(packet);
+    this.responder.onChange((address) => this.#responderChanged([address]));
   }
 
   /** True while powered and not frozen. */
@@ -130,11 +119,6 @@ export class SimNode {
     return this.#pods.running;
   }
 
-  /** What the node's programs know of the cluster now. */
-  view(): ViewIndex {
-    return this.programs.view;
-  }
-
   neighbour(address: Ip): NeighbourFacts | undefined {
     return this.stack.neighbour(address);
   }
@@ -142,7 +126,7 @@ export class SimNode {
   /** Whether a request for `address` would be answered now, on any interface with carrier. */
   wouldAnswer(address: Ip): boolean {
     return this.running && this.nics.some(
-      (nic) => nic.carrier && this.l2.mayAnnounce(nic.ifindex, address),
+      (nic) => nic.carrier && this.responder.holds(address, nic.ifindex, this.clock.now()),
     );
   }
 
@@ -167,6 +151,10 @@ export class SimNode {
 
   linkPort(process: Process): LinkPort {
     return this.#links.portOf(process);
+  }
+
+  devicesPort(process: Process): DatapathDevices {
+    return this.#devices.portOf(process);
   }
 
   /** Replaces the default route of the gateway's family. */
@@ -208,13 +196,13 @@ export class SimNode {
     this.#pods.stopAll();
     this.host.vanish();
     this.#outbound.clear();
-    this.programs.reset();
     for (const { nic, neighbours } of this.stack.interfaces) {
       nic.forgetGroups();
       nic.setAdminUp(false);
       neighbours.flush();
     }
     this.kernel.reboot();
+    this.hooks.forgetCounts();
   }
 
   /** Boots: configured addresses and routes are there, everything else is empty. */
@@ -233,12 +221,12 @@ export class SimNode {
   /** Kernel and data path stand still; what arrives meanwhile is lost. Pause its processes too. */
   freeze(): void {
     this.#frozen = true;
-    this.#responderChanged(this.l2.keys.addresses());
+    this.#responderChanged(this.responder.addresses());
   }
 
   thaw(): void {
     this.#frozen = false;
-    this.#responderChanged(this.l2.keys.addresses());
+    this.#responderChanged(this.responder.addresses());
   }
 
   #connect(link: NodeLink): void {
@@ -252,7 +240,8 @@ export class SimNode {
     nic.onCarrier = () => {
       onCarrier();
       this.#links.changed();
-      this.#responderChanged(this.l2.keys.addresses());
+      this.#devices.changed();
+      this.#responderChanged(this.responder.addresses());
     };
   }
 
@@ -267,33 +256,27 @@ export class SimNode {
       this.tap.drop({ place: `node ${this.name}`, why: 'powered-off', frame });
       return undefined;
     }
-    const { packet } = frame;
-    if (packet !== undefined) {
-      if (frame.ethTarget !== iface.nic.mac) return frame;
-      return this.#arrived(frame, packet);
-    }
     if (isConflictEvidence(frame)) this.#links.hear(iface.nic, frame);
-    if (frame.etherType !== etherTypeArp && frame.ndp?.kind !== 'solicitation') return frame;
-    const answer = this.l2.answer(frame, iface.nic);
-    if (answer === undefined) return frame;
-    iface.nic.send(answer);
-    return undefined;
+    const verdict = this.hooks.run('fl_uplink_in', frame, iface.nic);
+    if (verdict.kind !== 'pass') {
+      this.#end(verdict, frame);
+      return undefined;
+    }
+    const { packet } = verdict.frame;
+    if (packet === undefined || verdict.frame.ethTarget !== iface.nic.mac) return verdict.frame;
+    return this.#arrived(verdict.frame, packet);
   }
 
+  /** An IP packet for this machine behind the hook. */
   #arrived(frame: Frame, packet: Packet): Frame | undefined {
-    const step = this.programs.uplinkIn(packet);
-    if (step.kind !== 'pass') {
-      this.#end(step, packet);
-      return undefined;
-    }
-    const inbound = this.#outbound.in(step.packet, this.clock.now()) ?? step.packet;
+    const answered = this.#outbound.in(packet, this.clock.now());
+    const [inbound, carrier] = answered === undefined
+      ? [packet, frame]
+      : [answered, Frame.ofPacket(answered, frame)];
     const pod = this.#pods.at(inbound.target);
-    if (pod !== undefined) {
-      this.#forwardToPod(pod, inbound);
-      return undefined;
-    }
-    if (inbound === packet) return this.#forwardable(packet) ? frame : undefined;
-    return this.#forwardable(inbound) ? Frame.ofPacket(inbound, frame) : undefined;
+    if (pod === undefined) return this.#forwardable(inbound) ? carrier : undefined;
+    this.#forwardToPod(pod, inbound, carrier);
+    return undefined;
   }
 
   #forwardable(packet: Packet): boolean {
@@ -303,15 +286,19 @@ export class SimNode {
   }
 
   /** Through the stack from an uplink to a pod: one hop, by the node's FORWARD chain. */
-  #forwardToPod(pod: SimPod, packet: Packet): void {
+  #forwardToPod(pod: SimPod, packet: Packet, frame: Frame): void {
     if (this.forwardPolicy === 'drop') return this.#drop(packet, 'policy', 'FORWARD');
     if (packet.ttl <= 1) return this.#drop(packet, 'ttl');
     this.#outbound.asked(packet, this.clock.now());
-    this.#toPod(pod, { ...packet, ttl: packet.ttl - 1 });
+    this.#toPod(pod, frame.forwarded(towards(pod)));
   }
 
-  #toPod(pod: SimPod, packet: Packet): void {
-    pod.receive(this.programs.toClient(packet));
+  /** The egress hook of a pod's interface, then the pod. */
+  #toPod(pod: SimPod, frame: Frame): void {
+    const { link } = pod;
+    const verdict = this.hooks.run('fl_to_pod', frame, { ...link, mac: link.hostMac });
+    if (verdict.kind !== 'pass') return this.#end(verdict, frame);
+    if (verdict.frame.packet !== undefined) pod.receive(verdict.frame.packet);
   }
 
   /** The CNI's masquerade rule; undefined: the packet ends here. */
@@ -327,49 +314,73 @@ export class SimNode {
   }
 
   /** The egress hook of an uplink; undefined: the frame ends here. */
-  #egress(frame: Frame): Frame | undefined {
+  #egress(frame: Frame, of: { readonly nic: Nic; readonly mark?: number }): Frame | undefined {
     if (!this.running) return undefined;
-    const { packet } = frame;
-    if (packet === undefined) return frame;
-    const step = this.programs.uplinkOut(packet);
-    if (step.kind === 'pass') {
-      return step.packet === packet ? frame : Frame.ofPacket(step.packet, frame);
-    }
-    this.#end(step, packet);
+    const { ifindex, mac } = of.nic;
+    const verdict = this.hooks.run('fl_uplink_out', frame, { ifindex, mac, mark: of.mark ?? 0 });
+    if (verdict.kind === 'pass') return verdict.frame;
+    this.#end(verdict, frame);
     return undefined;
   }
 
   #fromPod(pod: SimPod, packet: Packet): void {
     if (!this.running) return;
-    const step = this.programs.fromPod(packet);
-    if (step.kind === 'pass') return this.#routeFromPod(step.packet);
-    if (step.kind === 'back') return this.#later(() => pod.receive(step.packet));
-    this.#end(step, packet);
+    const { link } = pod;
+    const frame = Frame.ofPacket(packet, { ethSource: link.mac, ethTarget: link.hostMac });
+    const verdict = this.hooks.run('fl_from_pod', frame, { ...link, mac: link.hostMac });
+    if (verdict.kind !== 'pass') return this.#end(verdict, frame);
+    if (verdict.frame.packet !== undefined) this.#routeFromPod(verdict.frame.packet, verdict.frame);
   }
 
-  #routeFromPod(packet: Packet): void {
+  #routeFromPod(packet: Packet, frame: Frame): void {
     const other = this.#pods.at(packet.target);
-    if (other !== undefined) return this.#later(() => this.#toPod(other, packet));
+    if (other !== undefined) {
+      return this.#later(() => this.#toPod(other, frame.withAddresses(towards(other))));
+    }
     if (this.stack.isLocal(packet.target)) return this.stack.send(packet);
     if (packet.ttl <= 1) return this.#drop(packet, 'ttl');
     if (this.forwardPolicy === 'drop') return this.#drop(packet, 'policy', 'FORWARD');
-    this.stack.send({ ...packet, ttl: packet.ttl - 1 });
+    const next = frame.forwarded(frame);
+    if (next.packet !== undefined) this.stack.send(next.packet, next);
   }
 
   #fromHost(packet: Packet): void {
     if (!this.running) return;
-    const step = this.programs.fromHost(packet);
-    if (step.kind === 'back') return this.#later(() => this.host.receive(step.packet));
-    if (step.kind !== 'pass') return this.#end(step, packet);
-    const pod = this.#pods.at(step.packet.target);
-    if (pod !== undefined) return this.#later(() => this.#toPod(pod, step.packet));
-    this.stack.send(step.packet);
+    const pod = this.#pods.at(packet.target);
+    if (pod === undefined) return this.stack.send(packet);
+    this.#later(() => this.#toPod(pod, Frame.ofPacket(packet, towards(pod))));
   }
 
-  /** A verdict that does not pass: out at once, past the egress programs, or dropped. */
-  #end(step: Exclude<Step, { kind: 'pass' }>, packet: Packet): void {
-    if (step.kind === 'drop') return this.#drop(packet, 'datapath', step.reason);
-    this.stack.redirect(step.packet);
+  /** A verdict that does not pass: dropped, or out at once and past the egress programs. */
+  #end(verdict: Exclude<HookVerdict, { kind: 'pass' }>, frame: Frame): void {
+    switch (verdict.kind) {
+      case 'drop':
+        this.tap.drop({
+          place: `node ${this.name}`, why: 'datapath', frame, detail: verdict.reason,
+        });
+        return;
+      case 'route': return this.#redirect(verdict.frame);
+      case 'send': return this.#send(verdict.frame, verdict.ifindex);
+    }
+  }
+
+  #redirect(frame: Frame): void {
+    const { packet } = frame;
+    if (packet === undefined) return;
+    const pod = this.#pods.at(packet.target);
+    if (pod === undefined) this.stack.redirect(packet, frame);
+    else this.#later(() => pod.receive(packet));
+  }
+
+  #send(frame: Frame, ifindex: number): void {
+    const nic = this.nics.find((one) => one.ifindex === ifindex);
+    if (nic !== undefined) {
+      nic.send(frame);
+      return;
+    }
+    const pod = this.#pods.behind(ifindex);
+    const { packet } = frame;
+    if (pod !== undefined && packet !== undefined) this.#later(() => pod.receive(packet));
   }
 
   // Between sockets of one machine: never inside the call that sent, lest two echo for ever.
@@ -382,4 +393,8 @@ export class SimNode {
   #drop(packet: Packet, why: DropReason, detail?: string): void {
     this.tap.drop({ place: `node ${this.name}`, why, packet, detail });
   }
+}
+
+function towards({ link }: SimPod): { readonly ethSource: string; readonly ethTarget: string } {
+  return { ethSource: link.hostMac, ethTarget: link.mac };
 }

@@ -3,6 +3,7 @@ import type { Protocol } from '../../lb/model.ts';
 import { tcpFlag, type Packet } from '../net/packet.ts';
 import type { TrafficHost } from '../net/client.ts';
 import { serveEcho } from '../net/echo.ts';
+import type { SocketHooks } from '../net/sockethooks.ts';
 import type { PacketTap } from '../net/tap.ts';
 import { Transport } from '../net/transport.ts';
 
@@ -17,6 +18,17 @@ export interface PodSpec {
   readonly ports: readonly { readonly protocol: Protocol; readonly port: number }[];
 }
 
+/** The virtual pair between a pod and its node: the node's end is what programs see. */
+export interface PodLink {
+  readonly ifindex: number;
+  /** Of the pod's end. */
+  readonly mac: string;
+  readonly hostMac: string;
+  readonly mtuBytes: number;
+  /** SO_NETNS_COOKIE of the pod's namespace. */
+  readonly cookie: number;
+}
+
 /** Below this no pod calls from, so a packet to such a port is a request. */
 const ephemeralFirst = 32_768;
 
@@ -26,19 +38,23 @@ const ephemeralFirst = 32_768;
  */
 export class SimPod {
   readonly spec: PodSpec;
+  readonly link: PodLink;
   readonly transport: Transport;
   #open = new Set<number>();
   #alive = true;
 
-  constructor(tap: PacketTap, spec: PodSpec, send: (pod: SimPod, packet: Packet) => void) {
+  constructor(site: PodSite, spec: PodSpec, link: PodLink) {
+    const { tap } = site;
     this.spec = spec;
+    this.link = link;
     const name = podName(spec);
     this.transport = new Transport(tap, {
       name: `pod/${name}`, place: `pod ${name}`,
       send: (packet) => {
-        if (this.#alive) send(this, packet);
+        if (this.#alive) site.send(this, packet);
       },
       confirm: () => undefined,
+      sockets: site.sockets(link),
     });
   }
 
@@ -73,6 +89,10 @@ export interface PodSite {
   readonly host: Transport;
   /** A packet that a pod sends. */
   send(pod: SimPod, packet: Packet): void;
+  /** The socket hooks as they meet the sockets of a pod. */
+  sockets(link: PodLink): SocketHooks;
+  /** A pod with an interface of its own came or went. */
+  changed(): void;
 }
 
 /** The pods of one node, by uid and by address. */
@@ -80,7 +100,9 @@ export class PodTable {
   #site: PodSite;
   #pods = new Map<string, SimPod>();
   #byIp = new Map<Ip, SimPod>();
+  #byIfindex = new Map<number, SimPod>();
   #hostPods = new Map<string, () => void>();
+  #made = 0;
 
   constructor(site: PodSite) {
     this.#site = site;
@@ -91,6 +113,11 @@ export class PodTable {
     return this.#pods;
   }
 
+  /** The pod behind a device of the node. */
+  behind(ifindex: number): SimPod | undefined {
+    return this.#byIfindex.get(ifindex);
+  }
+
   at(address: Ip): SimPod | undefined {
     return this.#byIp.get(address);
   }
@@ -98,7 +125,7 @@ export class PodTable {
   /** Starting a pod that runs is harmless. */
   start(spec: PodSpec): void {
     if (this.#pods.has(spec.uid) || this.#hostPods.has(spec.uid)) return;
-    const { tap, host } = this.#site;
+    const { host } = this.#site;
     if (spec.hostNetwork) {
       const closers = spec.ports.map(
         ({ port }) => serveEcho(host, { port, backend: podName(spec) }),
@@ -106,9 +133,12 @@ export class PodTable {
       this.#hostPods.set(spec.uid, () => closers.forEach((close) => close()));
       return;
     }
-    const pod = new SimPod(tap, spec, (from, packet) => this.#site.send(from, packet));
+    this.#made += 1;
+    const pod = new SimPod(this.#site, spec, podLink(this.#made));
     this.#pods.set(spec.uid, pod);
+    this.#byIfindex.set(pod.link.ifindex, pod);
     for (const address of spec.ips) this.#byIp.set(address, pod);
+    this.#site.changed();
   }
 
   stop(uid: string): void {
@@ -118,6 +148,8 @@ export class PodTable {
     if (pod === undefined) return;
     pod.kill();
     this.#pods.delete(uid);
+    this.#byIfindex.delete(pod.link.ifindex);
+    this.#site.changed();
     for (const address of pod.spec.ips) {
       if (this.#byIp.get(address) === pod) this.#byIp.delete(address);
     }
@@ -136,4 +168,20 @@ export class PodTable {
     );
     return { name: podName(pod.spec), stack: { addressOf }, transport: pod.transport };
   }
+}
+
+/** Devices of pods are numbered above any uplink; a number is never used twice in a boot. */
+const podIfindexFirst = 1_000;
+const podMtuBytes = 1_500;
+
+function podLink(number: number): PodLink {
+  const ifindex = podIfindexFirst + number;
+  // The second octet tells the ends of the pair apart; both are local to the node (RFC 7042 2.1).
+  const tail = [number >>> 16, number >>> 8, number].map(
+    (octet) => (octet & 0xff).toString(16).padStart(2, '0'),
+  ).join(':');
+  return {
+    ifindex, mac: `02:01:00:${tail}`, hostMac: `02:02:00:${tail}`, mtuBytes: podMtuBytes,
+    cookie: ifindex,
+  };
 }

@@ -1,16 +1,7 @@
-import {
-  decodeResponderKey, decodeResponderValue, type ResponderKey,
-} from '../../l2/responder-map.ts';
+import { decodeResponderKey, responderMap, type ResponderKey } from '../../l2/responder-map.ts';
 import type { Ip } from '../../lb/ip.ts';
 import type { Micros } from '../../lb/ports.ts';
-import type { SimMap, Slot } from './maps.ts';
-
-/** A key of the responder as the programs ask for it. */
-export interface Held {
-  /** CLOCK_BOOTTIME in nanoseconds. */
-  readonly expiryNs: number;
-  readonly mac: string;
-}
+import type { SimKernel } from './kernel.ts';
 
 const namesMax = 65_536;
 
@@ -20,13 +11,12 @@ const namesMax = 65_536;
  */
 export class ResponderIndex {
   #expiries = new Map<Ip, Map<number, number>>();
-  #slots = new Map<Ip, Map<number, Slot>>();
   // Renewals write the same keys again and again; what a key names never changes.
   #names = new Map<string, ResponderKey>();
   #listeners: ((address: Ip) => void)[] = [];
 
-  constructor(map: SimMap) {
-    map.onChange((slot, present) => this.#take(slot, present));
+  constructor(kernel: SimKernel) {
+    kernel.onWrite(responderMap, (key, value) => this.#take(key, value));
   }
 
   /** Called after each change of a key of the address. */
@@ -40,41 +30,28 @@ export class ResponderIndex {
     return expiry !== undefined && now * 1_000 < expiry;
   }
 
-  get(address: Ip, ifindex: number): Held | undefined {
-    const slot = this.#slots.get(address)?.get(ifindex);
-    if (slot === undefined) return undefined;
-    return { expiryNs: expiryOf(slot.value), mac: decodeResponderValue(slot.value).mac };
-  }
-
   /** Addresses with a key, good or expired. */
   addresses(): readonly Ip[] {
-    return [...this.#slots.keys()];
+    return [...this.#expiries.keys()];
   }
 
-  #take(slot: Slot, present: boolean): void {
-    const { ip, ifindex } = this.#nameOf(slot);
+  #take(key: Uint8Array, value: Uint8Array | undefined): void {
+    const { ip, ifindex } = this.#nameOf(key);
     const expiries = this.#expiries.get(ip) ?? new Map<number, number>();
-    const slots = this.#slots.get(ip) ?? new Map<number, Slot>();
-    if (present) {
-      this.#expiries.set(ip, expiries.set(ifindex, expiryOf(slot.value)));
-      this.#slots.set(ip, slots.set(ifindex, slot));
-    } else {
-      expiries.delete(ifindex);
-      slots.delete(ifindex);
-      if (slots.size === 0) {
-        this.#expiries.delete(ip);
-        this.#slots.delete(ip);
-      }
-    }
+    if (value === undefined) expiries.delete(ifindex);
+    else expiries.set(ifindex, expiryOf(value));
+    if (expiries.size === 0) this.#expiries.delete(ip);
+    else this.#expiries.set(ip, expiries);
     for (const listener of this.#listeners) listener(ip);
   }
 
-  #nameOf(slot: Slot): ResponderKey {
-    const known = this.#names.get(slot.text);
+  #nameOf(key: Uint8Array): ResponderKey {
+    const text = Reflect.apply(String.fromCharCode, undefined, key) as string;
+    const known = this.#names.get(text);
     if (known !== undefined) return known;
-    const name = decodeResponderKey(slot.key);
+    const name = decodeResponderKey(key);
     if (this.#names.size >= namesMax) this.#names.clear();
-    this.#names.set(slot.text, name);
+    this.#names.set(text, name);
     return name;
   }
 }

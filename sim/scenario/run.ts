@@ -1,3 +1,4 @@
+import type { CompiledObject } from '../../bpf/vm/compile.ts';
 import type { KubeError, KubeObject } from '../../kube/port.ts';
 import { resourceOf } from '../../kube/resource.ts';
 import type { Micros } from '../../lb/ports.ts';
@@ -19,6 +20,8 @@ export interface RunInput {
   /** Manifests of `apply` steps by the name that the step gives. */
   readonly files: ReadonlyMap<string, readonly KubeObject[]>;
   readonly seed: bigint;
+  /** The eBPF programs of the nodes; default: without checks of every access. */
+  readonly programs?: CompiledObject;
   readonly order?: OrderMode;
   /** Keeps the trace records of this block, to show where two runs part. */
   readonly captureBlock?: number;
@@ -43,6 +46,7 @@ export function runScenario(input: RunInput): Run {
     network: scenario.network,
     objects: input.objects,
     traffic: scenario.traffic,
+    ...(input.programs === undefined ? {} : { programs: input.programs }),
   });
   if (input.captureBlock !== undefined) cluster.world.trace.captureBlock(input.captureBlock);
   const oracles = watchOracles(cluster, scenario.expect);

@@ -11,18 +11,28 @@ export interface Bench {
   readonly long?: boolean;
   /** One measurement in `unit`; called several times, interleaved with the other benches. */
   run(): number;
+  /** Why this machine cannot measure it; the figure is then left out, with CI set it has failed. */
+  skipped?(): string | undefined;
+  /** What the last measurement compared, for the end of the line. */
+  notes?(): string;
+  /** False when a control of the same rounds shows that the machine is too noisy for a verdict. */
+  steady?(): boolean;
 }
+
+/** A run of two minutes at most: fewer rounds and smaller sizes. */
+export const short = process.argv.includes('--short');
 
 export type Verdict = 'ok' | 'noisy' | 'BELOW' | 'ABOVE';
 
 /**
- * The verdict over a figure. A short run is one measurement on a busy machine, so there a miss
- * counts only when the bound is missed by half; a smaller one is `noisy` and passes.
+ * The verdict over a figure. Measured `once`, on a busy machine, a miss counts only when the bound
+ * is missed by half; a smaller one is `noisy` and passes, as any miss does where controls differ.
  */
-export function verdictOf(bench: Bench, figure: number, short: boolean): Verdict {
+export function verdictOf(bench: Bench, figure: number, once: boolean): Verdict {
   const { floor = -Infinity, ceiling = Infinity } = bench;
   if (figure >= floor && figure <= ceiling) return 'ok';
-  if (short && figure >= floor / 2 && figure <= ceiling * 2) return 'noisy';
+  if (bench.steady?.() === false) return 'noisy';
+  if (once && figure >= floor / 2 && figure <= ceiling * 2) return 'noisy';
   return figure < floor ? 'BELOW' : 'ABOVE';
 }
 

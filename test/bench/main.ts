@@ -1,12 +1,17 @@
 import { readdir } from 'node:fs/promises';
-import { figureText, median, verdictOf, type Bench } from './bench.ts';
+import { figureText, median, short, verdictOf, type Bench } from './bench.ts';
 
 // Rounds are interleaved, so that a slow minute of the machine meets every bench alike.
-const short = process.argv.includes('--short');
 const roundCount = short ? 1 : 5;
 
-const all = await collect();
-const benches = all.filter((bench) => !short || bench.long !== true);
+// Words choose figures by a part of their names.
+const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const all = (await collect()).filter(
+  ({ name }) => words.length === 0 || words.some((word) => name.includes(word)),
+);
+const wanted = all.filter((bench) => !short || bench.long !== true);
+const reasons = new Map(wanted.map((bench) => [bench, bench.skipped?.()] as const));
+const benches = wanted.filter((bench) => reasons.get(bench) === undefined);
 const figures = new Map(benches.map((bench) => [bench.name, [] as number[]]));
 for (let round = 1; round <= roundCount; round += 1) {
   for (const bench of benches) {
@@ -16,17 +21,24 @@ for (let round = 1; round <= roundCount; round += 1) {
     if (round === roundCount) report(bench);
   }
 }
-for (const { name } of all.filter((bench) => !benches.includes(bench))) {
-  console.log(`${name}   skipped: takes long`);
+const left = Map.groupBy(
+  all.filter((bench) => !benches.includes(bench)), (bench) => reasons.get(bench) ?? 'takes long',
+);
+for (const [reason, group] of left) {
+  for (const { name } of group) console.log(`${name}   skipped: ${reason}`);
 }
-const missed = benches.filter((bench) => missedBy(bench)).length;
-console.log(`${benches.length - missed} passed, ${missed} failed`);
+// A runner that lacks what the figures need would report success for ever.
+const unmeasured = process.env['CI'] === undefined ? 0 : wanted.length - benches.length;
+const missed = benches.filter((bench) => missedBy(bench)).length + unmeasured;
+console.log(`${benches.length + unmeasured - missed} passed, ${missed} failed`);
 process.exitCode = missed === 0 ? 0 : 1;
 
 function report(bench: Bench): void {
-  const figure = median(figures.get(bench.name) ?? []);
+  const measured = figures.get(bench.name) ?? [];
+  const figure = median(measured);
   const verdict = verdictOf(bench, figure, short);
-  console.log([bench.name, figureText(figure), bench.unit, bounds(bench), verdict].join('   '));
+  const columns = [bench.name, figureText(figure), bench.unit, bounds(bench), verdict];
+  console.log([...columns, spread(measured), bench.notes?.() ?? ''].filter(Boolean).join('   '));
 }
 
 function missedBy(bench: Bench): boolean {
@@ -43,6 +55,11 @@ async function collect(): Promise<Bench[]> {
     found.push(...module.benches);
   }
   return found;
+}
+
+function spread(measured: readonly number[]): string {
+  if (measured.length < 2) return '';
+  return `from ${figureText(Math.min(...measured))} to ${figureText(Math.max(...measured))}`;
 }
 
 function bounds({ floor, ceiling }: Bench): string {

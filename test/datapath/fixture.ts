@@ -8,7 +8,7 @@ import {
   type Protocol, type Service,
 } from '../../lb/model.ts';
 import { nodeFacts, placeOf } from '../../lb/nodefacts.ts';
-import { ServicePortMemo } from '../../bpf/datapath.ts';
+import { DatapathMemo } from '../../bpf/datapath/memo.ts';
 import { deriveServicePorts } from '../../lb/serviceport.ts';
 import { ViewIndex } from '../../lb/view.ts';
 
@@ -107,7 +107,7 @@ export function viewOf(given: Given): ViewIndex {
   const slices = given.slices ?? [slice(everyEndpoint)];
   for (const of of given.services ?? [service()]) {
     const own = slices.filter((candidate) => candidate.service === of.key);
-    const context = { place, algorithm: view.facts.options.algorithm, memo: new ServicePortMemo() };
+    const context = { place, algorithm: view.facts.options.algorithm, memo: new DatapathMemo() };
     for (const record of deriveServicePorts(of, own, context)) view.set(record);
   }
   return view;

@@ -2,6 +2,7 @@ import test from 'ava';
 import { ip } from '../../lb/ip.ts';
 import { noPayload, tcpFlag, type Packet } from '../../sim/net/packet.ts';
 import { endpoint, ingressEntry, meta, node, service, slice } from './fixture.ts';
+import { Probe } from './probe.ts';
 import { Rig } from './rig.ts';
 import { quotedText, show } from './walk.ts';
 
@@ -15,16 +16,26 @@ const near = endpoint('2001:db8:64:1::21', { nodeName: 'n-a' });
 const far = endpoint('2001:db8:64:2::21', { nodeName: 'n-b' });
 
 /** Node A with a second family, whose helpers draw `draw`. */
-function programs(draw: number, endpoints = [near, far]): ReturnType<Rig['node']>['programs'] {
+function programs(draw: number, endpoints = [near, far]): Probe {
   const rig = new Rig();
   const v6 = slice(endpoints, { meta: meta('s-6'), addressType: 'IPv6' });
   rig.load([dual], [v6]);
+  const kernelOf = rig.node('n-a');
+  kernelOf.startPod({
+    uid: 'near', name: 'near', namespace: 'default', ips: [ip('2001:db8:64:1::21')],
+    hostNetwork: false, ports: [],
+  });
+  const [uplink] = kernelOf.stack.interfaces;
+  kernelOf.stack.addAddress(uplink!, { ip: ip('2001:db8::11'), prefixBits: 64 });
+  for (const prefix of ['2001:db8:64:2::/64', '2001:db8:9::/64']) {
+    kernelOf.stack.addSubnet(uplink!, prefix);
+  }
   rig.tables.nodes.upsert('n-a', node('n-a', ['192.0.2.11', '2001:db8::11']));
   rig.datapath('n-a');
   rig.run(1);
-  const { kernel, programs: found } = rig.node('n-a');
+  const { kernel } = rig.node('n-a');
   Object.defineProperty(kernel.chance, 'next', { value: () => draw });
-  return found;
+  return new Probe(rig.node('n-a'));
 }
 
 function syn(target: string, port = 80): Packet {

@@ -100,7 +100,7 @@ test('the fence lets an announcement out while its key holds, and drops it silen
   t.true(port.send(2, gratuitous(vip)).ok); // the sender is not told
   rig.run(1);
   t.deepEqual(frames, []);
-  t.is(node.l2.fenced, 1);
+  t.is(node.hooks.drops.get('l2Fence') ?? 0, 1);
   hold(node, vip, 5);
   port.send(2, gratuitous(vip));
   rig.run(1);
@@ -109,7 +109,7 @@ test('the fence lets an announcement out while its key holds, and drops it silen
   port.send(2, gratuitous(vip));
   rig.run(1);
   t.is(frames.length, 1);
-  t.is(node.l2.fenced, 2);
+  t.is(node.hooks.drops.get('l2Fence') ?? 0, 2);
 });
 
 test('the fence judges advertisements as it judges ARP', (t) => {
@@ -123,10 +123,10 @@ test('the fence judges advertisements as it judges ARP', (t) => {
     linkLayer: macA, router: false, solicited: false, override: true, hopLimit: 255,
   });
   port.send(2, advertisement);
-  t.is(node.l2.fenced, 1);
+  t.is(node.hooks.drops.get('l2Fence') ?? 0, 1);
   hold(node, '2001:db8::64', 5);
   port.send(2, advertisement);
-  t.is(node.l2.fenced, 1);
+  t.is(node.hooks.drops.get('l2Fence') ?? 0, 1);
 });
 
 test('sends to a missing or downed link and oversized frames are refused by name', (t) => {

@@ -60,9 +60,10 @@ test('pods and host processes reach the ClusterIP; pods keep their address', (t)
   );
 });
 
-test('datapath V18: a pod that is its own endpoint gets an answer', (t) => {
+// By its socket: the kernel picks the source. What no socket hook sees goes by V18.
+test('a pod that connects to itself through a front gets an answer', (t) => {
   const rig = running({ slices: [slice([endpoint('a1')])] });
-  t.is(rig.ask(rig.pod('n-a', 'a1'), names['a1']!, clusterIp), 'a1 sees 169.254.77.1');
+  t.is(rig.ask(rig.pod('n-a', 'a1'), names['a1']!, clusterIp), 'a1 sees 10.64.1.21');
 });
 
 test('a NodePort of another node is served there, the pod being a stranger to it', (t) => {
@@ -108,7 +109,7 @@ test('loss of power is silent: nobody answers, and after boot the rows come from
   t.regex(rig.ask(rig.x.transport, names['X']!, vip), /^timeout/u);
   node.powerOn();
   t.not(node.bootId, boot);
-  t.is(node.view().size, 0);
+  t.deepEqual(node.kernel.dump('fl_front'), []);
   rig.datapath('n-a');
   rig.startPods();
   rig.run(1);

@@ -1,10 +1,13 @@
-import {
-  createDatapath, ServicePortMemo, type Datapath, type DatapathOptions,
-} from '../../bpf/datapath.ts';
+import { checkedPrograms } from '../vm/checked.ts';
+import { createServiceDatapath } from '../../bpf/datapath/datapath.ts';
+import type { ServiceDatapath } from '../../bpf/datapath/settings.ts';
+import { DatapathMemo } from '../../bpf/datapath/memo.ts';
+import type { DatapathOptions } from '../../lb/datapathoptions.ts';
 import { ip, type Ip } from '../../lb/ip.ts';
 import type { EndpointSlice, Node, Service } from '../../lb/model.ts';
 import { Table } from '../../lb/table.ts';
-import { NodeCaches, SimNode } from '../../sim/node/node.ts';
+import { SimNode } from '../../sim/node/node.ts';
+import { loadedObject } from '../../sim/node/object.ts';
 import { decodeAnswer, echoRequest } from '../../sim/net/echo.ts';
 import { Host } from '../../sim/net/host.ts';
 import { Segment } from '../../sim/net/segment.ts';
@@ -25,9 +28,8 @@ export class Rig {
     services: new Table<Service>('services'), slices: new Table<EndpointSlice>('slices'),
     nodes: new Table<Node>('nodes'),
   };
-  readonly memo = new ServicePortMemo();
+  readonly memo = new DatapathMemo();
   readonly options: DatapathOptions;
-  #caches = new NodeCaches();
 
   constructor(options: Partial<DatapathOptions> = {}, seed = 1n) {
     this.world = new World({ seed });
@@ -52,7 +54,7 @@ export class Rig {
     const mac = `02:00:00:00:00:0${index}`;
     const addresses = [`192.0.2.${10 + index}`, ...(index === 1 ? ['192.0.2.111'] : [])];
     const node = new SimNode(this.tap, {
-      name, podRanges: [`10.64.${index}.0/24`], caches: this.#caches,
+      name, podRanges: [`10.64.${index}.0/24`], object: loadedObject(checkedPrograms, this.options),
       links: [
         {
           segment: this.lan, mac,
@@ -78,16 +80,16 @@ export class Rig {
   }
 
   /** A datapath in a process of its own on a node; it ends with the process. */
-  datapath(name: string, memo: ServicePortMemo = this.memo): {
-    process: Process; datapath: Datapath,
+  datapath(name: string, memo: DatapathMemo = this.memo): {
+    process: Process; datapath: ServiceDatapath,
   } {
     const node = this.node(name);
     const process = new Process(this.world, `agent/${name}`, node.clock);
     const ports = {
       clock: processClock(process), kernel: node.kernelPort(process),
-      journal: processJournal(process),
+      journal: processJournal(process), devices: node.devicesPort(process),
     };
-    const datapath = createDatapath(
+    const datapath = createServiceDatapath(
       ports, this.tables, { nodeName: name, options: this.options, memo },
     );
     process.enter(() => datapath.start());

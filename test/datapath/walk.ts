@@ -2,9 +2,9 @@ import { ip } from '../../lb/ip.ts';
 import type { DatapathOptions } from '../../lb/datapathoptions.ts';
 import type { EndpointSlice, Service } from '../../lb/model.ts';
 import { noPayload, type Packet } from '../../sim/net/packet.ts';
-import type { Step } from '../../sim/node/programs.ts';
 import type { SimNode } from '../../sim/node/node.ts';
 import { clusterIp, names, vip } from './fixture.ts';
+import { Probe, type Step } from './probe.ts';
 import { Rig } from './rig.ts';
 
 export interface Options {
@@ -17,10 +17,11 @@ export interface Options {
 
 /** Node A with its rows programmed, and draws that the row names. */
 export function nodeA({ services, slices, options, draws = [0] }: Options = {}): {
-  rig: Rig; node: SimNode,
+  rig: Rig; node: SimNode; programs: Probe,
 } {
   const rig = new Rig(options);
   rig.load(services, slices);
+  rig.startPods();
   rig.datapath('n-a');
   rig.run(1);
   const node = rig.node('n-a');
@@ -31,7 +32,7 @@ export function nodeA({ services, slices, options, draws = [0] }: Options = {}):
       return draws[Math.min(turn, draws.length) - 1];
     },
   });
-  return { rig, node };
+  return { rig, node, programs: new Probe(node) };
 }
 
 export function tcp(from: string, to: string, flags: number, more: Partial<Packet> = {}): Packet {

@@ -1,3 +1,4 @@
+import { checkedPrograms } from '../vm/checked.ts';
 import type { KubeObject } from '../../kube/port.ts';
 import { resources } from '../../kube/resource.ts';
 import { Cluster } from '../../sim/cluster/cluster.ts';
@@ -21,6 +22,7 @@ const scarce: KubeObject = objectOf(resources.pools, 'scarce', {
  */
 export function allocation(seed: number, order: OrderMode): { given: string[]; hash: string } {
   const cluster = new Cluster({
+    programs: checkedPrograms,
     seed: BigInt(seed), order, cluster: defaultCluster(), network: undefined,
     objects: [...good, scarce], traffic: [],
   });

@@ -1,3 +1,4 @@
+import { checkedPrograms } from '../vm/checked.ts';
 import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 import { apiVersion, resources, type Resource } from '../../kube/resource.ts';
@@ -36,6 +37,7 @@ export interface Site {
 export function site(seed: number, extra: readonly KubeObject[] = []): Site {
   const line = { from: 'laptop', protocol: undefined, flows: 2, family: undefined } as const;
   const cluster = new Cluster({
+    programs: checkedPrograms,
     seed: BigInt(seed),
     cluster: defaultCluster(),
     network: undefined,

@@ -2,7 +2,7 @@ import { createLeaseReader } from '../../l2/leasereader.ts';
 import { leaseDecoder } from '../../kube/lease.ts';
 import test from 'ava';
 import { createAgent } from '../../agent.ts';
-import { ServicePortMemo } from '../../bpf/datapath.ts';
+import { DatapathMemo } from '../../bpf/datapath/memo.ts';
 import type { Json, KubeObject } from '../../kube/port.ts';
 import { resources } from '../../kube/resource.ts';
 import { encodeArp } from '../../l2/frames.ts';
@@ -147,11 +147,12 @@ function startSecond(
   const agent = createAgent({
     clock: processClock(process), random: processRandom(process, 'agent/second'),
     journal: processJournal(process), kernel: node.kernelPort(process),
-    link: node.linkPort(process), kube: createSimKube(process, way, { user: 'second', node: name }),
+    link: node.linkPort(process), devices: node.devicesPort(process),
+    kube: createSimKube(process, way, { user: 'second', node: name }),
     caches: {
       decoder: cluster.decoder,
       leases: createLeaseReader(leaseDecoder(cluster.decoder.lease)),
-      rank: createRank(), servicePorts: new ServicePortMemo(),
+      rank: createRank(), servicePorts: new DatapathMemo(),
     },
   }, { nodeName: name, namespace, l2, datapath });
   process.enter(() => agent.start());
@@ -191,12 +192,12 @@ test('l2 63: what an owner meant to send before it was overtaken is dropped at e
   t.not(cluster.ownersOf(vip)[0], name);
   // The process was stopped between its check and its send: the frame leaves only now.
   const sender = node.linkPort(new Process(cluster.world, 'agent/late', node.clock));
-  const { fenced } = node.l2;
+  const fenced = node.hooks.drops.get('l2Fence') ?? 0;
   sender.send(nic!.ifindex, encodeArp({
     kind: 'arp', ethSource: mac, ethTarget: 'ff:ff:ff:ff:ff:ff', opcode: 1, senderMac: mac,
     senderIp: vip, targetMac: '00:00:00:00:00:00', targetIp: vip,
   }));
-  t.is(node.l2.fenced, fenced + 1);
+  t.is(node.hooks.drops.get('l2Fence') ?? 0, fenced + 1);
   agent.process!.resume();
   run(cluster, 10 * second);
   t.deepEqual(cluster.unconverged(), []);

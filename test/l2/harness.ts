@@ -13,10 +13,12 @@ import { parseL2Settings, type L2Settings } from '../../l2/settings.ts';
 import { ip, type Ip } from '../../lb/ip.ts';
 import type { EndpointSlice, L2Policy, Node, Service } from '../../lb/model.ts';
 import type {
-  Clock, KernelPort, LinkFacts, LinkPort, MapEntry, ObjectEvent,
+  BatchResult, Clock, KernelPort, LinkFacts, LinkPort, MapBatch, MapEntry, MapFlag, MapKeys,
+  MapPage, ObjectEvent,
 } from '../../lb/ports.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 import { Table } from '../../lb/table.ts';
+import { takeKeys, writeRows } from '../../sim/node/batches.ts';
 import {
   MachineClock, Process, processClock, processJournal, processRandom,
 } from '../../sim/process.ts';
@@ -89,7 +91,7 @@ export class TestKernel implements KernelPort {
   }
 
   update(
-    name: string, entry: MapEntry, flag: 'any' | 'noexist' | 'exist',
+    name: string, entry: MapEntry, flag: MapFlag,
   ): Result<void, { kind: 'ENOSPC' | 'EIO' | 'ENOENT' }> {
     this.#process().operation();
     if (name !== responderMap) return ok(undefined);
@@ -106,6 +108,28 @@ export class TestKernel implements KernelPort {
     if (this.failRemove) return err({ kind: 'EIO' });
     this.map.delete(String(key));
     return ok(undefined);
+  }
+
+  updateMany(name: string, rows: MapBatch, flag: MapFlag): BatchResult {
+    return writeRows(rows, (entry) => this.update(name, entry, flag));
+  }
+
+  removeMany(name: string, keys: MapKeys): BatchResult {
+    return takeKeys(keys, (key) => this.remove(name, key));
+  }
+
+  lookupMany(): readonly (Uint8Array | undefined)[] {
+    return [];
+  }
+
+  scan(name: string): MapPage {
+    const entries = this.dump(name);
+    const rows = {
+      count: entries.length,
+      keys: Buffer.concat(entries.map(({ key }) => key)),
+      values: Buffer.concat(entries.map(({ value }) => value)),
+    };
+    return { rows, next: undefined };
   }
 
   lookup(name: string, key: Uint8Array): Uint8Array | undefined {

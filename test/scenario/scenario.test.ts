@@ -1,3 +1,4 @@
+import { checkedPrograms } from '../vm/checked.ts';
 import test from 'ava';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +21,7 @@ const holds = test.macro({
     const input = { scenario, objects, files: new Map() };
     let hash = '';
     for (let seed = 0; seed < seeds; seed += 1) {
-      const { verdict } = runScenario({ ...input, seed: BigInt(seed) });
+      const { verdict } = runScenario({ ...input, seed: BigInt(seed), programs: checkedPrograms });
       const failed = [...verdict.checks, ...verdict.expectations].filter((one) => !one.passed);
       t.deepEqual(failed, [], `seed ${seed}`);
       t.deepEqual(
@@ -31,7 +32,7 @@ const holds = test.macro({
       t.is(exitClass(verdict), 'ok', `seed ${seed}`);
       if (seed === 0) hash = `${verdict.hash} ${verdict.unseed} ${verdict.blocks.join()}`;
     }
-    const again = runScenario({ ...input, seed: 0n }).verdict;
+    const again = runScenario({ ...input, seed: 0n, programs: checkedPrograms }).verdict;
     t.is(
       `${again.hash} ${again.unseed} ${again.blocks.join()}`,
       hash,

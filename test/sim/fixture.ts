@@ -1,3 +1,4 @@
+import { checkedPrograms } from '../vm/checked.ts';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
@@ -22,6 +23,7 @@ export function convergedCluster(objects: readonly KubeObject[]): Cluster {
     objects,
     traffic: [],
     freeze: true,
+    programs: checkedPrograms,
   });
   cluster.start();
   cluster.world.run(20_000_000);

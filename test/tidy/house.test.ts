@@ -6,7 +6,9 @@ const code = sources('.ts', '.mjs', '.c', '.h');
 const texts = sources('.ts', '.mjs', '.c', '.h', '.md', '.json', '.yaml', '.yml', '.sh', '/run');
 
 test('a file has at most 400 lines', (t) => {
-  const long = code.filter(({ lines }) => lines.length > 401);
+  // A generated page is looked up by name; its length is that of what it was generated from.
+  const written = code.filter(({ path }) => !path.endsWith('.gen.ts'));
+  const long = written.filter(({ lines }) => lines.length > 401);
   t.deepEqual(long.map(({ path, lines }) => `${path} has ${lines.length - 1}`), []);
 });
 

@@ -1,0 +1,90 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** What is said to a question; headers in the order in which they are sent. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Where to listen, and what becomes of it. */
+export interface ListenerOrder {
+  /** Undefined: every address of both families. */
+  readonly host: string | undefined;
+  readonly port: number;
+  /** Called for each question, whatever its method, with the path alone. */
+  readonly answer: (path: string) => HttpAnswer;
+  /** Called when the port is ours, after each time that it was not; with the number that it got. */
+  readonly opened?: (port: number) => void;
+  /** Called at the first refusal of a row of them, with the name of the errno. */
+  readonly refused: (errno: string) => void;
+  /** Milliseconds after which a refused port is asked for again. */
+  readonly retryDelayMs?: number;
+}
+
+const retryDelayMsDefault = 10_000;
+// Health ports face the network: whoever opens connections and stays costs no more than this.
+const connectionsMax = 128;
+const requestMsMax = 5_000;
+
+/**
+ * An HTTP server that answers each question from the facts of that moment. A port that another
+ * process holds is asked for again until it is ours or the listener is closed.
+ */
+export class HttpListener {
+  readonly #order: ListenerOrder;
+  #server: Server | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #refusals = 0;
+
+  constructor(order: ListenerOrder) {
+    this.#order = order;
+    this.#listen();
+  }
+
+  /** Frees the port at once and ends what is connected. */
+  close(): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    this.#server?.close();
+    this.#server?.closeAllConnections();
+    this.#server = undefined;
+  }
+
+  #listen(): void {
+    const server = createServer({
+      requestTimeout: requestMsMax, headersTimeout: requestMsMax, keepAliveTimeout: requestMsMax,
+    }, this.#respond);
+    server.maxConnections = connectionsMax;
+    // A client that breaks HTTP ends its own connection and nothing else.
+    server.on('clientError', (_error, socket) => void socket.destroy());
+    server.on('error', (error: NodeJS.ErrnoException) => this.#refused(server, error));
+    server.on('listening', () => {
+      this.#refusals = 0;
+      this.#order.opened?.((server.address() as AddressInfo).port);
+    });
+    this.#server = server;
+    const { host, port } = this.#order;
+    server.listen(host === undefined ? { port } : { port, host });
+  }
+
+  #refused(server: Server, error: NodeJS.ErrnoException): void {
+    if (this.#server !== server) return;
+    server.close();
+    this.#refusals += 1;
+    if (this.#refusals === 1) this.#order.refused(error.code ?? error.message);
+    this.#retry = setTimeout(
+      () => this.#listen(), this.#order.retryDelayMs ?? retryDelayMsDefault,
+    );
+    // A port that waits keeps no process alive.
+    this.#retry.unref();
+  }
+
+  readonly #respond: RequestListener = ({ url = '/' }, response) => {
+    const [path = '/'] = url.split('?', 1);
+    const { status, headers, body } = this.#order.answer(path);
+    response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) });
+    response.end(body);
+  };
+}

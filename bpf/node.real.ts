@@ -1,0 +1,281 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openDevices, type SocketAddon } from '../lb/devices.real.ts';
+import { nodeAddresses } from '../lb/nodefacts.ts';
+import type { Clock, EventSink, Journal, Micros, Timer } from '../lb/ports.ts';
+import { err, ok, type Result } from '../lb/result.ts';
+import { Attachments, type Hooked } from './attachments.real.ts';
+import { createServiceDatapath } from './datapath/datapath.ts';
+import { DatapathMemo } from './datapath/memo.ts';
+import type { ServiceDatapath, ServiceDatapathTables } from './datapath/settings.ts';
+import { realDevices, type RealDevices } from './devices.real.ts';
+import { features as knownFeatures, missingText, type FeatureName } from './features.ts';
+import type { LinkHook } from './hooks.real.ts';
+import { realKernel, type RealKernel } from './kernel.real.ts';
+import { layoutHash, maps } from './layout.gen.ts';
+import type { Addon, LockHandle, SocketHandle } from './native.real.ts';
+import { readNeighbours } from './neighbours.real.ts';
+import { neighboursOf } from './neighbours.ts';
+import { programOptions, type ProgramSettings } from './options.ts';
+import { cgroupRoot, lockPath, pinFolder, takeFileLock } from './pins.real.ts';
+import type { Placement } from './placement.ts';
+import { loadPrograms, type NodePrograms } from './programs.real.ts';
+import { refusalText, type Refusal } from './refusal.real.ts';
+import { openSelfTest, type SelfTest } from './selftest.real.ts';
+import { endRedirects, reservePorts } from './sysctl.real.ts';
+
+/** How one node's datapath is to be. */
+export interface NodeSettings extends ProgramSettings {
+  readonly nodeName: string;
+  /** Option `devices`: globs that name the uplinks; empty: found by themselves. */
+  readonly uplinks: readonly string[];
+  /** Devices of `l2.devices`. */
+  readonly announces: (name: string) => boolean;
+  /** Folder of the cgroup that covers the node's sockets; undefined: the root, by mountinfo. */
+  readonly cgroup: string | undefined;
+  /** Starts beside another eBPF service proxy, at the administrator's word. */
+  readonly allowOtherProxy: boolean;
+  /** Divides the limits of medium nodes; `small` is 4. */
+  readonly mapDivisor: number;
+}
+
+export interface NodeParts {
+  readonly addon: Addon;
+  readonly clock: Clock;
+  readonly journal: Journal;
+  readonly events?: EventSink;
+  readonly tables: ServiceDatapathTables;
+  /** What this kernel has (`probeFeatures`). */
+  readonly features: ReadonlySet<FeatureName>;
+}
+
+/** The datapath of this node in this process. */
+export interface NodeDatapath {
+  readonly datapath: ServiceDatapath;
+  readonly kernel: RealKernel;
+  /**
+   * Called once the programs of this process are on every hook, the tables are whole and the
+   * self-test has passed.
+   */
+  onReady(listener: () => void): void;
+  /** Why the node is not ready, or no longer; undefined when it is. */
+  fault(): string | undefined;
+  /** Ends this process's part. Programs, links and tables stay and go on forwarding. */
+  stop(): void;
+}
+
+/**
+ * Starts in the order of datapath.md 11: lock, places, pins, programs over them; the tables follow
+ * when all listings are complete, and only then do this process's programs replace others.
+ */
+export function startNode(
+  parts: NodeParts, settings: NodeSettings,
+): Result<NodeDatapath, string> {
+  const { addon } = parts;
+  const folder = pinFolder({ node: settings.nodeName, layout: layoutHash });
+  if (!folder.ok) return err(folder.error.text);
+  const cgroup = settings.cgroup === undefined ? cgroupRoot() : ok(settings.cgroup);
+  if (!cgroup.ok) return err(cgroup.error.text);
+  const lock = takeFileLock(addon, lockPath(settings.nodeName));
+  if (!lock.ok) return err(lockText(settings.nodeName, lock.error));
+  const place = { folder: folder.value, cgroup: cgroup.value, lock: lock.value };
+  const started = startLocked(parts, settings, place);
+  if (!started.ok) addon.close(lock.value);
+  return started;
+}
+
+interface LockedPlace {
+  /** Of pins. */
+  readonly folder: string;
+  readonly cgroup: string;
+  readonly lock: LockHandle;
+}
+
+function startLocked(
+  parts: NodeParts, settings: NodeSettings, { folder, cgroup, lock }: LockedPlace,
+): Result<NodeDatapath, string> {
+  const { addon, features } = parts;
+  const missing = knownFeatures.filter(({ name }) => !features.has(name));
+  for (const feature of missing) note(parts.journal, 'kernel.featureMissing', missingText(feature));
+  const refused = missing.find(({ required }) => required);
+  if (refused !== undefined) return err(missingText(refused));
+  const others = tellNeighbours(parts, settings, cgroup);
+  if (!others.ok) return others;
+  const programs = loadPrograms(addon, {
+    file: readFileSync(objectPath), folder,
+    entriesMax: entriesOf(settings.mapDivisor),
+    options: programOptions(settings, features),
+  });
+  if (!programs.ok) return err(programs.error.log ?? refusalText(programs.error));
+  const unreserved = reservePorts(settings.datapath.snatPorts);
+  if (unreserved !== undefined) note(parts.journal, 'datapath.portsUnreserved', unreserved);
+  return ok(new Node(parts, settings, {
+    programs: programs.value, cgroup, lock,
+    hook: features.has('tcx') ? 'tcx' : 'clsact',
+  }));
+}
+
+const objectPath = join(import.meta.dirname, 'fairlead.bpf.o');
+
+/** Maps that are not sized by the node: lists of few elements, rings, counters. */
+const fixedEntriesMax = 4_096;
+
+/** Entries of the maps that are sized by the node's memory. */
+export function entriesOf(divisor: number): ReadonlyMap<string, number> {
+  const sized = Object.entries(maps).filter(([name, { entriesMax }]) => (
+    entriesMax > fixedEntriesMax && name !== 'fl_events'
+  ));
+  return new Map(sized.map(([name, { entriesMax }]) => [name, Math.ceil(entriesMax / divisor)]));
+}
+
+function lockText(nodeName: string, error: Refusal): string {
+  if (error.kind !== 'EAGAIN') return refusalText(error);
+  return `another agent of node ${nodeName} is running on this machine: stop it first`;
+}
+
+/** Warns of what else serves Services here; another eBPF proxy is refused unless allowed. */
+function tellNeighbours(
+  { addon, journal }: NodeParts, { allowOtherProxy }: NodeSettings, cgroup: string,
+): Result<void, string> {
+  const opened = openDevices<SocketHandle>(addon as SocketAddon<SocketHandle>);
+  const devices = opened.read();
+  opened.close();
+  const hooks: readonly LinkHook[] = [
+    ...[connect4, connect6].map((attach) => ({ kind: 'cgroup', path: cgroup, attach }) as const),
+    ...devices.flatMap(({ ifindex }) => (['ingress', 'egress'] as const).map((direction) => (
+      { kind: 'tcx', ifindex, direction } as const
+    ))),
+  ];
+  const names = devices.map(({ name }) => name);
+  for (const { kind, text } of neighboursOf(readNeighbours(addon, { devices: names, hooks }))) {
+    if (kind === 'service-proxy' && !allowOtherProxy) return err(text);
+    note(journal, 'datapath.neighbour', text);
+  }
+  return ok(undefined);
+}
+
+// enum bpf_attach_type.
+const [connect4, connect6] = [10, 11] as const;
+
+interface NodePlace {
+  readonly programs: NodePrograms;
+  readonly cgroup: string;
+  readonly lock: LockHandle;
+  readonly hook: 'tcx' | 'clsact';
+}
+
+/** Where the start is: tables first, then programs on hooks (datapath.md 11, steps 5 to 8). */
+type Phase = 'filling' | 'filled' | 'attached';
+
+/** How often the node looks whether its sockets are translated (datapath.md 14.1). */
+const selfTestEvery: Micros = 60_000_000;
+/** How soon again after a failure. */
+const selfTestAgain: Micros = 1_000_000;
+
+class Node implements NodeDatapath {
+  readonly datapath: ServiceDatapath;
+  readonly kernel: RealKernel;
+  #parts: NodeParts;
+  #place: NodePlace;
+  #attachments: Attachments;
+  #devices: RealDevices;
+  #listeners: (() => void)[] = [];
+  #phase: Phase = 'filling';
+  #fault: string | undefined = 'the tables and hooks of the node are not complete';
+  #selfTest: SelfTest;
+  #timer: Timer | undefined;
+
+  constructor(parts: NodeParts, settings: NodeSettings, place: NodePlace) {
+    const { addon, tables, journal } = parts;
+    const { programs } = place;
+    this.#parts = parts;
+    this.#place = place;
+    this.kernel = realKernel(addon, programs.object.maps);
+    this.#attachments = new Attachments({
+      addon, object: programs.object, bare: () => programs.bare(), pins: programs.links,
+      hook: place.hook,
+      refused: (refusal) => note(journal, 'datapath.hookRefused', refusalText(refusal)),
+    });
+    this.#selfTest = openSelfTest({ tables, cgroup: place.cgroup });
+    const { nodeName, uplinks, announces } = settings;
+    this.#devices = realDevices({
+      addon, place: (placement) => this.#attach(placement),
+      options: () => ({
+        nodeAddresses: nodeAddresses(tables.nodes.get(nodeName)), devices: uplinks, announces,
+      }),
+    });
+    // Which devices are uplinks, and by what address they send, hangs on the Node.
+    tables.nodes.onChange(() => this.#devices.refresh());
+    this.datapath = createServiceDatapath(
+      { ...parts, kernel: this.kernel, devices: this.#devices }, tables,
+      {
+        nodeName, options: settings.datapath, memo: new DatapathMemo(),
+        limits: Object.fromEntries(entriesOf(settings.mapDivisor)),
+      },
+    );
+    this.datapath.onChange(({ all }) => {
+      if (!all || this.#phase !== 'filling') return;
+      this.#phase = 'filled';
+      this.#devices.refresh();
+    });
+    this.datapath.start();
+  }
+
+  onReady(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  fault(): string | undefined {
+    return this.#fault;
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#selfTest.close();
+    this.datapath.stop();
+    this.#devices.close();
+    this.kernel.close();
+    this.#place.programs.close();
+    this.#parts.addon.close(this.#place.lock);
+  }
+
+  /** Until the tables are as wanted, the programs of an earlier process go on. */
+  #attach(placement: Placement): Hooked {
+    if (this.#phase === 'filling') return this.#attachments.inherited(placement);
+    this.#endRedirects(placement);
+    const hooked = this.#attachments.place(placement);
+    // What is refused was told, and is tried again with the next look at devices.
+    const attached = this.#phase === 'attached'
+      || this.#attachments.placeSockets(this.#place.cgroup);
+    if (attached && this.#phase !== 'attached') {
+      this.#phase = 'attached';
+      this.#test();
+    }
+    return hooked;
+  }
+
+  #test(): void {
+    this.#selfTest.run((fault) => {
+      const before = this.#fault;
+      this.#fault = fault;
+      if (fault !== undefined && fault !== before) {
+        note(this.#parts.journal, 'datapath.selfTest', fault);
+      }
+      if (fault === undefined) for (const listener of this.#listeners.splice(0)) listener();
+      const delay = fault === undefined ? selfTestEvery : selfTestAgain;
+      this.#timer = this.#parts.clock.after(delay, () => this.#test());
+    });
+  }
+
+  #endRedirects({ masters }: Placement): void {
+    for (const { name } of masters) {
+      const refused = endRedirects(name);
+      if (refused !== undefined) note(this.#parts.journal, 'datapath.redirectsOn', refused);
+    }
+  }
+}
+
+function note(journal: Journal, code: string, text: string): void {
+  journal.note({ level: 'warn', component: 'datapath', code, text });
+}
+

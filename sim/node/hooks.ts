@@ -1,0 +1,98 @@
+import { hook as hooks, reason as reasons } from '../../bpf/layout.gen.ts';
+import { broadcastMac } from '../../l2/frames.ts';
+import { isGroupMac } from '../net/address.ts';
+import { Frame } from '../net/frame.ts';
+import type { SimKernel } from './kernel.ts';
+
+/** A program of ours on a device. */
+export type HookName = 'fl_uplink_in' | 'fl_uplink_out' | 'fl_from_pod' | 'fl_to_pod';
+
+/** The device that a frame passes, and what the socket that sent it marked it with. */
+export interface HookDevice {
+  readonly ifindex: number;
+  readonly mac: string;
+  /** SO_MARK of the sender; 0 for none. */
+  readonly mark?: number;
+}
+
+/** What a program says about a frame. */
+export type HookVerdict =
+  /** On its way, as it came or translated. */
+  | { readonly kind: 'pass'; readonly frame: Frame }
+  /** Out of a device as it is (bpf_redirect). */
+  | { readonly kind: 'send'; readonly frame: Frame; readonly ifindex: number }
+  /** By its route, past every hook (bpf_redirect_neigh). */
+  | { readonly kind: 'route'; readonly frame: Frame }
+  | { readonly kind: 'drop'; readonly reason: string };
+
+/** PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST (linux/if_packet.h). */
+const packetTypes = { host: 0, broadcast: 1, multicast: 2, otherHost: 3 } as const;
+/** TC_ACT_SHOT and TC_ACT_REDIRECT; all others let the frame go on. */
+const actions = { shot: 2, redirect: 7 } as const;
+
+/** Cells of `fl_stats` per hook (datapath.md 7). */
+const cellsPerHook = 64;
+const hookNumbers = {
+  fl_from_pod: hooks.fromPod, fl_to_pod: hooks.toPod,
+  fl_uplink_in: hooks.uplinkIn, fl_uplink_out: hooks.uplinkOut,
+} as const satisfies Record<HookName, number>;
+
+/** Runs the programs of a kernel on the frames that pass its devices (datapath.md 6). */
+export class FrameHooks {
+  /** Frames that programs dropped, by reason. */
+  readonly drops = new Map<string, number>();
+  #kernel: SimKernel;
+  #counted = new Map<number, number>();
+
+  constructor(kernel: SimKernel) {
+    this.#kernel = kernel;
+  }
+
+  /** Loss of power: the kernel counts from zero again. */
+  forgetCounts(): void {
+    this.#counted.clear();
+  }
+
+  run(program: HookName, frame: Frame, device: HookDevice): HookVerdict {
+    const { bytes } = frame;
+    const { ifindex, mac, mark = 0 } = device;
+    const ingress = program === 'fl_uplink_in' || program === 'fl_from_pod';
+    const outcome = this.#kernel.passPacket(program, {
+      bytes, mark, ifindex,
+      packetType: ingress ? packetTypeOf(frame, mac) : packetTypes.host,
+      protocol: frame.etherType,
+      ingressIfindex: ingress ? ifindex : 0,
+    });
+    if (outcome.verdict === actions.shot) return this.#dropped(program);
+    const after = outcome.bytes === bytes
+      ? frame
+      : Frame.translated(frame, outcome.bytes);
+    if (outcome.verdict !== actions.redirect || outcome.redirect === undefined) {
+      return { kind: 'pass', frame: after };
+    }
+    const { kind, ifindex: target } = outcome.redirect;
+    return kind === 'neighbour'
+      ? { kind: 'route', frame: after }
+      : { kind: 'send', frame: after, ifindex: target };
+  }
+
+  // The counter that moved tells why; events may be switched off.
+  #dropped(program: HookName): HookVerdict {
+    let told = 'unknown';
+    for (const [name, reason] of Object.entries(reasons)) {
+      const cell = hookNumbers[program] * cellsPerHook + reason;
+      const counted = this.#kernel.counter(cell);
+      if (counted !== (this.#counted.get(cell) ?? 0)) told = name;
+      this.#counted.set(cell, counted);
+    }
+    this.drops.set(told, (this.drops.get(told) ?? 0) + 1);
+    return { kind: 'drop', reason: told };
+  }
+}
+
+function packetTypeOf(frame: Frame, mac: string): number {
+  const { ethTarget } = frame;
+  if (ethTarget === mac) return packetTypes.host;
+  if (ethTarget === broadcastMac) return packetTypes.broadcast;
+  return isGroupMac(ethTarget) ? packetTypes.multicast : packetTypes.otherHost;
+}

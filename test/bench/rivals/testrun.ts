@@ -1,0 +1,115 @@
+import type { ProgramHandle } from '../../../bpf/native.real.ts';
+import { runtimeDefaults, type RuntimeSettings } from '../../../bpf/datapath/nodetables.ts';
+import { isRefused } from '../../../bpf/refusal.real.ts';
+import { ipBytes16, ip } from '../../../lb/ip.ts';
+import { BenchNode } from './node.ts';
+import { kernelMachine } from './ready.ts';
+import { benchServices, place, type BenchService } from './services.ts';
+
+const synFlag = 2;
+const ackFlag = 16;
+const next = -1;
+const clientPort = 40_000;
+const mirrored = '10.200.0.11';
+
+/**
+ * `fl_uplink_in` under BPF_PROG_TEST_RUN, which runs over one packet again and again. So that each
+ * run translates, two fronts are each other's only endpoint: the packet goes to and fro between
+ * them, and after every second run is what it was.
+ */
+export class TestRun {
+  readonly #node: BenchNode;
+  readonly #program: ProgramHandle;
+  #port = clientPort;
+
+  constructor(count: number, events: RuntimeSettings['events']) {
+    const found = kernelMachine();
+    if ('missing' in found) throw new Error(found.missing);
+    this.#node = new BenchNode(found.addon, {
+      scale: count > 20_000 ? 4 : 1, vip: count > 1, runtime: { ...runtimeDefaults, events },
+    });
+    this.#node.list([...benchServices(count).slice(0, -1), ...mirrors()]);
+    this.#node.program();
+    this.#program = this.#node.programOf('fl_uplink_in');
+    for (const target of [place.clusterIp, mirrored]) this.#run(frame(target, synFlag), 1);
+  }
+
+  /** Nanoseconds for a packet of a known flow, translation included. */
+  established(repeat: number): number {
+    const packet = frame(place.clusterIp, ackFlag);
+    const { ns, out } = this.#run(packet, repeat);
+    if (!packet.equals(out.subarray(0, packet.length))) throw new Error('the packet was not ours');
+    return ns;
+  }
+
+  /** Nanoseconds for a TCP packet to an address that is no front. */
+  notOurs(repeat: number): number {
+    return this.#run(frame('10.99.0.1', ackFlag), repeat).ns;
+  }
+
+  /** Nanoseconds for the first packet of a flow: each is run once, the timer's cost included. */
+  newFlows(count: number): number[] {
+    return Array.from({ length: count }, () => {
+      this.#port = this.#port === 65_535 ? 1_024 : this.#port + 1;
+      return this.#run(frame(place.clusterIp, synFlag, this.#port), 1).ns;
+    });
+  }
+
+  /** The same for packets that are not ours: what a single run costs beside the program. */
+  singles(count: number): number[] {
+    return Array.from({ length: count }, () => this.notOurs(1));
+  }
+
+  /** Flows that were made for one figure are in nobody's way in the next. */
+  forgetFlows(): void {
+    this.#node.forgetFlows();
+    this.#port = clientPort;
+    for (const target of [place.clusterIp, mirrored]) this.#run(frame(target, synFlag), 1);
+  }
+
+  #run(packet: Buffer, repeat: number): { readonly ns: number; readonly out: Buffer } {
+    const out = Buffer.alloc(packet.length + 256);
+    const result = this.#node.addon.programRun(
+      this.#program, packet, out, undefined, undefined, repeat,
+    );
+    if (isRefused(result)) throw new Error(`test run: errno ${-result}`);
+    const [verdict = 0, ns = 0] = result as readonly number[];
+    if ((verdict | 0) !== next) throw new Error(`verdict ${verdict | 0} for a packet of the bench`);
+    return { ns, out };
+  }
+}
+
+function mirrors(): BenchService[] {
+  return [[place.clusterIp, mirrored], [mirrored, place.clusterIp]].map(([from = '', to = '']) => ({
+    name: `mirror-${from}`, clusterIp: from, port: 80, endpoints: [{ ip: to, port: 80 }],
+  }));
+}
+
+/** Ethernet, IPv4 and TCP, 60 bytes, with right checksums. */
+function frame(target: string, flags: number, sourcePort = clientPort): Buffer {
+  const bytes = Buffer.alloc(60);
+  bytes.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0], 0);
+  bytes.set([0x45, 0, 0, 46, 0, 1, 0x40, 0, 64, 6, 0, 0], 14);
+  bytes.set(ipBytes16(ip(place.client)).subarray(12), 26);
+  bytes.set(ipBytes16(ip(target)).subarray(12), 30);
+  bytes.writeUInt16BE(sourcePort, 34);
+  bytes.writeUInt16BE(80, 36);
+  bytes.set([0x50, flags, 0xff, 0xff], 46);
+  bytes.writeUInt16BE(checksum(bytes.subarray(14, 34), 0), 24);
+  // The pseudo-header: addresses, protocol, length.
+  const pseudo = sum(bytes.subarray(26, 34)) + 6 + 26;
+  bytes.writeUInt16BE(checksum(bytes.subarray(34), pseudo), 50);
+  return bytes;
+}
+
+function sum(bytes: Buffer): number {
+  let total = 0;
+  for (let at = 0; at < bytes.length; at += 2) total += bytes.readUInt16BE(at);
+  return total;
+}
+
+function checksum(bytes: Buffer, more: number): number {
+  let total = sum(bytes) + more;
+  while (total > 0xffff) total = (total & 0xffff) + (total >>> 16);
+  return ~total & 0xffff;
+}

@@ -1,0 +1,60 @@
+import { mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { fairlead } from './session.ts';
+
+test('a folder without nodes, or none at all, is unreachable', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'fairlead-pins-'));
+  try {
+    const empty = await fairlead(['lb', 'list', '--pins', folder]);
+    t.deepEqual([empty.exitCode, empty.err], [3, `fairlead: ${folder} holds no node's maps\n`]);
+    const none = await fairlead(['lb', 'ct', '--pins', join(folder, 'none')]);
+    t.is(none.exitCode, 3);
+    t.regex(none.err, /none does not exist: no agent has programmed this kernel\n$/u);
+  } finally {
+    rmdirSync(folder);
+  }
+});
+
+test('a node whose folder holds no maps of this layout is unreachable', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'fairlead-pins-'));
+  mkdirSync(join(folder, 'n-a'));
+  try {
+    const { exitCode, err } = await fairlead(['bpf', 'lb', 'list', '--pins', folder]);
+    t.is(exitCode, 3);
+    t.regex(err, /^fairlead: the maps of n-a are of layout \(none\); this build reads v/u);
+  } finally {
+    rmdirSync(join(folder, 'n-a'));
+    rmdirSync(folder);
+  }
+});
+
+const refused = test.macro({
+  exec: async (t, line: string, sentence: RegExp) => {
+    const { exitCode, out, err } = await fairlead(line.split(' '));
+    t.deepEqual([exitCode, out], [64, '']);
+    t.regex(err, sentence);
+  },
+  title: (_, line: string) => `fairlead ${line} is wrong usage`,
+});
+
+test(refused, 'lb list --fronts --members', /only one can stand/u);
+test(refused, 'lb list -o xml', /table, wide, json/u);
+test(refused, 'lb list extra', /too many arguments/u);
+test(refused, 'lb maglev --key 192.0.2.1:1', /--key needs a frontend/u);
+test(refused, 'lb maglev 1 --hash-seed -1', /unsigned 32-bit/u);
+test(refused, 'lb maglev 1 --hash-seed seed', /unsigned 32-bit/u);
+test(refused, 'lb list --node=', /must not be empty/u);
+test(refused, 'bpf maglev get', /missing required argument 'svc'/u);
+test(refused, 'bpf lb lst', /did you mean 'fairlead bpf lb list'/u);
+test(refused, 'service list web/nginx', /hold no names of Services/u);
+test(refused, 'service list -n web', /hold no names of Services/u);
+
+test('help of every view says what it prints and where it reads', async (t) => {
+  for (const line of ['lb list', 'lb maglev', 'lb ct', 'bpf maglev get', 'service list']) {
+    const { exitCode, out } = await fairlead([...line.split(' '), '--help']);
+    t.is(exitCode, 0);
+    for (const flag of ['--pins', '--node', '--output']) t.true(out.includes(flag), line);
+  }
+});

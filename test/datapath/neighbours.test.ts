@@ -1,0 +1,42 @@
+import test from 'ava';
+import { neighboursOf, type NeighbourFacts } from '../../bpf/neighbours.ts';
+import { reservedPorts } from '../../bpf/sysctl.ts';
+
+const alone: NeighbourFacts = { nftables: [], iptables: '', devices: ['lo', 'eth0'], programs: [] };
+
+const found = test.macro({
+  exec: (t, facts: Partial<NeighbourFacts>, expected: string) => {
+    const said = neighboursOf({ ...alone, ...facts }).map(({ kind, text }) => `${kind}: ${text}`);
+    if (expected === '') t.deepEqual(said, []);
+    else t.true(said.join('\n').startsWith(expected), said.join('\n'));
+  },
+  title: (_, facts, expected) => `${JSON.stringify(facts)}: ${expected || 'nobody'}`,
+});
+
+test(found, {}, '');
+test(found, { nftables: ['ip kube-proxy', 'ip6 kube-proxy'] }, 'kube-proxy: kube-proxy has left the nftables table ip kube-proxy, the nftables table ip6 kube-proxy: ');
+test(found, { nftables: ['ip filter', 'inet kube-proxy-like', 'ip fairlead'] }, '');
+test(found, { iptables: '*nat\n:PREROUTING ACCEPT [0:0]\n:KUBE-SERVICES - [0:0]\nCOMMIT\n' }, 'kube-proxy: kube-proxy has left KUBE- chains');
+// The kubelet makes these two wherever it runs.
+test(found, { iptables: '*mangle\n:KUBE-IPTABLES-HINT - [0:0]\n:KUBE-KUBELET-CANARY - [0:0]\nCOMMIT\n' }, '');
+test(found, { devices: ['lo', 'kube-ipvs0'] }, 'kube-proxy: kube-proxy has left the IPVS device');
+test(found, { programs: [{ name: 'cil_sock4_conne', maps: ['cilium_lb4_serv', 'cilium_lb4_back'] }] }, 'service-proxy: program cil_sock4_conne with the Service map cilium_lb4_serv');
+test(found, { programs: [{ name: 'calico_connect4', maps: ['cali_v4_nat_fe3'] }] }, 'service-proxy: program calico_connect4');
+test(found, { programs: [{ name: 'monitor', maps: ['events', 'counters'] }] }, '');
+
+const reserves = test.macro({
+  exec: (t, before: string, after: string | undefined) => {
+    t.is(reservedPorts(before, { first: 50_000, last: 65_535 }), after);
+  },
+  title: (_, before, after) => `'${String(before).trim()}' becomes ${after ?? 'nothing else'}`,
+});
+
+test(reserves, '\n', '50000-65535');
+test(reserves, '8080,9148\n', '8080,9148,50000-65535');
+test(reserves, '50000-65535\n', undefined);
+test(reserves, '40000-65535\n', undefined);
+test(reserves, '50000-50999,51000-65535\n', undefined);
+test(reserves, '50000-60000\n', '50000-60000,60001-65535');
+// Written out of order by an administrator.
+test(reserves, '60000-65535,50000-59999\n', undefined);
+test(reserves, '50001\n', '50001,50000-65535');

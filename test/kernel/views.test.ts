@@ -1,0 +1,199 @@
+import { mkdirSync, readFileSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import anyTest, { type ExecutionContext } from 'ava';
+import { realKernel } from '../../bpf/kernel.real.ts';
+import {
+  encodeFlow, encodeFlowKey, encodeMemberKey, encodeSvcKey, flowBit, flowKind, layoutHash,
+} from '../../bpf/layout.gen.ts';
+import { loadObject } from '../../bpf/object.real.ts';
+import {
+  printBackends, printFlows, printFrontKeys, printFronts, printMembers, printRanges,
+} from '../../cli/lbviews.ts';
+import { printLiveServices } from '../../cli/liveservices.ts';
+import { printTables } from '../../cli/maglevviews.ts';
+import type { OutputFlags } from '../../cli/output.ts';
+import { openPinnedMaps } from '../../bpf/pinnedmaps.real.ts';
+import { mapFills } from '../../bpf/views/mapfill.ts';
+import { ip, ipBytes16 } from '../../lb/ip.ts';
+import type { KernelPort } from '../../lb/ports.ts';
+import { fairlead, type Ran } from '../cli/session.ts';
+import { service } from '../datapath/fixture.ts';
+import { MapRig } from '../datapath/maprig.ts';
+import { root } from '../tidy/sources.ts';
+import { cell, shown } from '../views/maps.ts';
+import { kernelTests } from './machine.ts';
+import { Place } from './place.ts';
+
+const { addon, skip } = kernelTests();
+const test = skip ? anyTest.skip : anyTest.serial;
+
+interface Site {
+  readonly kernel: KernelPort;
+  readonly folder: string;
+  /** `fairlead` with the pins of this test. */
+  readonly run: (...words: readonly string[]) => Promise<Ran>;
+}
+
+// Preallocated maps of the shipped size would take a hundred megabytes.
+const entriesMax = new Map([['fl_ct', 64], ['fl_snat', 64], ['fl_aff', 64], ['fl_sk', 64]]);
+
+function filled(more: { readonly kernel?: KernelPort }): MapRig {
+  const rig = new MapRig({ more, options: { algorithm: 'maglev' } });
+  return rig.load([service({ sourceRanges: ['203.0.113.0/25'] })]).start().run();
+}
+
+/**
+ * Pins of one node of a kernel, filled by the reconciler, whose agent then is gone: only the pins
+ * keep the maps.
+ */
+async function stopped(t: ExecutionContext, body: (site: Site) => Promise<void>): Promise<void> {
+  await Place.with(async (place) => {
+    const pins = join(place.bpffs(), 'fairlead');
+    const folder = join(pins, 'node-1_example', `v${layoutHash}`);
+    mkdirSync(folder, { recursive: true });
+    const file = readFileSync(join(root, 'bpf/fairlead.bpf.o'));
+    const loaded = loadObject(addon, { file, pins: folder, entriesMax });
+    if (!loaded.ok) return t.fail(`${loaded.error.operation}: ${loaded.error.log}`);
+    const kernel = realKernel(addon, loaded.value.maps);
+    const rig = filled({ kernel });
+    t.true(rig.datapath.ready());
+    rig.process.crash();
+    try {
+      await body({ kernel, folder, run: (...words) => fairlead([...words, '--pins', pins]) });
+    } finally {
+      kernel.close();
+      loaded.value.close();
+    }
+  });
+}
+
+const views: readonly (readonly [string, Parameters<typeof shown<OutputFlags>>[0]])[] = [
+  ['lb list', printFronts], ['lb list --fronts', printFrontKeys],
+  ['lb list --backends', printBackends], ['lb list --ranges', printRanges],
+  ['lb list --members', printMembers], ['lb maglev', printTables], ['lb ct', printFlows],
+  ['service list', printLiveServices],
+];
+
+test('every view reads the pins of a stopped agent as it reads a simulated kernel', async (t) => {
+  const items = (json: string): unknown => (
+    (JSON.parse(json) as { items: { node: string }[] }).items.map((item) => ({ ...item, node: '' }))
+  );
+  const simulated = filled({}).kernel;
+  await stopped(t, async ({ run }) => {
+    for (const [view, print] of views) {
+      const { exitCode, out, err } = await run(...view.split(' '), '-o', 'json');
+      t.deepEqual([exitCode, err], [0, ''], view);
+      t.deepEqual(items(out), items((await shown(print, simulated, { output: 'json' })).out), view);
+    }
+  });
+});
+
+test('a table of the live node names it, and the endpoint of a client', async (t) => {
+  await stopped(t, async ({ run }) => {
+    const { out } = await run('lb', 'maglev', '198.51.100.10:80/TCP', '--key', '203.0.113.7:40000');
+    t.deepEqual(out.split('\n'), [
+      'NODE             SVC   SCOPE     SIZE    ENDPOINT          SLOTS   SHARE    SELECTED',
+      'node-1.example   1     cluster   16381   10.64.1.21:8080   5461    33.3 %   -',
+      '                                         10.64.2.21:8080   5460    33.3 %   -',
+      '                                         10.64.3.21:8080   5460    33.3 %   yes',
+      '',
+    ]);
+  });
+});
+
+test('the names of bpf commands give the same answers', async (t) => {
+  await stopped(t, async ({ run }) => {
+    t.deepEqual(await run('bpf', 'lb', 'list'), await run('lb', 'list'));
+    t.deepEqual(await run('bpf', 'maglev', 'list'), await run('lb', 'maglev'));
+    t.deepEqual(await run('bpf', 'maglev', 'get', '1'), await run('lb', 'maglev', '1'));
+    t.deepEqual(await run('bpf', 'ct', 'list'), await run('lb', 'ct'));
+  });
+});
+
+test('--node names a node of this kernel; an unknown one is silent', async (t) => {
+  await stopped(t, async ({ run }) => {
+    t.is((await run('lb', 'list', '--node', 'node-1.example')).exitCode, 0);
+    t.is((await run('lb', 'list', '--node', 'node-*')).exitCode, 0);
+    const other = await run('lb', 'list', '--node', 'node-2');
+    t.deepEqual([other.exitCode, other.out], [3, '']);
+    t.regex(other.err, /no maps of node node-2 in .*; there are node-1\.example/u);
+    const both = await run('lb', 'list', '--node', 'node-2', '--node', '*');
+    t.is(both.exitCode, 4);
+    t.regex(both.out, /^node-1\.example +10\.200\.0\.10:80\/TCP/mu);
+    t.regex(both.err, /^warning: no maps of node node-2/u);
+  });
+});
+
+test('a connection that programs tracked is listed with its age', async (t) => {
+  await stopped(t, async ({ kernel, run }) => {
+    const at = (text: string): Uint8Array => ipBytes16(ip(text));
+    const seconds = Number(process.hrtime.bigint() / 1_000_000_000n);
+    kernel.update('fl_ct', {
+      key: encodeFlowKey({
+        source: at('203.0.113.7'), target: at('198.51.100.10'), sourcePort: 40_000, targetPort: 80,
+        proto: 6, kind: flowKind.forward,
+      }),
+      value: encodeFlow({
+        peer: at('10.64.1.21'), nat: new Uint8Array(16), peerPort: 8080, natPort: 0, svcId: 1,
+        backendId: 1, gen: 1, lastS: seconds - 100, createdS: seconds - 200, closedS: 0,
+        state: flowBit.answered,
+      }),
+    }, 'any');
+    const { out } = await run('lb', 'ct', '--no-headers');
+    t.deepEqual(out.trimEnd().split(/ {3,}/u).slice(1, 8), [
+      'forward', 'TCP', '203.0.113.7:40000', '198.51.100.10:80', '10.64.1.21:8080', '-', 'open',
+    ]);
+    t.regex(out, / 10[0-9]s\n$/u);
+  });
+});
+
+// What a hand in the maps leaves behind (interface.md X11).
+const spoilt: readonly (readonly [string, (kernel: KernelPort) => unknown, string, RegExp])[] = [
+  ['a removed service record', (kernel) => kernel.remove('fl_svc', encodeSvcKey({ svcId: 1 })), 'lb list', /service id 1 missing/u],
+  ['a wiped set', (kernel) => kernel.update('fl_set', { key: cell(1), value: new Uint8Array(64) }, 'any'), 'bpf lb list', /set id 1 missing/u],
+  ['an old set', (kernel) => kernel.update('fl_svc', { key: encodeSvcKey({ svcId: 1 }), value: Uint8Array.of(7, 0, 0, 0, 1, 0, 0, 0) }, 'any'), 'lb list', /set id 1 is generation 1 of service 1, not generation 7/u],
+  ['a wiped backend', (kernel) => kernel.update('fl_backend', { key: cell(2), value: new Uint8Array(32) }, 'any'), 'lb list', /endpoint id 2 missing/u],
+  ['a wiped backend', (kernel) => kernel.update('fl_backend', { key: cell(2), value: new Uint8Array(32) }, 'any'), 'lb list --members', /endpoint id 2 missing/u],
+  ['a wiped backend', (kernel) => kernel.update('fl_backend', { key: cell(2), value: new Uint8Array(32) }, 'any'), 'lb maglev 1', /endpoint id 2 missing/u],
+  ['a removed member', (kernel) => kernel.remove('fl_member', encodeMemberKey({ svcId: 1, backendId: 3 })), 'lb list', /endpoint id 3 is no cluster member/u],
+];
+
+for (const [claim, spoil, view, row] of spoilt) {
+  test(`X11: ${claim} is found by ${view}`, async (t) => {
+    await stopped(t, async ({ kernel, run }) => {
+      spoil(kernel);
+      const { exitCode, out, err } = await run(...view.split(' '));
+      t.is(exitCode, 1);
+      t.regex(out, row);
+      t.regex(err, /^warning: node-1\.example: /u);
+    });
+  });
+}
+
+test('fill is told against the sizes of this node', async (t) => {
+  await stopped(t, async ({ folder }) => {
+    const pinned = openPinnedMaps(addon, { node: 'node-1.example', folder });
+    if (!pinned.ok) return t.fail(pinned.error.text);
+    const fills = mapFills(pinned.value.maps, pinned.value.limits);
+    pinned.value.close();
+    const shownOf = (map: string): unknown => fills.find((fill) => fill.map === map);
+    t.deepEqual(shownOf('fl_front'), { map: 'fl_front', entries: 4, limit: 131_072 });
+    t.deepEqual(shownOf('fl_ct'), { map: 'fl_ct', entries: 0, limit: 64 });
+  });
+});
+
+test('a pin that is missing and maps of another layout are unreachable, and said', async (t) => {
+  await stopped(t, async ({ folder, run }) => {
+    unlinkSync(join(folder, 'fl_member'));
+    const missing = await run('lb', 'list');
+    t.deepEqual([missing.exitCode, missing.out], [3, '']);
+    t.regex(missing.err, /^fairlead: fl_member is not pinned in .*: restart the agent\n$/u);
+  });
+  await Place.with(async (place) => {
+    const pins = join(place.bpffs(), 'fairlead');
+    mkdirSync(join(pins, 'n-a', 'v0123'), { recursive: true });
+    const { exitCode, err } = await fairlead(['lb', 'list', '--pins', pins]);
+    t.is(exitCode, 3);
+    t.regex(err, /^fairlead: the maps of n-a are of layout v0123; this build reads v[0-9a-f]+: /u);
+  });
+});

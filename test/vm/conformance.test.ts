@@ -1,0 +1,15 @@
+import test from 'ava';
+import { bodyProgram, modes, resultOf } from './bed.ts';
+import { rows } from './rows.ts';
+
+const computes = test.macro({
+  exec: (t, body: string, r0: string, functions?: string) => {
+    const program = bodyProgram(body, functions);
+    for (const mode of modes) t.is(resultOf(program, mode), BigInt(r0), mode);
+  },
+  title: (_, body, r0) => `${body} leaves ${r0}`,
+});
+
+for (const group of Object.values(rows)) {
+  for (const row of group) test(computes, ...row);
+}
