@@ -11,9 +11,9 @@ const test = skip ? anyTest.skip : anyTest.serial;
 if (!skip) command(`taskset -pc 0 ${process.pid}`);
 
 const compared = ['fl_ct', 'fl_snat', 'fl_aff', 'fl_frag', 'fl_stats', 'fl_rate'];
-const packetCount = 10_000;
+const packetCount = 25_000;
 
-test('kernel and engine agree on 10,000 random packets of each program and on all rows', (t) => {
+test('kernel and engine agree on 25,000 random packets of each program and on all rows', (t) => {
   for (const [index, program] of programs.entries()) {
     const kernel = new KernelRun();
     const devices = { uplink: kernel.ifindex('uplink'), pod: kernel.ifindex('pod') };
