@@ -39,7 +39,7 @@ test('kernel and engine agree on 25,000 random packets of each program and on al
   }
 });
 
-test('kernel and engine agree on 10,000 random socket calls and on all rows', (t) => {
+test('kernel and engine agree on 25,000 random socket calls and on all rows', (t) => {
   const kernel = new KernelRun();
   const vector = site(false);
   const rig = kernel.begin(vector, 'bpf/socket-test.bpf.o');
