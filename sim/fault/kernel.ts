@@ -1,5 +1,9 @@
+import { maps } from '../../bpf/layout.gen.ts';
 import { readNodeTarget } from './target.ts';
 import type { FaultKind } from './fault.ts';
+
+/** The tables that the agent writes and programs read. */
+const mapNames = Object.keys(maps);
 
 /** Faults of a node's kernel tables (simulator.md 8). */
 export const kernelFaults: Readonly<Record<string, FaultKind>> = {
@@ -7,7 +11,7 @@ export const kernelFaults: Readonly<Record<string, FaultKind>> = {
   'kernel.mapError': {
     prepare(parameters) {
       const target = readNodeTarget(parameters, 'all');
-      const map = parameters.text('map') ?? 'fl_view';
+      const map = parameters.oneOf('map', mapNames) ?? 'fl_front';
       const ratioPpm = parameters.ratio('ratio') ?? 1_000_000;
       const errno = parameters.oneOf('errno', ['ENOSPC', 'EIO', 'EINVAL']) ?? 'EIO';
       return (cluster) => {
@@ -24,7 +28,7 @@ export const kernelFaults: Readonly<Record<string, FaultKind>> = {
   'kernel.mapFull': {
     prepare(parameters) {
       const target = readNodeTarget(parameters, 'all');
-      const map = parameters.text('map') ?? 'fl_view';
+      const map = parameters.oneOf('map', mapNames) ?? 'fl_front';
       const limit = parameters.count('limit') ?? 0;
       return (cluster) => {
         const kernels = target(cluster).map((node) => cluster.machines.kernel(node));

@@ -47,6 +47,12 @@ test(
 test(refuses, '{steps: [{fault: node.powerOff}]}', 'spec.steps[0].with.node', /is required/u);
 test(
   refuses,
+  '{steps: [{fault: kernel.mapFull, with: {map: fl_none}}]}',
+  'spec.steps[0].with.map',
+  /fl_front/u,
+);
+test(
+  refuses,
   '{steps: [{fault: node.powerOff, with: {nodes: a}}]}',
   'spec.steps[0].with.nodes',
   /unknown field/u,
