@@ -51,7 +51,8 @@ export class Transport implements TcpOwner {
   #callers = new Map<number, TcpConnection>();
   #listeners = new Map<number, (connection: TcpConnection) => TcpUser>();
   #sockets = new Map<number, BoundSocket>();
-  #released = new WeakMap<TcpConnection, SocketFacts>();
+  // Connections that the socket hooks saw, to be told when they end.
+  #called = new Map<TcpConnection, SocketFacts>();
   #opened = 0;
   #cookies = 0;
   #nextPort = 0;
@@ -99,7 +100,7 @@ export class Transport implements TcpOwner {
     }, user);
     connection.trail = trail;
     this.#callers.set(ends.localPort, connection);
-    this.#released.set(connection, socket);
+    if (this.#options.sockets !== undefined) this.#called.set(connection, socket);
     if (target === 'refused') this.#refuse(connection);
     else connection.connect();
     return connection;
@@ -161,8 +162,10 @@ export class Transport implements TcpOwner {
     // The next connection to the same peer comes soon; only a crowd of peers is worth tidying.
     if (flows?.size === 0 && this.#connections.size > peersQuiet) this.#connections.delete(remote);
     if (this.#callers.get(localPort) === connection) this.#callers.delete(localPort);
-    const socket = this.#released.get(connection);
-    if (socket !== undefined) this.#options.sockets?.released(socket);
+    const socket = this.#options.sockets && this.#called.get(connection);
+    if (socket === undefined) return;
+    this.#called.delete(connection);
+    this.#options.sockets?.released(socket);
   }
 
   /** The machine died: sockets and connections are gone without a farewell. */
