@@ -290,13 +290,13 @@ export class SimNode {
     if (this.forwardPolicy === 'drop') return this.#drop(packet, 'policy', 'FORWARD');
     if (packet.ttl <= 1) return this.#drop(packet, 'ttl');
     this.#outbound.asked(packet, this.clock.now());
-    this.#toPod(pod, frame.forwarded(towards(pod)));
+    this.#toPod(pod, frame.forwarded(pod.link.inward));
   }
 
   /** The egress hook of a pod's interface, then the pod. */
   #toPod(pod: SimPod, frame: Frame): void {
     const { link } = pod;
-    const verdict = this.hooks.run('fl_to_pod', frame, { ...link, mac: link.hostMac });
+    const verdict = this.hooks.run('fl_to_pod', frame, link.host);
     if (verdict.kind !== 'pass') return this.#end(verdict, frame);
     if (verdict.frame.packet !== undefined) pod.receive(verdict.frame.packet);
   }
@@ -326,8 +326,8 @@ export class SimNode {
   #fromPod(pod: SimPod, packet: Packet): void {
     if (!this.running) return;
     const { link } = pod;
-    const frame = Frame.ofPacket(packet, { ethSource: link.mac, ethTarget: link.hostMac });
-    const verdict = this.hooks.run('fl_from_pod', frame, { ...link, mac: link.hostMac });
+    const frame = Frame.ofPacket(packet, link.outward);
+    const verdict = this.hooks.run('fl_from_pod', frame, link.host);
     if (verdict.kind !== 'pass') return this.#end(verdict, frame);
     if (verdict.frame.packet !== undefined) this.#routeFromPod(verdict.frame.packet, verdict.frame);
   }
@@ -335,7 +335,7 @@ export class SimNode {
   #routeFromPod(packet: Packet, frame: Frame): void {
     const other = this.#pods.at(packet.target);
     if (other !== undefined) {
-      return this.#later(() => this.#toPod(other, frame.withAddresses(towards(other))));
+      return this.#later(() => this.#toPod(other, frame.withAddresses(other.link.inward)));
     }
     if (this.stack.isLocal(packet.target)) return this.stack.send(packet);
     if (packet.ttl <= 1) return this.#drop(packet, 'ttl');
@@ -348,7 +348,7 @@ export class SimNode {
     if (!this.running) return;
     const pod = this.#pods.at(packet.target);
     if (pod === undefined) return this.stack.send(packet);
-    this.#later(() => this.#toPod(pod, Frame.ofPacket(packet, towards(pod))));
+    this.#later(() => this.#toPod(pod, Frame.ofPacket(packet, pod.link.inward)));
   }
 
   /** A verdict that does not pass: dropped, or out at once and past the egress programs. */
@@ -393,8 +393,4 @@ export class SimNode {
   #drop(packet: Packet, why: DropReason, detail?: string): void {
     this.tap.drop({ place: `node ${this.name}`, why, packet, detail });
   }
-}
-
-function towards({ link }: SimPod): { readonly ethSource: string; readonly ethTarget: string } {
-  return { ethSource: link.hostMac, ethTarget: link.mac };
 }

@@ -1,5 +1,6 @@
 import { familyOf, type Family, type Ip } from '../../lb/ip.ts';
 import type { Protocol } from '../../lb/model.ts';
+import type { EthernetAddresses } from '../net/codec.ts';
 import { tcpFlag, type Packet } from '../net/packet.ts';
 import type { TrafficHost } from '../net/client.ts';
 import { serveEcho } from '../net/echo.ts';
@@ -24,6 +25,11 @@ export interface PodLink {
   /** Of the pod's end. */
   readonly mac: string;
   readonly hostMac: string;
+  /** The node's end as a hook sees it. */
+  readonly host: { readonly ifindex: number; readonly mac: string };
+  /** Ethernet addresses of what goes to the pod, and of what comes from it. */
+  readonly inward: EthernetAddresses;
+  readonly outward: EthernetAddresses;
   readonly mtuBytes: number;
   /** SO_NETNS_COOKIE of the pod's namespace. */
   readonly cookie: number;
@@ -180,8 +186,11 @@ function podLink(number: number): PodLink {
   const tail = [number >>> 16, number >>> 8, number].map(
     (octet) => (octet & 0xff).toString(16).padStart(2, '0'),
   ).join(':');
+  const [mac, hostMac] = [`02:01:00:${tail}`, `02:02:00:${tail}`];
   return {
-    ifindex, mac: `02:01:00:${tail}`, hostMac: `02:02:00:${tail}`, mtuBytes: podMtuBytes,
-    cookie: ifindex,
+    ifindex, mac, hostMac, mtuBytes: podMtuBytes, cookie: ifindex,
+    host: { ifindex, mac: hostMac },
+    inward: { ethSource: hostMac, ethTarget: mac },
+    outward: { ethSource: mac, ethTarget: hostMac },
   };
 }
