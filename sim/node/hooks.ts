@@ -71,13 +71,20 @@ export class FrameHooks {
       return { kind: 'pass', frame: after };
     }
     const { kind, ifindex: target } = outcome.redirect;
-    return kind === 'neighbour'
-      ? { kind: 'route', frame: after }
-      : { kind: 'send', frame: after, ifindex: target };
+    if (kind === 'neighbour') return { kind: 'route', frame: after };
+    // An answer in place of a refused packet is counted under its reason as a drop is.
+    this.#countedNow(program);
+    return { kind: 'send', frame: after, ifindex: target };
   }
 
-  // The counter that moved tells why; events may be switched off.
   #dropped(program: HookName): HookVerdict {
+    const reason = this.#countedNow(program);
+    this.drops.set(reason, (this.drops.get(reason) ?? 0) + 1);
+    return { kind: 'drop', reason };
+  }
+
+  // The counter that moved since the last look tells why; events may be switched off.
+  #countedNow(program: HookName): string {
     let told = 'unknown';
     for (const [name, reason] of Object.entries(reasons)) {
       const cell = hookNumbers[program] * cellsPerHook + reason;
@@ -85,8 +92,7 @@ export class FrameHooks {
       if (counted !== (this.#counted.get(cell) ?? 0)) told = name;
       this.#counted.set(cell, counted);
     }
-    this.drops.set(told, (this.drops.get(told) ?? 0) + 1);
-    return { kind: 'drop', reason: told };
+    return told;
   }
 }
 

@@ -128,3 +128,9 @@ test('an error about a VIP without a row is dropped', (t) => {
     'drop icmpNoRow',
   );
 });
+
+test('a drop names its own reason, whatever was refused before it', (t) => {
+  const { programs } = nodeA({ services: [service({ sourceRanges: ['198.51.100.0/24'] })] });
+  t.regex(show(programs.uplinkIn(tcp('X:40000', 'CIP:81', syn))), /^back/u);
+  t.is(show(programs.uplinkIn(tcp('X:40001', 'VIP:80', syn))), 'drop srcRange');
+});
