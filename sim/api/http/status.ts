@@ -81,7 +81,8 @@ function detailsOf(refusal: Refusal, subject: StatusSubject | undefined): unknow
 
 function causeOf({ path, message }: Fault): unknown {
   const known = causeReasons.find(([start]) => message.startsWith(start));
-  return { reason: known?.[1] ?? 'FieldValueInvalid', message, ...(path !== '' && { field: path }) };
+  const reason = known?.[1] ?? 'FieldValueInvalid';
+  return { reason, message, ...(path !== '' && { field: path }) };
 }
 
 function retrySeconds({ retryAfter }: Refusal): number | undefined {
