@@ -1,4 +1,4 @@
-import { createServiceDatapath } from './bpf/datapath/datapath.ts';
+import { createHookedDatapath, type DatapathHooks } from './bpf/datapath/hooks.ts';
 import type { ServiceDatapath } from './bpf/datapath/settings.ts';
 import type { DatapathDevices } from './bpf/datapath/devices.ts';
 import type { DatapathMemo } from './bpf/datapath/memo.ts';
@@ -28,6 +28,7 @@ export interface AgentPorts {
   readonly kernel: KernelPort;
   readonly link: LinkPort;
   readonly devices: DatapathDevices;
+  readonly hooks: DatapathHooks;
   /**
    * Pure caches. Sharing them between the processes of one world changes speed and nothing else.
    */
@@ -84,9 +85,9 @@ export function createAgent(ports: AgentPorts, config: AgentConfig): Agent {
     instance: config.nodeName,
   });
   const feeds = createFeeds(ports, tables);
-  const { clock, kernel, journal, devices } = ports;
-  const datapath = createServiceDatapath(
-    { clock, kernel, journal, devices, events },
+  const { clock, kernel, journal, devices, hooks } = ports;
+  const datapath = createHookedDatapath(
+    { clock, kernel, journal, devices, hooks, events },
     tables,
     { nodeName: config.nodeName, options: config.datapath, memo: ports.caches.servicePorts },
   );

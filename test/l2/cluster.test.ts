@@ -11,6 +11,7 @@ import { ip } from '../../lb/ip.ts';
 import { createSimKube } from '../../sim/api/client.ts';
 import { watchOracles, type OracleWatch } from '../../sim/check/oracles.ts';
 import type { Cluster } from '../../sim/cluster/cluster.ts';
+import { nodeHooks } from '../../sim/node/devices.ts';
 import { Process, processClock, processJournal, processRandom } from '../../sim/process.ts';
 import { convergedCluster, manifestsOf } from '../sim/fixture.ts';
 
@@ -148,6 +149,7 @@ function startSecond(
     clock: processClock(process), random: processRandom(process, 'agent/second'),
     journal: processJournal(process), kernel: node.kernelPort(process),
     link: node.linkPort(process), devices: node.devicesPort(process),
+    hooks: nodeHooks,
     kube: createSimKube(process, way, { user: 'second', node: name }),
     caches: {
       decoder: cluster.decoder,
