@@ -41,7 +41,7 @@ test('a collection that outlives its world gives the second run another hash', (
 
 const root = join(import.meta.dirname, '../..');
 const sources = [
-  'agent.ts', 'controller.ts', 'package.json', 'lb', 'l2', 'kube', 'bpf', 'sim', 'test/hostile',
+  'agent.ts', 'controller.ts', 'settings.ts', 'package.json', 'lb', 'l2', 'kube', 'bpf', 'sim', 'test/hostile',
   'test/scenario/manifests', 'test/vm/checked.ts',
 ];
 
