@@ -46,11 +46,13 @@ export function sourcesOf({ console }: Session, flags: ConfigFlags): ConfigSourc
   };
 }
 
-/** The configuration of a process at its start; an invalid one ends it with 78. */
-export async function configurationAtStart(sources: ConfigSources): Promise<Configuration> {
+/** The configuration of a process at its start; an invalid one ends it with 78, or `code`. */
+export async function configurationAtStart(
+  sources: ConfigSources, code: number = exitCodes.config,
+): Promise<Configuration> {
   const { faultText, loadConfiguration } = await import('./configuration.ts');
   const loaded = loadConfiguration(sources);
   if (loaded.ok) return loaded.value;
   const lines = loaded.error.map(faultText);
-  throw new CommandEnd(exitCodes.config, `the configuration is invalid\n${lines.join('\n')}`);
+  throw new CommandEnd(code, `the configuration is invalid\n${lines.join('\n')}`);
 }

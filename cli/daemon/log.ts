@@ -1,4 +1,5 @@
 import type { Journal, JournalEntry } from '../../lb/ports.ts';
+import type { Console } from '../console.ts';
 
 export type LogLevel = JournalEntry['level'];
 export type LogFormat = 'json' | 'text';
@@ -87,4 +88,25 @@ function fieldsOf(object: string | undefined): Readonly<Record<string, string>> 
   const [kind = '', name = ''] = object.split(' ', 2);
   if (kind.toLowerCase() === 'service' && name !== '') return { service: name };
   return /^[0-9a-f.:]+$/u.test(object) ? { ip: object } : { object };
+}
+
+/** The log of a process by `log.*`; text where stderr is a terminal and nothing else is said. */
+export function logOf(
+  console: Console,
+  { values, node }: { readonly values: Readonly<Record<string, unknown>>; readonly node: string },
+): Log {
+  return new Log({
+    settings: logSettings(values), node, write: (line) => console.err(line),
+    now: () => Date.now(),
+  });
+}
+
+/** `log.*` of checked settings. */
+export function logSettings(values: Readonly<Record<string, unknown>>): LogSettings {
+  const format = values['log.format'] ?? (process.stderr.isTTY ? 'text' : 'json');
+  return {
+    level: values['log.level'] as LogLevel,
+    format: format as LogFormat,
+    components: (values['log.components'] ?? {}) as Readonly<Record<string, LogLevel>>,
+  };
 }
