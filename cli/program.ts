@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { registerCompletion } from './completion.ts';
 import type { Console } from './console.ts';
 import { CommandEnd, exitCodes } from './exit.ts';
+import { registerInstall } from './install.ts';
 import { registerIppool } from './ippool.ts';
 import { registerLb } from './lb.ts';
 import { nearestNames } from './nearest.ts';
@@ -19,6 +20,7 @@ const subcommands: readonly Register[] = [
   registerValidate,
   registerSim,
   registerDemo,
+  registerInstall,
   registerCompletion,
   registerVersion,
 ];
