@@ -1,6 +1,9 @@
 import { Command, CommanderError, Option } from 'commander';
+import { registerAgent } from './agent.ts';
 import { registerCompletion } from './completion.ts';
+import { registerConfig } from './config.ts';
 import type { Console } from './console.ts';
+import { registerController } from './controller.ts';
 import { CommandEnd, exitCodes } from './exit.ts';
 import { registerInstall } from './install.ts';
 import { registerIppool } from './ippool.ts';
@@ -14,6 +17,8 @@ import { registerValidate } from './validate.ts';
 import { registerVersion } from './version.ts';
 
 const subcommands: readonly Register[] = [
+  registerAgent,
+  registerController,
   registerService,
   registerIppool,
   registerLb,
@@ -21,6 +26,7 @@ const subcommands: readonly Register[] = [
   registerSim,
   registerDemo,
   registerInstall,
+  registerConfig,
   registerCompletion,
   registerVersion,
 ];
