@@ -71,12 +71,13 @@ export class Components {
       'retainKeys',
     ] : [])];
     const type = this.#type(field.type);
+    const byKey = mergeKey !== undefined && mergeKey !== '';
     // Beside `$ref` nothing else counts, so it stands in `allOf`.
     return {
       description: descriptionOf(`${message.name}.${field.name}`),
       ...(type['$ref'] === undefined ? type : { allOf: [type] }),
       ...(field.default !== undefined && { default: field.default }),
-      ...(mergeKey !== undefined && mergeKey !== '' && { 'x-kubernetes-patch-merge-key': mergeKey }),
+      ...(byKey && { 'x-kubernetes-patch-merge-key': mergeKey }),
       ...(strategy.length > 0 && { 'x-kubernetes-patch-strategy': strategy.join(',') }),
       ...(field.type.kind === 'list' && listType(listKeys)),
       ...(field.atomic && { 'x-kubernetes-map-type': 'atomic' }),

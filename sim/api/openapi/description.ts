@@ -124,7 +124,8 @@ const descriptions: Readonly<Record<string, string>> = {
   'core.ServiceSpec.ipFamilyPolicy': 'SingleStack, PreferDualStack or RequireDualStack.',
   'core.ServiceSpec.loadBalancerClass': 'Which implementation gives it addresses; never changes.',
   'core.ServiceSpec.loadBalancerIP': 'The address that is asked for; deprecated in Kubernetes.',
-  'core.ServiceSpec.loadBalancerSourceRanges': 'Clients that may use the load balancer; all if empty.',
+  'core.ServiceSpec.loadBalancerSourceRanges':
+    'Clients that may use the load balancer; all if empty.',
   'core.ServiceSpec.ports': 'Ports of the Service.',
   'core.ServiceSpec.publishNotReadyAddresses': 'True when pods that are not ready count too.',
   'core.ServiceSpec.selector': 'Labels of the pods that answer.',

@@ -19,7 +19,7 @@ export function openApiDocument(kinds: readonly OpenApiKind[]): JsonObject {
     const documented: DocumentedKind = { ...kind, schemaName: addKind(components, kind) };
     const base = `/${groupVersionPath(kind)}`;
     const { namespaced, plural } = kind.resource;
-    const collection = namespaced ? `${base}/namespaces/{namespace}/${plural}` : `${base}/${plural}`;
+    const collection = `${base}${namespaced ? '/namespaces/{namespace}' : ''}/${plural}`;
     if (namespaced) paths[`${base}/${plural}`] = collectionPath(documented, false);
     paths[collection] = collectionPath(documented, true);
     paths[`${collection}/{name}`] = itemPath(documented);

@@ -101,7 +101,8 @@ const wholeNumbers: readonly string[] = ['gracePeriodSeconds', 'limit', 'timeout
 const truths: readonly string[] = ['allowWatchBookmarks', 'force', 'sendInitialEvents', 'watch'];
 
 function inQuery(name: string): JsonObject {
-  const type = wholeNumbers.includes(name) ? 'integer' : truths.includes(name) ? 'boolean' : 'string';
+  const type = wholeNumbers.includes(name) ? 'integer'
+    : truths.includes(name) ? 'boolean' : 'string';
   return { name, in: 'query', schema: { type, uniqueItems: true } };
 }
 
