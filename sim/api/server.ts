@@ -1,6 +1,6 @@
 import type { Fault } from '../../lb/model.ts';
 import type { Micros } from '../../lb/ports.ts';
-import { ok, type Result } from '../../lb/result.ts';
+import { ok } from '../../lb/result.ts';
 import type {
   Json, KubeAnswer, KubeError, KubeObject, KubeRequest, ObjectRef, Watch, WatchEvent, WatchRequest,
   WatchSink,
@@ -101,7 +101,7 @@ export class ApiServer {
   /** Answers one request at once; what it commits is delivered before it returns. */
   handle(
     request: ApiRequest, user: string, options: HandleOptions = {},
-  ): Result<KubeAnswer, KubeError> {
+  ): Outcome<KubeAnswer> {
     const resource = 'ref' in request ? request.ref.resource : request.resource;
     const tally = this.#statistics.count({
       verb: request.verb, resource, user, now: this.#world.now,
