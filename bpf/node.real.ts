@@ -209,7 +209,7 @@ class Node implements NodeDatapath {
     this.datapath = createServiceDatapath(
       { ...parts, kernel: this.kernel, devices: this.#devices }, tables,
       {
-        nodeName, options: settings.datapath, memo: new DatapathMemo(),
+        nodeName, options: settings.datapath, memo: new DatapathMemo('one'),
         limits: Object.fromEntries(entriesOf(settings.mapDivisor)),
       },
     );

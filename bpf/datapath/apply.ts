@@ -6,6 +6,7 @@ import {
 } from '../layout.gen.ts';
 import type { Backend } from './backends.ts';
 import type { Region } from './ids.ts';
+import { addressBytes } from './image.ts';
 import type { DatapathMemo, MaglevParameters } from './memo.ts';
 import type { PortPlan, Refusal } from './plan.ts';
 import type { Member, Programmed, ProgrammedSet } from './programmed.ts';
@@ -70,7 +71,7 @@ function writeBackends(plans: readonly PortPlan[], { writer }: ApplyContext): vo
   writer.update({
     map: 'fl_backend',
     items: [...fresh],
-    put: putBackendRow,
+    put: backendRows(),
     wrote: (backend) => { backend.written = true; },
     refused: (backend, error) => { refusals.set(backend, { map: 'fl_backend', error }); },
   });
@@ -81,13 +82,15 @@ function writeBackends(plans: readonly PortPlan[], { writer }: ApplyContext): vo
   }
 }
 
-/** Encodes the row of a backend under its id. */
-export function putBackendRow(
-  { image, id, gen, ifindex }: Backend, place: RowPlace,
-): void {
-  const { addr, port, proto, flags } = image;
-  putU32(place.keys, place.keyAt, id);
-  putBackend(place.values, place.valueAt, { addr, port, proto, flags, gen, ifindex });
+/** Encodes rows of backends under their ids. */
+export function backendRows(): RowStep<Backend>['put'] {
+  const scratch = new Uint8Array(16);
+  return ({ image, id, gen, ifindex }, place) => {
+    const { key, port, proto, flags } = image;
+    const addr = addressBytes(key, scratch);
+    putU32(place.keys, place.keyAt, id);
+    putBackend(place.values, place.valueAt, { addr, port, proto, flags, gen, ifindex });
+  };
 }
 
 interface MemberStep {

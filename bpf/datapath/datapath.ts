@@ -6,16 +6,15 @@ import type { Micros, Timer } from '../../lb/ports.ts';
 import {
   changeQueued, neverSynced, syncCompleted, type FamilySync,
 } from '../../lb/proxyhealth.ts';
-import { deriveServicePorts, type DatapathRecord } from '../../lb/serviceport.ts';
+import { deriveServicePorts } from '../../lb/serviceport.ts';
 import { SliceIndex } from '../../lb/sliceindex.ts';
 import { compareText, type Cursor, type Table } from '../../lb/table.ts';
 import type { Place } from '../../lb/topology.ts';
 import type { FrontConflict } from '../../lb/view.ts';
-import { addressKey } from './addresses.ts';
 import { auditSteps } from './audit.ts';
 import type { DatapathDeviceFacts } from './devices.ts';
 import { Failures, type Failure } from './failures.ts';
-import { bytesText } from './image.ts';
+import { addressKey, type RecordImage } from './image.ts';
 import { FlowGarbage } from './gc.ts';
 import { NodeTables, runtimeDefaults } from './nodetables.ts';
 import { Programmer } from './programmer.ts';
@@ -53,7 +52,7 @@ class MapDatapath implements ServiceDatapath {
     readonly nodes: Cursor<Node>; readonly serviceCidrs: Cursor<readonly Prefix[]> | undefined;
   };
   #sliceIndex = new SliceIndex();
-  #records = new Map<ServiceKey, readonly DatapathRecord[]>();
+  #images = new Map<ServiceKey, readonly RecordImage[]>();
   #dirty = new Set<ServiceKey>();
   #programmer: Programmer;
   #nodeTables: NodeTables;
@@ -94,7 +93,9 @@ class MapDatapath implements ServiceDatapath {
     this.#garbage = new FlowGarbage(clock, kernel);
     this.#programmer = new Programmer(kernel, {
       options, memo, limits,
-      ifindexOf: ({ addr, flags }) => (flags === 0 ? 0 : this.#ifindexes.get(bytesText(addr)) ?? 0),
+      ifindexOf: ({ key, flags }) => (
+        flags === 0 ? 0 : this.#ifindexes.get(key.slice(0, 16)) ?? 0
+      ),
     }, {
       refused: (subject, refusal) => {
         const first = this.#failures.note(subject, refusal, clock.now());
@@ -294,7 +295,7 @@ class MapDatapath implements ServiceDatapath {
     const moved = place.zone !== this.#place.zone;
     this.#place = place;
     const again = this.#programmer.setFacts(this.#facts);
-    if (moved) for (const key of this.#records.keys()) this.#dirty.add(key);
+    if (moved) for (const key of this.#images.keys()) this.#dirty.add(key);
     else if (again) this.#programmer.lookAll();
     this.#wantNodeTables();
   }
@@ -324,22 +325,21 @@ class MapDatapath implements ServiceDatapath {
       this.#dirty.delete(key);
       const service = this.#tables.services.get(key);
       const slices = this.#sliceIndex.of(key);
-      this.#want(key, service === undefined ? [] : deriveServicePorts(service, slices, context));
+      const records = service === undefined ? [] : deriveServicePorts(service, slices, context);
+      this.#want(key, records.map((record) => memo.image(record)));
     }
   }
 
-  #want(key: ServiceKey, records: readonly DatapathRecord[]): void {
-    const before = this.#records.get(key) ?? [];
-    if (records === before) return;
+  #want(key: ServiceKey, images: readonly RecordImage[]): void {
+    const before = this.#images.get(key) ?? none;
     for (const { id } of before) {
-      if (!records.some((record) => record.id === id)) this.#programmer.want(id, undefined);
+      if (!images.some((image) => image.id === id)) this.#programmer.want(id, undefined);
     }
-    for (const record of records) {
-      if (before.includes(record)) continue;
-      this.#programmer.want(record.id, this.#settings.memo.image(record));
+    for (const image of images) {
+      if (!before.includes(image)) this.#programmer.want(image.id, image);
     }
-    if (records.length === 0) this.#records.delete(key);
-    else this.#records.set(key, records);
+    if (images.length === 0) this.#images.delete(key);
+    else this.#images.set(key, images);
   }
 
   #armAudit(): void {
@@ -366,4 +366,5 @@ class MapDatapath implements ServiceDatapath {
   }
 }
 
+const none: readonly RecordImage[] = [];
 const noDevices: DatapathDeviceFacts = { devices: [], pods: [], nodeCookie: 0n };
