@@ -1,11 +1,12 @@
 import type { Algorithm } from './datapathoptions.ts';
-import { backendSet, joinEndpoints, type BackendRow, type EndpointCopy } from './endpoints.ts';
+import {
+  backendSet, byName, joinEndpoints, type BackendRow, type EndpointCopy,
+} from './endpoints.ts';
 import { familyOf, type Family, type Ip, type Prefix } from './ip.ts';
 import type { EndpointSlice, Protocol, Service, ServiceKey, ServicePort } from './model.ts';
 import type { Brand } from './result.ts';
 import { effectiveRanges } from './sourceranges.ts';
 import { parseSpeltIp } from './spelling.ts';
-import { compareText } from './table.ts';
 import type { Place } from './topology.ts';
 
 /** `namespace/name:port/protocol/family`: the identity of a service port (datapath.md 10). */
@@ -135,12 +136,6 @@ export function deriveServicePorts(
   return records;
 }
 
-// Most Services have one slice, and a list of one is sorted.
-function byName(slices: readonly EndpointSlice[]): readonly EndpointSlice[] {
-  if (slices.length < 2) return slices;
-  return [...slices].sort((left, right) => compareText(left.meta.name, right.meta.name));
-}
-
 function sameObjects(left: readonly EndpointSlice[], right: readonly EndpointSlice[]): boolean {
   return left.length === right.length && left.every((slice, index) => slice === right[index]);
 }
@@ -222,12 +217,8 @@ function vipTexts(service: Service): string[] {
 
 function readAddresses(texts: readonly string[]): readonly Ip[] {
   if (texts.length === 0) return none;
-  const addresses: Ip[] = [];
-  for (const text of texts) {
-    const parsed = parseSpeltIp(text);
-    if (parsed.ok) addresses.push(parsed.value);
-  }
-  return addresses;
+  const parsed = texts.map((text) => parseSpeltIp(text));
+  return parsed.flatMap((address) => (address.ok ? [address.value] : none));
 }
 
 // The list itself where nothing falls out.

@@ -54,6 +54,8 @@ class MapDatapath implements ServiceDatapath {
   #sliceIndex = new SliceIndex();
   #images = new Map<ServiceKey, readonly RecordImage[]>();
   #dirty = new Set<ServiceKey>();
+  /** Services of one look, last first, that are being derived. */
+  #deriving: ServiceKey[] = [];
   #programmer: Programmer;
   #nodeTables: NodeTables;
   #failures = new Failures();
@@ -94,7 +96,7 @@ class MapDatapath implements ServiceDatapath {
     this.#programmer = new Programmer(kernel, {
       options, memo, limits,
       ifindexOf: ({ key, flags }) => (
-        flags === 0 ? 0 : this.#ifindexes.get(key.slice(0, 16)) ?? 0
+        flags === 0 || this.#ifindexes.size === 0 ? 0 : this.#ifindexes.get(key.slice(0, 16)) ?? 0
       ),
     }, {
       refused: (subject, refusal) => {
@@ -179,8 +181,8 @@ class MapDatapath implements ServiceDatapath {
 
   #behind(): boolean {
     const { services, slices, nodes, serviceCidrs } = this.#cursors;
-    return this.#dirty.size > 0 || services.behind || slices.behind || nodes.behind
-      || serviceCidrs?.behind === true || (this.#phase !== 'ready' && this.#phase !== 'stopped');
+    return this.#deriving.length > 0 || this.#dirty.size > 0 || services.behind || slices.behind
+      || nodes.behind || serviceCidrs?.behind === true || (this.#phase !== 'ready' && this.#phase !== 'stopped');
   }
 
   // At once when idle; under load what comes within one span is one derivation, whatever its order.
@@ -212,7 +214,7 @@ class MapDatapath implements ServiceDatapath {
     this.#lastRound = this.#ports.clock.now();
     this.#takeChanges();
     this.#derive();
-    if (this.#dirty.size > 0) {
+    if (this.#deriving.length > 0 || this.#dirty.size > 0) {
       this.#arm(0);
       return;
     }
@@ -319,10 +321,15 @@ class MapDatapath implements ServiceDatapath {
   #derive(): void {
     const { options, memo } = this.#settings;
     const context = { place: this.#place, algorithm: options.algorithm, memo };
-    // In key order, so that the order of events decides as little as possible.
-    const keys = [...this.#dirty].sort(compareText).slice(0, roundServicesMax);
-    for (const key of keys) {
-      this.#dirty.delete(key);
+    // In key order, so that the order of events decides as little as possible. What comes while
+    // some of them wait is taken after those.
+    if (this.#deriving.length === 0) {
+      this.#deriving = [...this.#dirty].sort(compareText).reverse();
+      this.#dirty = new Set();
+    }
+    for (let count = 0; count < roundServicesMax; count += 1) {
+      const key = this.#deriving.pop();
+      if (key === undefined) break;
       const service = this.#tables.services.get(key);
       const slices = this.#sliceIndex.of(key);
       const records = service === undefined ? [] : deriveServicePorts(service, slices, context);

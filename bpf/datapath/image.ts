@@ -4,7 +4,6 @@ import { protocolNumbers } from '../../lb/murmur.ts';
 import type {
   DatapathRecord, ForeignRecord, ServicePortId, ServicePortRecord,
 } from '../../lb/serviceport.ts';
-import type { FrontKind } from '../../lb/view.ts';
 import { addrBit, backendFlag, frontKind, memberBit, setFlag } from '../layout.gen.ts';
 
 // A node has ten thousand of each of these, and a typed array of sixteen bytes costs two hundred:
@@ -13,6 +12,8 @@ import { addrBit, backendFlag, frontKind, memberBit, setFlag } from '../layout.g
 /** A front that a service port asks for; `key` is its `fl_front` key as a text. */
 export interface FrontImage {
   readonly key: string;
+  /** The key of its address, with which its own begins. */
+  readonly address: string;
   readonly port: number;
   readonly proto: number;
   readonly kind: number;
@@ -83,10 +84,10 @@ export interface RecordImage extends ImageOwner {
 export function imageOf(record: DatapathRecord): RecordImage {
   if (record.kind === 'foreign') return foreignImage(record);
   const { kind, id, service, protocol, createdAtMs, vips, ranges } = record;
-  const members = membersOf(record);
+  const [members, addresses] = [membersOf(record), addressesOf(record)];
   return {
-    kind, id, service, protocol, createdAtMs, vips, ranges, members,
-    fronts: frontsOf(record), addresses: addressesOf(record), fields: fieldsOf(record, members),
+    kind, id, service, protocol, createdAtMs, vips, ranges, members, addresses,
+    fronts: frontsOf(record, addresses), fields: fieldsOf(record, members),
   };
 }
 
@@ -140,25 +141,29 @@ function foreignImage({ kind, id, service, clusterIps }: ForeignRecord): RecordI
   };
 }
 
-function frontsOf(record: ServicePortRecord): readonly FrontImage[] {
-  const fronts: FrontImage[] = [];
+// The addresses are in the order of their kinds, and one that has two of them counts as the first.
+function frontsOf(
+  record: ServicePortRecord, addresses: readonly AddressImage[],
+): readonly FrontImage[] {
+  const { port, nodePort, family } = record;
   const proto = protocolNumbers[record.protocol];
-  const add = (ips: readonly Ip[], kind: FrontKind): void => {
-    for (const ip of ips) {
-      const key = frontKey(addressKey(ip), record.port, proto);
-      if (fronts.some((other) => other.key === key)) continue;
-      fronts.push({ key, port: record.port, proto, kind: frontKind[kind], ip });
-    }
-  };
-  add(record.clusterIps, 'clusterIp');
-  add(record.vips, 'vip');
-  add(record.externalIps, 'externalIp');
-  if (record.nodePort !== 0) {
-    const key = frontKey(nodePortAddress(record.family), record.nodePort, proto);
-    const kind = frontKind.nodePort;
-    fronts.push({ key, port: record.nodePort, proto, kind, ip: undefined });
-  }
-  return exact(fronts);
+  const first = addresses.filter(
+    ({ key }, at) => at === 0 || addresses.findIndex((other) => other.key === key) === at,
+  );
+  const fronts = first.map((of): FrontImage => ({
+    key: frontKey(of.key, port, proto), address: of.key, port, proto, kind: kindOf(of), ip: of.ip,
+  }));
+  if (nodePort === 0) return fronts;
+  const address = nodePortAddress(family);
+  const key = frontKey(address, nodePort, proto);
+  return [
+    ...fronts, { key, address, port: nodePort, proto, kind: frontKind.nodePort, ip: undefined },
+  ];
+}
+
+function kindOf({ bit, external }: AddressImage): number {
+  if (bit === addrBit.clusterIp) return frontKind.clusterIp;
+  return external ? frontKind.externalIp : frontKind.vip;
 }
 
 // A list that grew by pushing keeps room for a dozen more.

@@ -275,7 +275,7 @@ export function frontImage(key: Uint8Array, kind: number): FrontImage {
   const anywhere = addr.subarray(12).every((byte) => byte === 0)
     && addr.subarray(0, 10).every((byte) => byte === 0);
   const ip = anywhere ? undefined : ipFromBytes(addr);
-  return { key: bytesText(key), port, proto, kind, ip };
+  return { key: bytesText(key), address: bytesText(addr), port, proto, kind, ip };
 }
 
 /** Gives a service port of this process the rows of one of an earlier process. */

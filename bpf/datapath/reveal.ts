@@ -70,7 +70,7 @@ export function writeFronts(context: RevealContext): ReadonlySet<Ip> {
     },
     refused: (write: FrontWrite, error: KernelError) => {
       fronts.again(write);
-      held.add(addressOf(write.front.image));
+      held.add(write.front.image.address);
       context.refused(frontSubject(write.front, write.holder), { map: 'fl_front', error });
     },
   } as const;
@@ -90,7 +90,7 @@ export function writeFronts(context: RevealContext): ReadonlySet<Ip> {
   const shrinking = context.pruning ? addresses.shrinking() : [];
   for (const address of writeAddresses(shrinking, context, wantedBits)) held.add(address.key);
   const removals = changes.filter(({ holder }) => holder === undefined);
-  const waiting = removals.filter(({ front }) => held.has(addressOf(front.image)));
+  const waiting = removals.filter(({ front }) => held.has(front.image.address));
   for (const write of waiting) fronts.again(write);
   writer.remove<FrontWrite>({
     ...step,
@@ -127,13 +127,8 @@ function noteFront(write: FrontWrite, changed: Set<Ip>, context: RevealContext):
 }
 
 /** The address of a front; undefined for a NodePort. */
-export function placeOf(image: FrontImage): AddressPlace | undefined {
-  return image.ip === undefined ? undefined : { key: addressOf(image), ip: image.ip };
-}
-
-// The key of a front begins with the key of its address.
-function addressOf({ key }: FrontImage): string {
-  return key.slice(0, 16);
+export function placeOf({ address, ip }: FrontImage): AddressPlace | undefined {
+  return ip === undefined ? undefined : { key: address, ip };
 }
 
 /** Gives those that were refused. */
