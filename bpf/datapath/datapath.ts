@@ -182,7 +182,8 @@ class MapDatapath implements ServiceDatapath {
   #behind(): boolean {
     const { services, slices, nodes, serviceCidrs } = this.#cursors;
     return this.#deriving.length > 0 || this.#dirty.size > 0 || services.behind || slices.behind
-      || nodes.behind || serviceCidrs?.behind === true || (this.#phase !== 'ready' && this.#phase !== 'stopped');
+      || nodes.behind || serviceCidrs?.behind === true
+      || (this.#phase !== 'ready' && this.#phase !== 'stopped');
   }
 
   // At once when idle; under load what comes within one span is one derivation, whatever its order.
