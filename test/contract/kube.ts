@@ -265,7 +265,7 @@ function failures(claim: Claim): void {
       await ask(bench, create('a', spec('one')));
       const heal = await bench.strike({ kind: 'lost', form });
       // Long enough for the way to the server, which a slow machine may take.
-      const timeout = 400_000;
+      const timeout = 1_000_000;
       t.is(await kindOf(bench, { ...patch('two'), timeout }), 'unknown-outcome');
       t.is(stored(bench).spec.holderIdentity, 'two', 'it was done all the same');
       t.is(await kindOf(bench, { verb: 'get', ref: lease, timeout }), 'unreachable');
