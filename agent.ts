@@ -1,16 +1,19 @@
-import { createServiceDatapath } from './bpf/datapath/datapath.ts';
+import { createHookedDatapath, type DatapathHooks } from './bpf/datapath/hooks.ts';
 import type { ServiceDatapath } from './bpf/datapath/settings.ts';
 import type { DatapathDevices } from './bpf/datapath/devices.ts';
-import type { DatapathMemo } from './bpf/datapath/memo.ts';
+import { DatapathMemo } from './bpf/datapath/memo.ts';
 import { createEventRecorder, type EventRecorder } from './kube/events.ts';
-import type { Decoder } from './kube/decode.ts';
+import { createDecoder, type Decoder } from './kube/decode.ts';
+import { leaseDecoder } from './kube/lease.ts';
+import type { Same } from './kube/feed.ts';
 import type { KubePort } from './kube/port.ts';
 import type { Reflector } from './kube/reflector.ts';
 import { resources } from './kube/resource.ts';
 import { feedRows } from './kube/rows.ts';
+import { createServiceComparison } from './kube/serviceversion.ts';
 import { createAnnouncer, type Announcer } from './l2/announcer.ts';
-import type { LeaseReader } from './l2/leasereader.ts';
-import type { Rank } from './l2/rank.ts';
+import { createLeaseReader, type LeaseReader } from './l2/leasereader.ts';
+import { createRank, type Rank } from './l2/rank.ts';
 import type { L2Settings } from './l2/settings.ts';
 import type { DatapathOptions } from './lb/datapathoptions.ts';
 import type { EndpointSlice, L2Policy, Node, Service } from './lb/model.ts';
@@ -28,6 +31,7 @@ export interface AgentPorts {
   readonly kernel: KernelPort;
   readonly link: LinkPort;
   readonly devices: DatapathDevices;
+  readonly hooks: DatapathHooks;
   /**
    * Pure caches. Sharing them between the processes of one world changes speed and nothing else.
    */
@@ -36,9 +40,23 @@ export interface AgentPorts {
 
 export interface AgentCaches {
   readonly decoder: Decoder;
+  /** Whether two versions of one Service are the same to a node. */
+  readonly sameService: Same<Service>;
   readonly leases: LeaseReader;
   readonly rank: Rank;
   readonly servicePorts: DatapathMemo;
+}
+
+/** Empty caches, of one process or of all processes of one world. */
+export function createAgentCaches(): AgentCaches {
+  const decoder = createDecoder();
+  return {
+    decoder,
+    sameService: createServiceComparison(),
+    leases: createLeaseReader(leaseDecoder(decoder.lease)),
+    rank: createRank(),
+    servicePorts: new DatapathMemo(),
+  };
 }
 
 export interface AgentConfig {
@@ -84,9 +102,9 @@ export function createAgent(ports: AgentPorts, config: AgentConfig): Agent {
     instance: config.nodeName,
   });
   const feeds = createFeeds(ports, tables);
-  const { clock, kernel, journal, devices } = ports;
-  const datapath = createServiceDatapath(
-    { clock, kernel, journal, devices, events },
+  const { clock, kernel, journal, devices, hooks } = ports;
+  const datapath = createHookedDatapath(
+    { clock, kernel, journal, devices, hooks, events },
     tables,
     { nodeName: config.nodeName, options: config.datapath, memo: ports.caches.servicePorts },
   );
@@ -119,12 +137,13 @@ export function createAgent(ports: AgentPorts, config: AgentConfig): Agent {
 }
 
 function createFeeds(ports: AgentPorts, tables: AgentTables): Reflector[] {
-  const { decoder } = ports.caches;
+  const { decoder, sameService } = ports.caches;
   return [
     feedRows(ports, {
       resource: resources.services,
       table: tables.services,
       decode: decoder.service,
+      same: sameService,
     }),
     feedRows(ports, {
       resource: resources.endpointSlices,

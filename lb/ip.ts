@@ -27,6 +27,9 @@ export function parseIp(text: string): Result<Ip, AddressError> {
   if (dotted.test(text)) return ok(text as Ip);
   if (text.includes('%')) return err({ kind: 'zoned', text });
   if (!text.includes(':') || !ipaddr.IPv6.isValid(text)) return err({ kind: 'syntax', text });
+  // It takes `::010.0.0.1` too.
+  const tail = text.slice(text.lastIndexOf(':') + 1);
+  if (tail.includes('.') && !dotted.test(tail)) return err({ kind: 'syntax', text });
   const parsed = ipaddr.IPv6.parse(text);
   if (parsed.isIPv4MappedAddress()) return err({ kind: 'mapped', text });
   return ok(parsed.toRFC5952String() as Ip);

@@ -252,11 +252,12 @@ export class Machine {
   #newMap(definition: MapDefinition, index: number): AnyMap {
     const shape = this.compiled.layout.arrays[index];
     if (shape !== undefined) return new ArrayMap(this.memory, definition, shape);
+    const table = this.compiled.layout.tables[index] ?? 0;
     switch (definition.type) {
-      case mapType.prefixes: return new PrefixMap(this.memory, definition);
+      case mapType.prefixes: return new PrefixMap(this.memory, definition, table);
       case mapType.ring: return new RingMap(this.memory, definition);
       case mapType.programs: return new ProgramMap(definition);
-      default: return new HashMap(this.memory, definition);
+      default: return new HashMap(this.memory, definition, table);
     }
   }
 

@@ -7,6 +7,7 @@ import { readMac, writeMac } from './address.ts';
 import {
   decodeFrame, encodeFrame, etherTypes, type EthernetAddresses, type PacketFault,
 } from './codec.ts';
+import type { AddressTexts } from './addresstexts.ts';
 import { decodeMld, encodeMld, type MldFrame } from './mld.ts';
 import { transportLength, type Packet } from './packet.ts';
 import { familyOf } from '../../lb/ip.ts';
@@ -27,6 +28,7 @@ interface FrameBody {
   readonly age?: number;
   readonly content?: FrameContent | undefined;
   readonly trail?: number;
+  readonly texts?: AddressTexts | undefined;
 }
 
 const frameHeader = 14;
@@ -46,6 +48,7 @@ export class Frame {
   // Bytes of an earlier hop, to be readdressed and aged when somebody asks for them.
   #from: Uint8Array | undefined;
   #age: number;
+  #texts: AddressTexts | undefined;
   #digest = 0;
   #length = -1;
 
@@ -59,6 +62,7 @@ export class Frame {
     this.#bytes = body.bytes;
     this.#content = body.content;
     this.#trail = body.trail ?? 0;
+    this.#texts = body.texts;
     this.#from = body.from;
     this.#age = body.from === undefined ? 0 : body.age ?? 0;
   }
@@ -73,15 +77,15 @@ export class Frame {
     return new Frame(head, ((bytes[12] ?? 0) << 8) | (bytes[13] ?? 0), { bytes, trail });
   }
 
-  /** What a program made of a frame: the same frame in other bytes. */
-  static translated(frame: Frame, bytes: Uint8Array): Frame {
+  /** What a program made of a frame: the same frame in other bytes, addresses in `texts`. */
+  static translated(frame: Frame, bytes: Uint8Array, texts?: AddressTexts): Frame {
     const before = frame.bytes;
     const trail = frame.packet?.trail ?? 0;
     // Programs leave the addresses of most frames alone, and texts of them are dear.
     for (let index = 0; index < 12; index += 1) {
       if (bytes[index] !== before[index]) return Frame.ofBytes(bytes, trail);
     }
-    return new Frame(frame, frame.etherType, { bytes, trail });
+    return new Frame(frame, frame.etherType, { bytes, trail, texts });
   }
 
   static ofPacket(packet: Packet, head: EthernetAddresses): Frame {
@@ -107,7 +111,7 @@ export class Frame {
   }
 
   get content(): FrameContent {
-    this.#content ??= trailed(decodeContent(this.etherType, this.bytes), this.#trail);
+    this.#content ??= trailed(this.#decode(), this.#trail);
     return this.#content;
   }
 
@@ -162,6 +166,10 @@ export class Frame {
     return new Frame(head, this.etherType, { content, from, age });
   }
 
+  #decode(): FrameContent {
+    return decodeContent(this.etherType, this.bytes, this.#texts);
+  }
+
   #measure(): number {
     const known = this.#bytes ?? this.#from;
     if (known !== undefined) return known.length - frameHeader;
@@ -209,7 +217,9 @@ function ageHeader(bytes: Uint8Array, etherType: number): void {
   bytes[25] = folded;
 }
 
-function decodeContent(etherType: number, bytes: Uint8Array): FrameContent {
+function decodeContent(
+  etherType: number, bytes: Uint8Array, texts: AddressTexts | undefined,
+): FrameContent {
   if (etherType === etherTypes.arp) {
     const arp = decodeArp(bytes);
     return arp === undefined ? { kind: 'other', fault: 'malformed' } : { kind: 'arp', arp };
@@ -223,7 +233,7 @@ function decodeContent(etherType: number, bytes: Uint8Array): FrameContent {
     const mld = decodeMld(bytes);
     if (mld !== undefined) return { kind: 'mld', mld };
   }
-  const decoded = decodeFrame(bytes);
+  const decoded = decodeFrame(bytes, texts);
   if (!decoded.ok) return { kind: 'other', fault: decoded.error };
   return { kind: 'packet', packet: decoded.value };
 }

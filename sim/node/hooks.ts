@@ -2,6 +2,7 @@ import { hook as hooks, reason as reasons } from '../../bpf/layout.gen.ts';
 import { broadcastMac } from '../../l2/frames.ts';
 import { isGroupMac } from '../net/address.ts';
 import { Frame } from '../net/frame.ts';
+import { AddressTexts } from '../net/addresstexts.ts';
 import type { SimKernel } from './kernel.ts';
 
 /** A program of ours on a device. */
@@ -43,6 +44,7 @@ export class FrameHooks {
   readonly drops = new Map<string, number>();
   #kernel: SimKernel;
   #counted = new Map<number, number>();
+  #texts = new AddressTexts();
 
   constructor(kernel: SimKernel) {
     this.#kernel = kernel;
@@ -66,7 +68,7 @@ export class FrameHooks {
     if (outcome.verdict === actions.shot) return this.#dropped(program);
     const after = outcome.bytes === bytes
       ? frame
-      : Frame.translated(frame, outcome.bytes);
+      : Frame.translated(frame, outcome.bytes, this.#texts);
     if (outcome.verdict !== actions.redirect || outcome.redirect === undefined) {
       return { kind: 'pass', frame: after };
     }

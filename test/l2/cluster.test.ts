@@ -1,8 +1,5 @@
-import { createLeaseReader } from '../../l2/leasereader.ts';
-import { leaseDecoder } from '../../kube/lease.ts';
 import test from 'ava';
-import { createAgent } from '../../agent.ts';
-import { DatapathMemo } from '../../bpf/datapath/memo.ts';
+import { createAgent, createAgentCaches } from '../../agent.ts';
 import type { Json, KubeObject } from '../../kube/port.ts';
 import { resources } from '../../kube/resource.ts';
 import { encodeArp } from '../../l2/frames.ts';
@@ -11,6 +8,7 @@ import { ip } from '../../lb/ip.ts';
 import { createSimKube } from '../../sim/api/client.ts';
 import { watchOracles, type OracleWatch } from '../../sim/check/oracles.ts';
 import type { Cluster } from '../../sim/cluster/cluster.ts';
+import { nodeHooks } from '../../sim/node/devices.ts';
 import { Process, processClock, processJournal, processRandom } from '../../sim/process.ts';
 import { convergedCluster, manifestsOf } from '../sim/fixture.ts';
 
@@ -148,12 +146,9 @@ function startSecond(
     clock: processClock(process), random: processRandom(process, 'agent/second'),
     journal: processJournal(process), kernel: node.kernelPort(process),
     link: node.linkPort(process), devices: node.devicesPort(process),
+    hooks: nodeHooks,
     kube: createSimKube(process, way, { user: 'second', node: name }),
-    caches: {
-      decoder: cluster.decoder,
-      leases: createLeaseReader(leaseDecoder(cluster.decoder.lease)),
-      rank: createRank(), servicePorts: new DatapathMemo(),
-    },
+    caches: createAgentCaches(),
   }, { nodeName: name, namespace, l2, datapath });
   process.enter(() => agent.start());
   return { process, pending: () => [...agent.announcer?.pending() ?? []] };
