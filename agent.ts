@@ -1,16 +1,20 @@
 import { createHookedDatapath, type DatapathHooks } from './bpf/datapath/hooks.ts';
 import type { ServiceDatapath } from './bpf/datapath/settings.ts';
+import type { MapLimits } from './bpf/datapath/stores.ts';
 import type { DatapathDevices } from './bpf/datapath/devices.ts';
-import type { DatapathMemo } from './bpf/datapath/memo.ts';
+import { DatapathMemo } from './bpf/datapath/memo.ts';
 import { createEventRecorder, type EventRecorder } from './kube/events.ts';
-import type { Decoder } from './kube/decode.ts';
+import { createDecoder, type Decoder } from './kube/decode.ts';
+import { leaseDecoder } from './kube/lease.ts';
+import type { Same } from './kube/feed.ts';
 import type { KubePort } from './kube/port.ts';
 import type { Reflector } from './kube/reflector.ts';
 import { resources } from './kube/resource.ts';
 import { feedRows } from './kube/rows.ts';
+import { createServiceComparison } from './kube/serviceversion.ts';
 import { createAnnouncer, type Announcer } from './l2/announcer.ts';
-import type { LeaseReader } from './l2/leasereader.ts';
-import type { Rank } from './l2/rank.ts';
+import { createLeaseReader, type LeaseReader } from './l2/leasereader.ts';
+import { createRank, type Rank } from './l2/rank.ts';
 import type { L2Settings } from './l2/settings.ts';
 import type { DatapathOptions } from './lb/datapathoptions.ts';
 import type { EndpointSlice, L2Policy, Node, Service } from './lb/model.ts';
@@ -37,9 +41,23 @@ export interface AgentPorts {
 
 export interface AgentCaches {
   readonly decoder: Decoder;
+  /** Whether two versions of one Service are the same to a node. */
+  readonly sameService: Same<Service>;
   readonly leases: LeaseReader;
   readonly rank: Rank;
   readonly servicePorts: DatapathMemo;
+}
+
+/** Empty caches, of one process or of all processes of one world. */
+export function createAgentCaches(): AgentCaches {
+  const decoder = createDecoder();
+  return {
+    decoder,
+    sameService: createServiceComparison(),
+    leases: createLeaseReader(leaseDecoder(decoder.lease)),
+    rank: createRank(),
+    servicePorts: new DatapathMemo(),
+  };
 }
 
 export interface AgentConfig {
@@ -48,6 +66,8 @@ export interface AgentConfig {
   readonly namespace: string;
   readonly l2: L2Settings & { readonly enabled: boolean };
   readonly datapath: DatapathOptions;
+  /** Entries of the maps where they are not those of the layout. */
+  readonly mapLimits?: MapLimits;
 }
 
 export interface Agent {
@@ -57,12 +77,14 @@ export interface Agent {
   stop(done: () => void): void;
   /** What is still to be done, one sentence each; empty when idle. */
   pending(): readonly string[];
+  readonly tables: AgentTables;
   readonly datapath: ServiceDatapath;
   /** Undefined where `l2.enabled` is false. */
   readonly announcer: Announcer | undefined;
 }
 
-interface AgentTables {
+/** What the watches of an agent have brought. */
+export interface AgentTables {
   readonly services: Table<Service>;
   readonly slices: Table<EndpointSlice>;
   readonly nodes: Table<Node>;
@@ -89,12 +111,16 @@ export function createAgent(ports: AgentPorts, config: AgentConfig): Agent {
   const datapath = createHookedDatapath(
     { clock, kernel, journal, devices, hooks, events },
     tables,
-    { nodeName: config.nodeName, options: config.datapath, memo: ports.caches.servicePorts },
+    {
+      nodeName: config.nodeName, options: config.datapath, memo: ports.caches.servicePorts,
+      ...(config.mapLimits === undefined ? {} : { limits: config.mapLimits }),
+    },
   );
   const announcer = config.l2.enabled
     ? announce({ ports, config, tables, events, datapath })
     : undefined;
   return {
+    tables,
     datapath,
     announcer,
     start() {
@@ -120,12 +146,13 @@ export function createAgent(ports: AgentPorts, config: AgentConfig): Agent {
 }
 
 function createFeeds(ports: AgentPorts, tables: AgentTables): Reflector[] {
-  const { decoder } = ports.caches;
+  const { decoder, sameService } = ports.caches;
   return [
     feedRows(ports, {
       resource: resources.services,
       table: tables.services,
       decode: decoder.service,
+      same: sameService,
     }),
     feedRows(ports, {
       resource: resources.endpointSlices,

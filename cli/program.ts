@@ -1,6 +1,9 @@
 import { Command, CommanderError, Option } from 'commander';
+import { registerAgent } from './agent.ts';
 import { registerCompletion } from './completion.ts';
+import { registerConfig } from './config.ts';
 import type { Console } from './console.ts';
+import { registerController } from './controller.ts';
 import { CommandEnd, exitCodes } from './exit.ts';
 import { registerIppool } from './ippool.ts';
 import { registerLb } from './lb.ts';
@@ -13,12 +16,15 @@ import { registerValidate } from './validate.ts';
 import { registerVersion } from './version.ts';
 
 const subcommands: readonly Register[] = [
+  registerAgent,
+  registerController,
   registerService,
   registerIppool,
   registerLb,
   registerValidate,
   registerSim,
   registerDemo,
+  registerConfig,
   registerCompletion,
   registerVersion,
 ];

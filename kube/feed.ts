@@ -20,11 +20,16 @@ export interface Readable {
   readonly faults: readonly Fault[];
 }
 
+/** Whether a consumer can do without the later of two rows, in the order in which they came. */
+export type Same<T> = (before: T, after: T) => boolean;
+
 export interface TableFeed<T extends Readable> extends ReflectorScope {
   readonly table: Table<T>;
   readonly decode: Decode<T>;
   /** The key of a row, which must not change while the object lives. */
   readonly key: (value: T) => string;
+  /** A later version that is the same leaves the row as it is; default: every version counts. */
+  readonly same?: Same<T>;
   /** Called for each version of an object that has faults. */
   readonly onFault?: (faulty: FaultyObject) => void;
 }
@@ -47,7 +52,9 @@ export function feedTable<T extends Readable>(
       if (decoded.ok) {
         const rowKey = feed.key(decoded.value);
         rowKeys.set(key, rowKey);
-        table.upsert(rowKey, decoded.value);
+        const before = feed.same === undefined ? undefined : table.get(rowKey);
+        const same = before !== undefined && feed.same?.(before, decoded.value) === true;
+        if (!same) table.upsert(rowKey, decoded.value);
       }
       if (faults.length > 0) feed.onFault?.({ key, object, refused: !decoded.ok, faults });
     },

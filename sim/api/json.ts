@@ -1,3 +1,5 @@
+export { equalJson } from '../../lb/json.ts';
+
 /** A JSON object as plain data: shared, never modified. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -16,24 +18,6 @@ export function listOf(value: unknown): readonly unknown[] {
 /** The value as a text, or undefined when it is anything else. */
 export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
-}
-
-/** Deep equality of JSON values. A key with value undefined counts as absent, as on the wire. */
-export function equalJson(left: unknown, right: unknown): boolean {
-  if (left === right) return true;
-  if (typeof left !== 'object' || typeof right !== 'object') return false;
-  if (left === null || right === null) return false;
-  if (Array.isArray(left) || Array.isArray(right)) return equalLists(left, right);
-  const a = left as JsonObject;
-  const b = right as JsonObject;
-  for (const key of Object.keys(a)) if (!equalJson(a[key], b[key])) return false;
-  for (const key of Object.keys(b)) if (b[key] !== undefined && a[key] === undefined) return false;
-  return true;
-}
-
-function equalLists(left: unknown, right: unknown): boolean {
-  if (!Array.isArray(left) || !Array.isArray(right) || left.length !== right.length) return false;
-  return left.every((item, index) => equalJson(item, right[index]));
 }
 
 /** Freezes the value and everything below it; stops at what is frozen already. */

@@ -1,12 +1,8 @@
-import { createLeaseReader } from '../../l2/leasereader.ts';
-import { leaseDecoder } from '../../kube/lease.ts';
-import type { AgentCaches } from '../../agent.ts';
-import { DatapathMemo } from '../../bpf/datapath/memo.ts';
-import { createDecoder } from '../../kube/decode.ts';
+import { createAgentCaches, type AgentCaches } from '../../agent.ts';
+import type { Decoder } from '../../kube/decode.ts';
 import { leaderTimingDefault } from '../../kube/leader.ts';
 import type { KubeObject, KubePort } from '../../kube/port.ts';
 import { resources, type Resource } from '../../kube/resource.ts';
-import { createRank } from '../../l2/rank.ts';
 import type { Ip } from '../../lb/ip.ts';
 import type { Fault, Node, Pool } from '../../lb/model.ts';
 import { ApiPath, type ApiClient } from '../api/path.ts';
@@ -48,6 +44,8 @@ export interface ClusterInput {
   readonly timings?: Partial<ActorTimings>;
   /** Deep-freezes stored objects, to catch a process that modifies one. */
   readonly freeze?: boolean;
+  /** False: each agent has its own caches, as on machines; slower and nothing else. */
+  readonly sharing?: boolean;
 }
 
 export type Plane = 'api' | 'lan' | 'all';
@@ -78,12 +76,15 @@ export class Cluster {
     readonly object: KubeObject | undefined;
     readonly faults: readonly Fault[];
   }[];
-  #decoder = createDecoder();
+  /** What the processes of this world remember in common. */
+  #caches: AgentCaches = createAgentCaches();
+  #sharing: boolean;
   #programs: CompiledObject;
 
   constructor(input: ClusterInput) {
     this.world = new World({ seed: input.seed, order: input.order ?? 'fifo' });
     this.tap = new PacketTap(this.world);
+    this.#sharing = input.sharing ?? true;
     this.#programs = input.programs ?? fastPrograms;
     this.prepared = prepareManifests(input.objects, input.cluster.nodes, ownNamespace);
     const serviceCidrs = serviceRanges(this.prepared.objects);
@@ -133,15 +134,15 @@ export class Cluster {
 
   /** Nodes as the API has them, by name. */
   nodes(): Node[] {
-    return this.#decoded(resources.nodes, this.#decoder.node);
+    return this.#decoded(resources.nodes, this.#caches.decoder.node);
   }
 
   pools(): Pool[] {
-    return this.#decoded(resources.pools, this.#decoder.pool);
+    return this.#decoded(resources.pools, this.#caches.decoder.pool);
   }
 
-  get decoder(): ReturnType<typeof createDecoder> {
-    return this.#decoder;
+  get decoder(): Decoder {
+    return this.#caches.decoder;
   }
 
   /** Who would answer for an address now, by node name. */
@@ -217,12 +218,6 @@ export class Cluster {
   }
 
   #buildMachines(): Machine[] {
-    const caches: AgentCaches = {
-      decoder: this.#decoder,
-      leases: createLeaseReader(leaseDecoder(this.#decoder.lease)),
-      rank: createRank(),
-      servicePorts: new DatapathMemo(),
-    };
     const { tap, network } = this;
     const object = loadedObject(this.#programs, this.settings.datapath);
     const nodes = buildNodes({ tap, network, nodes: this.nodes(), object });
@@ -239,7 +234,7 @@ export class Cluster {
         node,
         agent: new NodeAgent({
           node,
-          caches,
+          caches: this.#sharing ? this.#caches : createAgentCaches(),
           kube,
           config: { nodeName: node.name, namespace: ownNamespace, l2, datapath },
         }),
@@ -247,7 +242,7 @@ export class Cluster {
           ? new ControllerReplica({
               node,
               kube,
-              decoder: this.#decoder,
+              decoder: this.#caches.decoder,
               config: {
                 namespace: ownNamespace,
                 leader: leaderTimingDefault,

@@ -23,6 +23,8 @@ export interface RunInput {
   /** The eBPF programs of the nodes; default: without checks of every access. */
   readonly programs?: CompiledObject;
   readonly order?: OrderMode;
+  /** As in `ClusterInput`. */
+  readonly sharing?: boolean;
   /** Keeps the trace records of this block, to show where two runs part. */
   readonly captureBlock?: number;
 }
@@ -46,6 +48,7 @@ export function runScenario(input: RunInput): Run {
     network: scenario.network,
     objects: input.objects,
     traffic: scenario.traffic,
+    sharing: input.sharing ?? true,
     ...(input.programs === undefined ? {} : { programs: input.programs }),
   });
   if (input.captureBlock !== undefined) cluster.world.trace.captureBlock(input.captureBlock);

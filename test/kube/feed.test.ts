@@ -109,3 +109,25 @@ test('rows tell their faults by an Event that names the fields and what stays in
   t.regex(first, /^spec\.podCIDRs: .*; and 1 more; these fields count as unset$/u);
   t.is(emitted[1]?.message, 'broken: is true; the last good version stays in force');
 });
+
+test('a version that says nothing new to its consumer leaves the row as it is', (t) => {
+  const { world, kube, ports, table } = ground();
+  feedRows(ports, {
+    resource: resources.nodes, table, decode,
+    same: (before, after) => before.unschedulable === after.unschedulable,
+  }).start();
+  kube.put('a', 'u1');
+  world.run(second);
+  const first = table.get('a');
+  kube.put('a', 'u1', { metadata: { labels: { new: 'yes' } } });
+  world.run(2 * second);
+  t.is(table.get('a'), first);
+  t.is(table.revision, 1);
+  kube.put('a', 'u1', { spec: { unschedulable: true } });
+  world.run(3 * second);
+  t.is(table.get('a')?.unschedulable, true);
+  // Another object of that name is never the same, whatever it says.
+  kube.put('a', 'u2', { spec: { unschedulable: true } });
+  world.run(4 * second);
+  t.is(table.get('a')?.meta.uid, 'u2');
+});

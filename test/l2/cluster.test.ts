@@ -1,8 +1,5 @@
-import { createLeaseReader } from '../../l2/leasereader.ts';
-import { leaseDecoder } from '../../kube/lease.ts';
 import test from 'ava';
-import { createAgent } from '../../agent.ts';
-import { DatapathMemo } from '../../bpf/datapath/memo.ts';
+import { createAgent, createAgentCaches } from '../../agent.ts';
 import type { Json, KubeObject } from '../../kube/port.ts';
 import { resources } from '../../kube/resource.ts';
 import { encodeArp } from '../../l2/frames.ts';
@@ -151,11 +148,7 @@ function startSecond(
     link: node.linkPort(process), devices: node.devicesPort(process),
     hooks: nodeHooks,
     kube: createSimKube(process, way, { user: 'second', node: name }),
-    caches: {
-      decoder: cluster.decoder,
-      leases: createLeaseReader(leaseDecoder(cluster.decoder.lease)),
-      rank: createRank(), servicePorts: new DatapathMemo(),
-    },
+    caches: createAgentCaches(),
   }, { nodeName: name, namespace, l2, datapath });
   process.enter(() => agent.start());
   return { process, pending: () => [...agent.announcer?.pending() ?? []] };
