@@ -107,7 +107,11 @@ export class ApiServer {
       verb: request.verb, resource, user, now: this.#world.now,
     });
     const before = this.#store.version;
+    const forgetDraws = this.#world.stream('api/uid').mark();
     const answer = this.#answer(request, options.dryRun === true);
+    // What committed nothing leaves no trace in later draws, so that a record of the writes that
+    // were served repeats a session.
+    if (this.#store.version === before) forgetDraws();
     if (!answer.ok) tally.refused += 1;
     else if (request.verb !== 'get' && request.verb !== 'list') {
       if (this.#store.version > before) tally.commits += 1;

@@ -7,6 +7,7 @@ import { servedKinds, type ServedKind } from './kinds.ts';
 import { CollectionEnd } from './collection.ts';
 import {
   jsonAnswer, textAnswer, type Exchange, type Hold, type HttpAnswer, type HttpRequest,
+  type RequestEnd,
 } from './message.ts';
 import { routeOf } from './route.ts';
 import type { Call, FrontOptions, FrontParts } from './call.ts';
@@ -17,7 +18,7 @@ import { methodNotAllowed, refusalAnswer, unknownResource } from './status.ts';
  * The HTTP surface of the API server: from request to answer or watch, at the world's present time
  * (simulator.md 6.3). It touches no socket: an exchange carries what it has to say.
  */
-export class ApiFront {
+export class ApiFront implements RequestEnd {
   readonly #parts: FrontParts;
   readonly #kinds: readonly ServedKind[] = servedKinds();
   #openApi: OpenApiEnd | undefined;
@@ -27,7 +28,6 @@ export class ApiFront {
     this.#parts = { world, server, options: { kubernetes, expiredWatch, frozen } };
   }
 
-  /** Serves one request now. What it returns still holds the exchange: a watch, or a wait. */
   serve(request: HttpRequest, exchange: Exchange): Hold | undefined {
     const route = routeOf(request.path, this.#kinds);
     const call: Call = { request, exchange, user: userOf(request) };
@@ -94,7 +94,7 @@ const tokenUser = /^Bearer user:(\S+)$/u;
  * Who asks: the impersonated user, the NAME of a token `user:NAME`, or the program. Any other token
  * counts as the program's, so that no secret turns up in a record (A18).
  */
-function userOf(request: HttpRequest): string {
+export function userOf(request: HttpRequest): string {
   const { headers } = request;
   const impersonated = headers.get('impersonate-user');
   if (impersonated !== undefined && impersonated !== '') return impersonated;
