@@ -1,5 +1,7 @@
 import type { World } from '../../world.ts';
 import type { Refusal } from '../refusal.ts';
+import { objectOf } from '../json.ts';
+import { reviewed, type ReviewKind } from '../review.ts';
 import type { ApiServer } from '../server.ts';
 import { groupDiscovery, rootDiscovery, versionDiscovery } from './discovery.ts';
 import { ItemEnd } from './item.ts';
@@ -9,7 +11,9 @@ import {
   jsonAnswer, textAnswer, type Exchange, type Hold, type HttpAnswer, type HttpRequest,
   type RequestEnd,
 } from './message.ts';
-import { routeOf } from './route.ts';
+import { routeOf, type Route } from './route.ts';
+import { SubresourceEnd } from './subresource.ts';
+import { parsedBody } from './body.ts';
 import type { Call, FrontOptions, FrontParts } from './call.ts';
 import { OpenApiEnd } from './openapi.ts';
 import { methodNotAllowed, refusalAnswer, unknownResource } from './status.ts';
@@ -34,8 +38,10 @@ export class ApiFront implements RequestEnd {
     const accept = request.headers.get('accept') ?? '';
     const host = request.headers.get('host') ?? '';
     switch (route.kind) {
-      case 'collection': return new CollectionEnd(this.#parts, route).serve(call);
-      case 'item': return new ItemEnd(this.#parts, route).serve(call);
+      case 'collection': return route.served.review === undefined
+        ? new CollectionEnd(this.#parts, route).serve(call)
+        : review(call, route.served.review);
+      case 'item': return this.#item(call, route);
       case 'unknown': return refuse(exchange, unknownResource);
       case 'elsewhere': return this.#other(call);
       case 'version': case 'group': case 'root': break;
@@ -47,6 +53,14 @@ export class ApiFront implements RequestEnd {
       exchange.answer(groupDiscovery(this.#kinds, route.group));
     } else exchange.answer(versionDiscovery(this.#kinds, route));
     return undefined;
+  }
+
+  #item(call: Call, route: Route & { kind: 'item' }): undefined {
+    const { served, subresource } = route;
+    if (served.review !== undefined) return refuse(call.exchange, methodNotAllowed);
+    const sub = served.subresources.find((candidate) => candidate.name === subresource);
+    if (sub !== undefined) return new SubresourceEnd(this.#parts, route, sub).serve(call);
+    return new ItemEnd(this.#parts, route).serve(call);
   }
 
   #other({ request, exchange }: Call): undefined {
@@ -71,6 +85,14 @@ export class ApiFront implements RequestEnd {
 
 function refuse(exchange: Exchange, refusal: Refusal): undefined {
   exchange.answer(refusalAnswer(refusal));
+}
+
+// A question is answered and kept nowhere (A18).
+function review({ request, exchange, user }: Call, kind: ReviewKind): undefined {
+  if (request.method !== 'POST') return refuse(exchange, methodNotAllowed);
+  const body = parsedBody(request);
+  if (!body.ok) return refuse(exchange, body.error);
+  return exchange.answer(jsonAnswer(201, reviewed(kind, objectOf(body.value) ?? {}, user)));
 }
 
 function versionOf(kubernetes: string): unknown {
