@@ -5,6 +5,7 @@ import { registerConfig } from './config.ts';
 import type { Console } from './console.ts';
 import { registerController } from './controller.ts';
 import { CommandEnd, exitCodes } from './exit.ts';
+import { registerInstall } from './install.ts';
 import { registerIppool } from './ippool.ts';
 import { registerLb } from './lb.ts';
 import { nearestNames } from './nearest.ts';
@@ -24,6 +25,7 @@ const subcommands: readonly Register[] = [
   registerValidate,
   registerSim,
   registerDemo,
+  registerInstall,
   registerConfig,
   registerCompletion,
   registerVersion,
