@@ -31,7 +31,7 @@ function site(): Site {
       const { agent } = cluster.machines.get(node);
       agent.process!.enter(() => act(agent.agent!));
     },
-    run: (seconds) => void cluster.world.run(cluster.world.now + seconds * second),
+    run: (seconds) => { cluster.world.run(cluster.world.now + seconds * second); },
     breaches: () => oracles.close([]).findings,
   };
 }
