@@ -135,6 +135,18 @@ export class ApiServer {
     return this.#list(request, this.#store.listAt(request.resource, time));
   }
 
+  /** Answers a list as it stood at a version; 410 when that is forgotten (A2). */
+  exactList(
+    request: KubeRequest & { verb: 'list' }, version: number, user: string,
+  ): Outcome<KubeAnswer> {
+    const { resource } = request;
+    this.#statistics.count({ verb: 'list', resource, user, now: this.#world.now });
+    if (version > this.version) return versionAhead(String(version), this.version);
+    const snapshot = this.#store.listAtVersion(resource, version);
+    if (snapshot === undefined) return expired(String(version), String(this.version));
+    return this.#list(request, snapshot);
+  }
+
   /** Every commit of a resource from now on, inside the commit: a listener only takes a note. */
   subscribe(resource: Resource, listener: (event: WatchEvent) => void): void {
     const matches = matcherOf(undefined);

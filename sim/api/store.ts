@@ -119,13 +119,24 @@ export class Store {
    * what a lagging watch cache answers (A2).
    */
   listAt(resource: Resource, time: Micros): Snapshot {
+    return this.#rewind(resource, (commit) => commit.time <= time);
+  }
+
+  /** The objects of a resource as they stood at a version, or undefined when that is forgotten. */
+  listAtVersion(resource: Resource, version: number): Snapshot | undefined {
+    if (version < this.#shelf(resource).forgotten) return undefined;
+    const { items } = this.#rewind(resource, (commit) => commit.version <= version);
+    return { items, version };
+  }
+
+  #rewind(resource: Resource, reached: (commit: Commit) => boolean): Snapshot {
     const shelf = this.#shelf(resource);
     const objects = new Map(shelf.objects);
     let version = this.#version;
     for (let index = shelf.log.length - 1; index >= shelf.head; index -= 1) {
       const commit = shelf.log[index];
       assert(commit !== undefined, 'the log has no holes');
-      if (commit.time <= time) break;
+      if (reached(commit)) break;
       version = commit.version - 1;
       const key = keyOfObject(commit.object);
       if (commit.previous === undefined) objects.delete(key);

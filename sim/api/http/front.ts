@@ -9,6 +9,7 @@ import {
   jsonAnswer, textAnswer, type Exchange, type Hold, type HttpAnswer, type HttpRequest,
   type RequestEnd,
 } from './message.ts';
+import { formOf, Presentation } from './presentation.ts';
 import { routeOf } from './route.ts';
 import type { Call, FrontOptions, FrontParts } from './call.ts';
 import { OpenApiEnd } from './openapi.ts';
@@ -34,8 +35,14 @@ export class ApiFront implements RequestEnd {
     const accept = request.headers.get('accept') ?? '';
     const host = request.headers.get('host') ?? '';
     switch (route.kind) {
-      case 'collection': return new CollectionEnd(this.#parts, route).serve(call);
-      case 'item': return new ItemEnd(this.#parts, route).serve(call);
+      case 'collection': case 'item': {
+        const form = formOf(request);
+        if (!form.ok) return refuse(exchange, form.error);
+        const shown = new Presentation(route.served, form.value);
+        return route.kind === 'item'
+          ? new ItemEnd(this.#parts, route).serve({ ...call, shown })
+          : new CollectionEnd(this.#parts, route).serve({ ...call, shown });
+      }
       case 'unknown': return refuse(exchange, unknownResource);
       case 'elsewhere': return this.#other(call);
       case 'version': case 'group': case 'root': break;
