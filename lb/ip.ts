@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { ipv6Bytes, ipv6Text } from './ipv6.ts';
 import { assert, err, ok, type Brand, type Result } from './result.ts';
 
 /**
@@ -32,7 +33,7 @@ export function parseIp(text: string): Result<Ip, AddressError> {
   if (tail.includes('.') && !dotted.test(tail)) return err({ kind: 'syntax', text });
   const parsed = ipaddr.IPv6.parse(text);
   if (parsed.isIPv4MappedAddress()) return err({ kind: 'mapped', text });
-  return ok(parsed.toRFC5952String() as Ip);
+  return ok(ipv6Text(Uint8Array.from(parsed.toByteArray()), 0) as Ip);
 }
 
 /**
@@ -62,16 +63,30 @@ export function bitsOf(family: Family): 32 | 128 {
 
 /** The address as 4 or 16 bytes in network order. */
 export function ipBytes(address: Ip): Uint8Array {
-  if (familyOf(address) === 'IPv6') return Uint8Array.from(ipaddr.parse(address).toByteArray());
-  // Canonical text has nothing but digits and three dots; frames and maps ask for it all the time.
+  if (familyOf(address) === 'IPv6') return ipv6Bytes(address);
   const bytes = new Uint8Array(4);
-  let byteIndex = 0;
+  const number = ipv4Number(address);
+  bytes[0] = number >>> 24;
+  bytes[1] = number >>> 16;
+  bytes[2] = number >>> 8;
+  bytes[3] = number;
+  return bytes;
+}
+
+/** An IPv4 address as an unsigned 32-bit integer. */
+export function ipv4Number(address: Ip): number {
+  // Canonical text has nothing but digits and three dots; frames and maps ask for it all the time.
+  let [number, byte] = [0, 0];
   for (let index = 0; index < address.length; index += 1) {
     const digit = address.charCodeAt(index) - 0x30;
-    if (digit < 0) byteIndex += 1;
-    else bytes[byteIndex] = (bytes[byteIndex] ?? 0) * 10 + digit;
+    if (digit < 0) {
+      number = (number << 8) | byte;
+      byte = 0;
+    } else {
+      byte = byte * 10 + digit;
+    }
   }
-  return bytes;
+  return ((number << 8) | byte) >>> 0;
 }
 
 /** The address as 16 bytes, IPv4 as `::ffff:a.b.c.d` (datapath.md 7). */
@@ -88,10 +103,15 @@ export function ipBytes16(address: Ip): Uint8Array {
 /** The reverse of `ipBytes` and of `ipBytes16`: 16 mapped bytes give the IPv4 address. */
 export function ipFromBytes(bytes: Uint8Array): Ip {
   assert(bytes.length === 4 || bytes.length === 16, `${bytes.length} bytes make an address`);
-  if (bytes.length === 4) return ipv4At(bytes, 0);
-  const parsed = new ipaddr.IPv6([...bytes]);
-  if (parsed.isIPv4MappedAddress()) return parsed.toIPv4Address().toString() as Ip;
-  return parsed.toRFC5952String() as Ip;
+  return bytes.length === 4 ? ipv4At(bytes, 0) : ipAt(bytes, 0);
+}
+
+/** The address in 16 bytes at an offset, where a mapped one is the IPv4 address. */
+export function ipAt(bytes: Uint8Array, offset: number): Ip {
+  for (let index = 0; index < 12; index += 1) {
+    if (bytes[offset + index] !== (index < 10 ? 0 : 0xff)) return ipv6Text(bytes, offset) as Ip;
+  }
+  return ipv4At(bytes, offset + 12);
 }
 
 /** The IPv4 address in four bytes at an offset, without a copy of them. */
@@ -121,7 +141,7 @@ export function ipFromNumber(number: bigint, family: Family): Ip {
 // A number in ::ffff:0:0/96 stays IPv6 here: the caller named the family.
 function ipFromBytes16OrV4(bytes: Uint8Array, family: Family): Ip {
   if (family === 'IPv4') return bytes.join('.') as Ip;
-  return new ipaddr.IPv6([...bytes]).toRFC5952String() as Ip;
+  return ipv6Text(bytes, 0) as Ip;
 }
 
 /** Total order: IPv4 before IPv6, then by value. */
@@ -129,6 +149,7 @@ export function compareIp(left: Ip, right: Ip): number {
   if (left === right) return 0;
   const families = bitsOf(familyOf(left)) - bitsOf(familyOf(right));
   if (families !== 0) return families;
+  if (familyOf(left) === 'IPv4') return ipv4Number(left) - ipv4Number(right);
   const a = ipBytes(left);
   const b = ipBytes(right);
   for (let index = 0; index < a.length; index += 1) {

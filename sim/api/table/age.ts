@@ -18,7 +18,8 @@ const days: Unit = { unit: day, name: 'd' };
 
 /**
  * How long ago an RFC 3339 time was, as kubectl shows it: `5s`, `2m30s`, `47h`, `3y20d`
- * (`HumanDuration` of k8s.io/apimachinery). `<unknown>` for no time, `<invalid>` for one that is still to come.
+ * (`HumanDuration` of k8s.io/apimachinery). `<unknown>` for no time, `<invalid>` for one that is
+ * still to come.
  */
 export function ageOf(time: unknown, wall: Micros): string {
   const since = typeof time === 'string' ? parseTimeMs(time) : undefined;
