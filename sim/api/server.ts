@@ -240,22 +240,21 @@ export class ApiServer {
   }
 
   #write(request: WriteRequest, options: HandleOptions): Outcome<KubeAnswer> {
-    const { dryRun = false } = options;
     switch (request.verb) {
-      case 'create': return this.#writer.create(request, dryRun);
-      case 'update': return this.#writer.update(request, dryRun);
-      case 'apply': return this.#writer.apply(request, dryRun);
+      case 'create': return this.#writer.create(request, options);
+      case 'update': return this.#writer.update(request, options);
+      case 'apply': return this.#writer.apply(request, options);
       case 'delete': return this.#writer.delete(request, options);
       case 'evict': return this.#evict(request, options);
       case 'patch': case 'json-patch': case 'strategic-patch':
-        return this.#writer.patch(request, (before) => patched(before, request), dryRun);
+        return this.#writer.patch(request, (before) => patched(before, request), options);
       case 'write-scale': case 'patch-scale': case 'json-patch-scale': {
         const { ref } = request;
         const change = (before: KubeObject): Outcome<unknown> => {
           const scale = patchedScale(before, request);
           return scale.ok ? scaled(before, scale.value, ref) : scale;
         };
-        return refuseScale(ref) ?? shownAsScale(this.#writer.patch({ ref }, change, dryRun));
+        return refuseScale(ref) ?? shownAsScale(this.#writer.patch({ ref }, change, options));
       }
     }
   }
