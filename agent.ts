@@ -14,6 +14,7 @@ import { createServiceComparison } from './kube/serviceversion.ts';
 import { createAnnouncer, type Announcer } from './l2/announcer.ts';
 import { createLeaseReader, type LeaseReader } from './l2/leasereader.ts';
 import { createRank, type Rank } from './l2/rank.ts';
+import { Selections } from './l2/selections.ts';
 import type { L2Settings } from './l2/settings.ts';
 import type { DatapathOptions } from './lb/datapathoptions.ts';
 import type { EndpointSlice, L2Policy, Node, Service } from './lb/model.ts';
@@ -43,6 +44,7 @@ export interface AgentCaches {
   readonly sameService: Same<Service>;
   readonly leases: LeaseReader;
   readonly rank: Rank;
+  readonly selections: Selections;
   readonly servicePorts: DatapathMemo;
 }
 
@@ -54,6 +56,7 @@ export function createAgentCaches(): AgentCaches {
     sameService: createServiceComparison(),
     leases: createLeaseReader(leaseDecoder(decoder.lease)),
     rank: createRank(),
+    selections: new Selections(),
     servicePorts: new DatapathMemo(),
   };
 }
@@ -179,6 +182,7 @@ function announce({ ports, config, tables, events, datapath }: AnnounceParts): A
       events,
       leases: caches.leases,
       rank: caches.rank,
+      selections: caches.selections,
       datapath,
     },
     tables,
