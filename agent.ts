@@ -1,5 +1,6 @@
-import { createServiceDatapath } from './bpf/datapath/datapath.ts';
+import { createHookedDatapath, type DatapathHooks } from './bpf/datapath/hooks.ts';
 import type { ServiceDatapath } from './bpf/datapath/settings.ts';
+import type { MapLimits } from './bpf/datapath/stores.ts';
 import type { DatapathDevices } from './bpf/datapath/devices.ts';
 import { DatapathMemo } from './bpf/datapath/memo.ts';
 import { createEventRecorder, type EventRecorder } from './kube/events.ts';
@@ -19,6 +20,7 @@ import type { L2Settings } from './l2/settings.ts';
 import type { DatapathOptions } from './lb/datapathoptions.ts';
 import type { EndpointSlice, L2Policy, Node, Service } from './lb/model.ts';
 import type { Clock, Journal, KernelPort, LinkPort, Random } from './lb/ports.ts';
+import type { MemoNodes } from './lb/serviceport.ts';
 import { Table } from './lb/table.ts';
 
 /**
@@ -32,6 +34,7 @@ export interface AgentPorts {
   readonly kernel: KernelPort;
   readonly link: LinkPort;
   readonly devices: DatapathDevices;
+  readonly hooks: DatapathHooks;
   /**
    * Pure caches. Sharing them between the processes of one world changes speed and nothing else.
    */
@@ -48,8 +51,8 @@ export interface AgentCaches {
   readonly servicePorts: DatapathMemo;
 }
 
-/** Empty caches, of one process or of all processes of one world. */
-export function createAgentCaches(): AgentCaches {
+/** Empty caches, of one process (`one` node) or of all processes of one world. */
+export function createAgentCaches(nodes: MemoNodes = 'several'): AgentCaches {
   const decoder = createDecoder();
   return {
     decoder,
@@ -57,7 +60,7 @@ export function createAgentCaches(): AgentCaches {
     leases: createLeaseReader(leaseDecoder(decoder.lease)),
     rank: createRank(),
     selections: new Selections(),
-    servicePorts: new DatapathMemo(),
+    servicePorts: new DatapathMemo(nodes),
   };
 }
 
@@ -67,6 +70,8 @@ export interface AgentConfig {
   readonly namespace: string;
   readonly l2: L2Settings & { readonly enabled: boolean };
   readonly datapath: DatapathOptions;
+  /** Entries of the maps where they are not those of the layout. */
+  readonly mapLimits?: MapLimits;
 }
 
 export interface Agent {
@@ -76,12 +81,14 @@ export interface Agent {
   stop(done: () => void): void;
   /** What is still to be done, one sentence each; empty when idle. */
   pending(): readonly string[];
+  readonly tables: AgentTables;
   readonly datapath: ServiceDatapath;
   /** Undefined where `l2.enabled` is false. */
   readonly announcer: Announcer | undefined;
 }
 
-interface AgentTables {
+/** What the watches of an agent have brought. */
+export interface AgentTables {
   readonly services: Table<Service>;
   readonly slices: Table<EndpointSlice>;
   readonly nodes: Table<Node>;
@@ -104,16 +111,20 @@ export function createAgent(ports: AgentPorts, config: AgentConfig): Agent {
     instance: config.nodeName,
   });
   const feeds = createFeeds(ports, tables);
-  const { clock, kernel, journal, devices } = ports;
-  const datapath = createServiceDatapath(
-    { clock, kernel, journal, devices, events },
+  const { clock, kernel, journal, devices, hooks } = ports;
+  const datapath = createHookedDatapath(
+    { clock, kernel, journal, devices, hooks, events },
     tables,
-    { nodeName: config.nodeName, options: config.datapath, memo: ports.caches.servicePorts },
+    {
+      nodeName: config.nodeName, options: config.datapath, memo: ports.caches.servicePorts,
+      ...(config.mapLimits === undefined ? {} : { limits: config.mapLimits }),
+    },
   );
   const announcer = config.l2.enabled
     ? announce({ ports, config, tables, events, datapath })
     : undefined;
   return {
+    tables,
     datapath,
     announcer,
     start() {

@@ -2,12 +2,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDevices, type SocketAddon } from '../lb/devices.real.ts';
 import { nodeAddresses } from '../lb/nodefacts.ts';
-import type { Clock, EventSink, Journal, Micros, Timer } from '../lb/ports.ts';
+import type { Clock, Journal, Micros, Timer } from '../lb/ports.ts';
 import { err, ok, type Result } from '../lb/result.ts';
 import { Attachments, type Hooked } from './attachments.real.ts';
-import { createServiceDatapath } from './datapath/datapath.ts';
-import { DatapathMemo } from './datapath/memo.ts';
-import type { ServiceDatapath, ServiceDatapathTables } from './datapath/settings.ts';
+import type { DatapathDevices } from './datapath/devices.ts';
+import type { DatapathHooks } from './datapath/hooks.ts';
+import type { ServiceDatapathTables } from './datapath/settings.ts';
+import type { MapLimits } from './datapath/stores.ts';
 import { realDevices, type RealDevices } from './devices.real.ts';
 import { features as knownFeatures, missingText, type FeatureName } from './features.ts';
 import type { LinkHook } from './hooks.real.ts';
@@ -43,45 +44,50 @@ export interface NodeParts {
   readonly addon: Addon;
   readonly clock: Clock;
   readonly journal: Journal;
-  readonly events?: EventSink;
-  readonly tables: ServiceDatapathTables;
   /** What this kernel has (`probeFeatures`). */
   readonly features: ReadonlySet<FeatureName>;
 }
 
-/** The datapath of this node in this process. */
-export interface NodeDatapath {
-  readonly datapath: ServiceDatapath;
+/** The kernel of this node as this process has it open: what a datapath is composed of. */
+export interface OpenNode {
   readonly kernel: RealKernel;
-  /**
-   * Called once the programs of this process are on every hook, the tables are whole and the
-   * self-test has passed.
-   */
-  onReady(listener: () => void): void;
-  /** Why the node is not ready, or no longer; undefined when it is. */
-  fault(): string | undefined;
+  readonly devices: DatapathDevices;
+  readonly hooks: DatapathHooks;
+  /** Entries of the maps that were sized for this node. */
+  readonly limits: MapLimits;
   /** Ends this process's part. Programs, links and tables stay and go on forwarding. */
-  stop(): void;
+  close(): void;
+}
+
+/** Why a node is not opened; one that is `held` may be free later. */
+export interface NodeRefusal {
+  readonly kind: 'held' | 'refused';
+  readonly text: string;
 }
 
 /**
- * Starts in the order of datapath.md 11: lock, places, pins, programs over them; the tables follow
- * when all listings are complete, and only then do this process's programs replace others.
+ * Opens the node in the order of datapath.md 11: lock, places, pins, programs over them. What
+ * follows is the datapath's: tables when all listings are complete, and only then hooks.
  */
-export function startNode(
+export function openNode(
   parts: NodeParts, settings: NodeSettings,
-): Result<NodeDatapath, string> {
+): Result<OpenNode, NodeRefusal> {
   const { addon } = parts;
   const folder = pinFolder({ node: settings.nodeName, layout: layoutHash });
-  if (!folder.ok) return err(folder.error.text);
+  if (!folder.ok) return refused(folder.error.text);
   const cgroup = settings.cgroup === undefined ? cgroupRoot() : ok(settings.cgroup);
-  if (!cgroup.ok) return err(cgroup.error.text);
+  if (!cgroup.ok) return refused(cgroup.error.text);
   const lock = takeFileLock(addon, lockPath(settings.nodeName));
-  if (!lock.ok) return err(lockText(settings.nodeName, lock.error));
+  if (!lock.ok) return err(lockRefusal(settings.nodeName, lock.error));
   const place = { folder: folder.value, cgroup: cgroup.value, lock: lock.value };
-  const started = startLocked(parts, settings, place);
-  if (!started.ok) addon.close(lock.value);
-  return started;
+  const opened = openLocked(parts, settings, place);
+  if (opened.ok) return opened;
+  addon.close(lock.value);
+  return refused(opened.error);
+}
+
+function refused(text: string): Result<never, NodeRefusal> {
+  return err({ kind: 'refused', text });
 }
 
 interface LockedPlace {
@@ -91,9 +97,9 @@ interface LockedPlace {
   readonly lock: LockHandle;
 }
 
-function startLocked(
+function openLocked(
   parts: NodeParts, settings: NodeSettings, { folder, cgroup, lock }: LockedPlace,
-): Result<NodeDatapath, string> {
+): Result<OpenNode, string> {
   const { addon, features } = parts;
   const missing = knownFeatures.filter(({ name }) => !features.has(name));
   for (const feature of missing) note(parts.journal, 'kernel.featureMissing', missingText(feature));
@@ -128,9 +134,11 @@ export function entriesOf(divisor: number): ReadonlyMap<string, number> {
   return new Map(sized.map(([name, { entriesMax }]) => [name, Math.ceil(entriesMax / divisor)]));
 }
 
-function lockText(nodeName: string, error: Refusal): string {
-  if (error.kind !== 'EAGAIN') return refusalText(error);
-  return `another agent of node ${nodeName} is running on this machine: stop it first`;
+function lockRefusal(nodeName: string, error: Refusal): NodeRefusal {
+  if (error.kind !== 'EAGAIN') return { kind: 'refused', text: refusalText(error) };
+  return {
+    kind: 'held', text: `another agent of node ${nodeName} is running on this machine`,
+  };
 }
 
 /** Warns of what else serves Services here; another eBPF proxy is refused unless allowed. */
@@ -172,67 +180,79 @@ const selfTestEvery: Micros = 60_000_000;
 /** How soon again after a failure. */
 const selfTestAgain: Micros = 1_000_000;
 
-class Node implements NodeDatapath {
-  readonly datapath: ServiceDatapath;
+/** Failures in a row after which a node that was well counts as faulty: a busy machine is none. */
+const failuresMax = 3;
+
+class Node implements OpenNode, DatapathHooks {
   readonly kernel: RealKernel;
+  readonly limits: MapLimits;
   #parts: NodeParts;
+  #settings: NodeSettings;
   #place: NodePlace;
   #attachments: Attachments;
   #devices: RealDevices;
+  #tables: ServiceDatapathTables | undefined;
   #listeners: (() => void)[] = [];
   #phase: Phase = 'filling';
   #fault: string | undefined = 'the tables and hooks of the node are not complete';
-  #selfTest: SelfTest;
+  #failures = 0;
+  #selfTest: SelfTest | undefined;
   #timer: Timer | undefined;
 
   constructor(parts: NodeParts, settings: NodeSettings, place: NodePlace) {
-    const { addon, tables, journal } = parts;
+    const { addon, journal } = parts;
     const { programs } = place;
     this.#parts = parts;
+    this.#settings = settings;
     this.#place = place;
+    this.limits = Object.fromEntries(entriesOf(settings.mapDivisor));
     this.kernel = realKernel(addon, programs.object.maps);
     this.#attachments = new Attachments({
       addon, object: programs.object, bare: () => programs.bare(), pins: programs.links,
       hook: place.hook,
       refused: (refusal) => note(journal, 'datapath.hookRefused', refusalText(refusal)),
     });
-    this.#selfTest = openSelfTest({ tables, cgroup: place.cgroup });
-    const { nodeName, uplinks, announces } = settings;
     this.#devices = realDevices({
       addon, place: (placement) => this.#attach(placement),
       options: () => ({
-        nodeAddresses: nodeAddresses(tables.nodes.get(nodeName)), devices: uplinks, announces,
+        nodeAddresses: nodeAddresses(this.#tables?.nodes.get(settings.nodeName)),
+        devices: this.#settings.uplinks, announces: this.#settings.announces,
       }),
     });
-    // Which devices are uplinks, and by what address they send, hangs on the Node.
-    tables.nodes.onChange(() => this.#devices.refresh());
-    this.datapath = createServiceDatapath(
-      { ...parts, kernel: this.kernel, devices: this.#devices }, tables,
-      {
-        nodeName, options: settings.datapath, memo: new DatapathMemo(),
-        limits: Object.fromEntries(entriesOf(settings.mapDivisor)),
-      },
-    );
-    this.datapath.onChange(({ all }) => {
-      if (!all || this.#phase !== 'filling') return;
-      this.#phase = 'filled';
-      this.#devices.refresh();
-    });
-    this.datapath.start();
   }
 
-  onReady(listener: () => void): void {
-    this.#listeners.push(listener);
+  get devices(): DatapathDevices {
+    return this.#devices;
+  }
+
+  get hooks(): DatapathHooks {
+    return this;
+  }
+
+  follow(tables: ServiceDatapathTables): void {
+    this.#tables = tables;
+    this.#selfTest = openSelfTest({ tables, cgroup: this.#place.cgroup });
+    // Which devices are uplinks, and by what address they send, hangs on the Node.
+    tables.nodes.onChange(() => this.#devices.refresh());
+  }
+
+  attach(): void {
+    if (this.#phase !== 'filling') return;
+    this.#phase = 'filled';
+    this.#devices.refresh();
   }
 
   fault(): string | undefined {
     return this.#fault;
   }
 
-  stop(): void {
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  close(): void {
     this.#timer?.cancel();
-    this.#selfTest.close();
-    this.datapath.stop();
+    this.#selfTest?.close();
     this.#devices.close();
     this.kernel.close();
     this.#place.programs.close();
@@ -255,16 +275,21 @@ class Node implements NodeDatapath {
   }
 
   #test(): void {
-    this.#selfTest.run((fault) => {
-      const before = this.#fault;
-      this.#fault = fault;
-      if (fault !== undefined && fault !== before) {
-        note(this.#parts.journal, 'datapath.selfTest', fault);
-      }
-      if (fault === undefined) for (const listener of this.#listeners.splice(0)) listener();
+    this.#selfTest?.run((fault) => {
+      this.#failures = fault === undefined ? 0 : this.#failures + 1;
+      this.#judge(fault);
       const delay = fault === undefined ? selfTestEvery : selfTestAgain;
       this.#timer = this.#parts.clock.after(delay, () => this.#test());
     });
+  }
+
+  #judge(fault: string | undefined): void {
+    const before = this.#fault;
+    if (fault === before) return;
+    if (before === undefined && this.#failures < failuresMax) return;
+    this.#fault = fault;
+    if (fault !== undefined) note(this.#parts.journal, 'datapath.selfTest', fault);
+    for (const listener of this.#listeners) listener();
   }
 
   #endRedirects({ masters }: Placement): void {

@@ -31,9 +31,10 @@ export class Trace {
   }
 
   record(record: Omit<TraceRecord, 'draws'>, draws: number): void {
-    this.#mix(record.time % 0x1_0000_0000);
+    // `>>> 0` is the remainder by 2^32 of a whole number, without a division.
+    this.#mix(record.time >>> 0);
     this.#mix((record.time / 0x1_0000_0000) | 0);
-    this.#mix(record.order % 0x1_0000_0000);
+    this.#mix(record.order >>> 0);
     this.#mix(this.textHash(record.kind));
     this.#mix(this.textHash(record.entity));
     this.#mix(record.digest);

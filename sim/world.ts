@@ -88,6 +88,11 @@ export class World {
     return this.epoch + this.#now;
   }
 
+  /** When the next event is due, cancelled ones included; undefined when nothing is scheduled. */
+  get nextDue(): Micros | undefined {
+    return this.#queue.peek()?.time;
+  }
+
   get pendingEvents(): number {
     return this.#queue.size;
   }

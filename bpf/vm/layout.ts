@@ -1,5 +1,6 @@
 import type { Constant } from './instruction.ts';
 import { mapType, type MapDefinition } from './mapdefinition.ts';
+import { indexBytes } from './maps/table.ts';
 import type { BpfObject } from './object.ts';
 
 /** Addresses that every machine has in common, in bytes. Nothing lies below `cells`. */
@@ -30,6 +31,8 @@ export const cell = {
   monotonic: place.cells + 8,
   boot: place.cells + 16,
   coarse: place.cells + 24,
+  /** Uses of entries of LRU maps so far, u64. */
+  uses: place.cells + 32,
 } as const;
 
 /**
@@ -57,6 +60,8 @@ export interface Layout {
   readonly sections: readonly number[];
   /** By map; undefined for maps that are no arrays. */
   readonly arrays: readonly (ArrayShape | undefined)[];
+  /** Address of the index of each hash and prefix map (`maps/table.ts`); undefined for others. */
+  readonly tables: readonly (number | undefined)[];
   /** A byte for each block of code that is set when the block runs. */
   readonly coverage: number;
   /** Bytes that the layout takes. */
@@ -79,8 +84,9 @@ export function layoutOf(
   };
   const sections = object.sections.map(({ bytes }) => take(bytes.length));
   const arrays = maps.map((map) => isArray(map) ? arrayShape(map, take) : undefined);
+  const tables = maps.map((map) => isTable(map) ? take(indexBytes) : undefined);
   const coverage = take(blockCount);
-  return { sections, arrays, coverage, end };
+  return { sections, arrays, tables, coverage, end };
 }
 
 /** Bytes from one element of an array to the next (kernel/bpf/arraymap.c rounds up to 8). */
@@ -90,6 +96,19 @@ export function strideOf({ valueSize }: MapDefinition): number {
 
 function isArray({ type }: MapDefinition): boolean {
   return type === mapType.array || type === mapType.arrayPerCpu;
+}
+
+/** Whether translated code may look a key up in the index of a map by itself. */
+export function isHash({ type }: MapDefinition): boolean {
+  return type === mapType.hash || type === mapType.hashPerCpu || isLru({ type });
+}
+
+export function isLru({ type }: Pick<MapDefinition, 'type'>): boolean {
+  return type === mapType.hashLru || type === mapType.hashLruPerCpu;
+}
+
+function isTable(map: MapDefinition): boolean {
+  return isHash(map) || map.type === mapType.prefixes;
 }
 
 function arrayShape(map: MapDefinition, take: (length: number) => number): ArrayShape {

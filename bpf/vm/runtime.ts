@@ -34,10 +34,10 @@ export interface HostCalls {
   /** Cookie of the network namespace of the hook, or the initial one for a null context. */
   namespaceCookie(initial: boolean): number;
   /**
-   * bpf_fib_lookup: reads and fills `struct bpf_fib_lookup`, 64 bytes, in place. Returns a
-   * BPF_FIB_LKUP_RET_* code or a negated errno.
+   * bpf_fib_lookup: reads and fills `struct bpf_fib_lookup`, 64 bytes from `at`, in place. Returns
+   * a BPF_FIB_LKUP_RET_* code or a negated errno.
    */
-  routeLookup(request: Uint8Array, flags: number): number;
+  routeLookup(memory: Uint8Array, at: number, flags: number): number;
   /** MTU of a device, 0 being the one of the hook; undefined for one that does not exist. */
   mtu(ifindex: number): number | undefined;
 }

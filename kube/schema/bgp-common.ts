@@ -1,4 +1,5 @@
 import { parseIp, parsePrefix, familyOf } from '../../lb/ip.ts';
+import { addressKeywords, ipv6Text, prefixKeywords } from './address.ts';
 import { labelSelector } from './common.ts';
 import {
   boolean, integer, list, object, oneOf, text, type ObjectSchema, type TextSchema,
@@ -19,7 +20,7 @@ export const bgpCategories: readonly string[] = ['cilium', 'ciliumbgp'];
 /** IPv4, or IPv6 with an optional zone; no prefix length (bgp.md 2.1). */
 export const peerAddress: TextSchema = text({
   rules: [{
-    rule: "isIP(self.split('%')[0])",
+    keywords: { anyOf: [...addressKeywords, { pattern: `^(${ipv6Text})%.*$` }] },
     message: 'must be an address, without prefix length',
     check: (value) => typeof value === 'string' && parseIp(withoutZone(value)).ok,
   }],
@@ -28,7 +29,7 @@ export const peerAddress: TextSchema = text({
 /** An address without zone and prefix length. */
 export const plainAddress: TextSchema = text({
   rules: [{
-    rule: 'isIP(self)',
+    keywords: { anyOf: addressKeywords },
     message: 'must be an address',
     check: (value) => typeof value === 'string' && parseIp(value).ok,
   }],
@@ -37,7 +38,7 @@ export const plainAddress: TextSchema = text({
 /** A BGP identifier, written as an IPv4 address. */
 export const routerId: TextSchema = text({
   rules: [{
-    rule: 'isIP(self) && ip(self).family() == 4',
+    keywords: { format: 'ipv4', not: { pattern: ':' } },
     message: 'must be an IPv4 address',
     check: (value) => typeof value === 'string' && isIpv4(value),
   }],
@@ -46,7 +47,7 @@ export const routerId: TextSchema = text({
 /** An address with the prefix length of one host, as the legacy policy writes neighbours. */
 export const hostPrefix: TextSchema = text({
   rules: [{
-    rule: 'isCIDR(self)',
+    keywords: prefixKeywords,
     message: 'must be an address with prefix length, such as 10.0.0.1/32',
     check: (value) => typeof value === 'string' && parsePrefix(value).ok,
   }],
@@ -117,17 +118,28 @@ interface CommunityShape {
 }
 
 function communityText(pattern: string, shape: CommunityShape): TextSchema {
-  const plain = shape.plainMax === undefined
-    ? ''
-    : `self.matches('^[0-9]+$') ? int(self) <= ${shape.plainMax} : `;
+  const { plainMax, parts, max } = shape;
+  const whole = Array.from({ length: parts }, () => atMost(max)).join(':');
+  const bounded = plainMax === undefined ? whole : `${whole}|${atMost(plainMax)}`;
   return text({
     pattern,
     rules: [{
-      rule: `${plain}self.split(':').all(part, int(part) <= ${shape.max})`,
-      message: `each part must be at most ${shape.max}`,
+      keywords: { pattern: `^(${bounded})$` },
+      message: `each part must be at most ${max}`,
       check: (value) => typeof value !== 'string' || fits(value, shape),
     }],
   });
+}
+
+// A number up to `max` in as many digits at most, leading zeros included. RE2 cannot compare.
+function atMost(max: number): string {
+  const digits = String(max);
+  const smaller = digits.split('').flatMap((digit, index) => {
+    const below = Number(digit) - 1;
+    const rest = digits.length - index - 1;
+    return below < 0 ? [] : [`${digits.slice(0, index)}[0-${below}][0-9]{${rest}}`];
+  });
+  return `(${[`[0-9]{1,${digits.length - 1}}`, ...smaller, digits].join('|')})`;
 }
 
 function fits(value: string, shape: CommunityShape): boolean {
@@ -151,7 +163,7 @@ export const timerProperties = {
 
 /** keepalive ≤ hold, wherever both stand beside one another. */
 export const keepaliveRule = {
-  rule: 'self.?keepAliveTimeSeconds.orValue(30) <= self.?holdTimeSeconds.orValue(90)',
+  cel: 'self.?keepAliveTimeSeconds.orValue(30) <= self.?holdTimeSeconds.orValue(90)',
   message: 'keepAliveTimeSeconds can not be larger than holdTimeSeconds',
   check: (value: unknown): boolean => {
     const timers = value as { keepAliveTimeSeconds?: unknown; holdTimeSeconds?: unknown };

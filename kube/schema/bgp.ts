@@ -29,7 +29,7 @@ function bgpKind(names: BgpNames): KindSchema {
 }
 
 const peerRule: Rule = {
-  rule: 'has(self.peerAddress) || has(self.autoDiscovery)',
+  cel: 'has(self.peerAddress) || has(self.autoDiscovery)',
   message: 'one of peerAddress and autoDiscovery is required',
   check: (value) => {
     const peer = value as { peerAddress?: unknown; autoDiscovery?: unknown };
@@ -98,12 +98,12 @@ export const bgpPeerConfigSchema = bgpKind({
 
 const advertisementRules: readonly Rule[] = [
   {
-    rule: "self.advertisementType != 'Service' || has(self.service)",
+    cel: "self.advertisementType != 'Service' || has(self.service)",
     message: 'service field is required for the Service advertisementType',
     check: (value) => present(value, { type: 'Service', field: 'service' }),
   },
   {
-    rule: "self.advertisementType != 'Interface' || has(self.interface)",
+    cel: "self.advertisementType != 'Interface' || has(self.interface)",
     message: 'interface field is required for the Interface advertisementType',
     check: (value) => present(value, { type: 'Interface', field: 'interface' }),
   },

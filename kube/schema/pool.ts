@@ -1,20 +1,27 @@
 import { parseIp, parsePrefix, familyOf } from '../../lb/ip.ts';
+import { addressKeywords, prefixKeywords } from './address.ts';
 import { ageColumn, conditions, currentVersions, looseLabelSelector } from './common.ts';
 import {
   boolean, list, object, oneOf, text, type KindSchema, type Rule, type TextSchema,
 } from './schema.ts';
 
+// The longest address has 45 characters, its prefix length four. A server wants to know, to see
+// that a rule about them ends in time.
+const lengthMax = 64;
+
 const prefixText: TextSchema = text({
+  lengthMax,
   rules: [{
-    rule: "self == '' || isCIDR(self)",
+    keywords: { anyOf: [prefixKeywords, { maxLength: 0 }] },
     message: 'must be a prefix such as 192.0.2.0/24 or 2001:db8::/64',
     check: (value) => value === '' || (typeof value === 'string' && parsePrefix(value).ok),
   }],
 });
 
 const addressText: TextSchema = text({
+  lengthMax,
   rules: [{
-    rule: "self == '' || isIP(self)",
+    keywords: { anyOf: [...addressKeywords, { maxLength: 0 }] },
     message: 'must be an address: no leading zeros, no zone, not IPv4-mapped',
     check: (value) => value === '' || (typeof value === 'string' && parseIp(value).ok),
   }],
@@ -30,14 +37,14 @@ interface Block {
 // report, because CEL cannot compare IPv6 addresses by value.
 const blockRules: readonly Rule[] = [
   {
-    rule: 'size(self.?cidr.orValue("")) > 0 || size(self.?start.orValue("")) > 0',
+    cel: "(has(self.cidr) && self.cidr != '') || (has(self.start) && self.start != '')",
     message: 'a block needs cidr or start',
     check: (value) => given(value as Block, 'cidr') || given(value as Block, 'start'),
   },
   {
-    rule: 'size(self.?cidr.orValue("")) > 0 || size(self.?stop.orValue("")) == 0'
-      + ' || !isIP(self.?start.orValue("")) || !isIP(self.stop)'
-      + ' || ip(self.start).family() == ip(self.stop).family()',
+    cel: "(has(self.cidr) && self.cidr != '') || !has(self.start) || !has(self.stop)"
+      + " || self.start == '' || self.stop == ''"
+      + " || self.start.contains(':') == self.stop.contains(':')",
     message: 'start and stop must be of one family',
     check: (value) => oneFamily(value as Block),
   },
@@ -82,6 +89,8 @@ export const poolSchema: KindSchema = {
   spec: object({
     blocks: list(
       object({ cidr: prefixText, start: addressText, stop: addressText }, { rules: blockRules }),
+      // More would not fit into an object; a bound is what admits rules at all.
+      { itemsMax: 65_536 },
     ),
     cidrs: list(object({ cidr: prefixText }), { deprecated: true }),
     allowFirstLastIPs: oneOf('Yes', 'No'),

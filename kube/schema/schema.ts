@@ -66,13 +66,37 @@ export interface BooleanSchema extends Common {
   readonly type: 'boolean';
 }
 
-/** One rule of `x-kubernetes-validations`, judged only where the value has the schema's type. */
-export interface Rule {
-  /** CEL text; `self` is the value that the rule stands at. */
-  readonly rule: string;
+/**
+ * One rule, judged only where the value has the schema's type. A server judges it by CEL where
+ * that of Kubernetes 1.29 can say it at a bounded cost, else by keywords of OpenAPI: the CEL
+ * functions for addresses need 1.31, and an unbounded list leaves no cost for a `matches`.
+ */
+export type Rule = CelRule | KeywordRule;
+
+interface Judgement {
   readonly message: string;
-  /** The same judgement as `rule`. Pure; true means valid. */
+  /** What a server judges, as a function. Pure; true means valid. */
   readonly check: (value: unknown) => boolean;
+}
+
+/** One entry of `x-kubernetes-validations`. */
+export interface CelRule extends Judgement {
+  /** CEL text; `self` is the value that the rule stands at. */
+  readonly cel: string;
+}
+
+/** A rule in keywords of OpenAPI; servers answer with words of their own. */
+export interface KeywordRule extends Judgement {
+  readonly keywords: Keywords;
+}
+
+/** Value validation of OpenAPI v3, as far as structural schemas allow it below `allOf`. */
+export interface Keywords {
+  readonly anyOf?: readonly Keywords[];
+  readonly not?: Keywords;
+  readonly format?: 'ipv4' | 'ipv6' | 'cidr';
+  readonly pattern?: string;
+  readonly maxLength?: number;
 }
 
 /** A column of `kubectl get`; a date is printed as an age. */

@@ -59,6 +59,13 @@ export function badRequest(message: string): Outcome<never> {
   return err({ kind: 'invalid', code: 400, reason: 'BadRequest', message });
 }
 
+/** 415: strategic merge knows the lists of built-in kinds only (A8). */
+export function unsupportedPatch(): Outcome<never> {
+  const message = 'the body of the request was in an unknown format - accepted media types include:'
+    + ' application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml';
+  return err({ kind: 'invalid', code: 415, reason: 'UnsupportedMediaType', message });
+}
+
 /** 403. */
 export function forbidden(ref: ObjectRef, why: string): Outcome<never> {
   const message = `${resourceText(ref.resource)} "${ref.name}" is forbidden: ${why}`;

@@ -1,20 +1,24 @@
 import type { Fault } from '../../lb/model.ts';
 import type { Micros } from '../../lb/ports.ts';
-import { ok, type Result } from '../../lb/result.ts';
+import { ok } from '../../lb/result.ts';
 import type {
   Json, KubeAnswer, KubeError, KubeObject, KubeRequest, ObjectRef, Watch, WatchEvent, WatchRequest,
   WatchSink,
 } from '../../kube/port.ts';
-import { resources, type Resource } from '../../kube/resource.ts';
+import { apiVersion, resources, type Resource } from '../../kube/resource.ts';
 import type { World } from '../world.ts';
 import { ServiceAllocation, type AllocationOptions } from './allocation.ts';
 import { EventSet, select, WatchHub, type WatchListener, type WatchScope } from './hub.ts';
 import { mergePatch, objectOf } from './json.ts';
 import { patchJson } from './jsonpatch.ts';
 import { matcherOf } from './matching.ts';
-import { badRequest, expired, notFound, versionAhead, type Outcome } from './refusal.ts';
+import { messageOfKind } from './message/catalog.ts';
+import {
+  badRequest, expired, notFound, unsupportedPatch, versionAhead, type Outcome,
+} from './refusal.ts';
 import { RequestStatistics, type RequestCount } from './statistics.ts';
 import { keyOf, Store, type Commit, type Snapshot } from './store.ts';
+import { strategicPatch } from './strategic.ts';
 import { Writer } from './writer.ts';
 
 /** Of one cluster; default ranges are 10.96.0.0/16 and ports 30000 to 32767. */
@@ -27,10 +31,10 @@ export interface ApiServerOptions extends Partial<AllocationOptions> {
 
 /** What a client can ask, and what only scenarios do. */
 export type ApiRequest = KubeRequest
-  /** RFC 6902. */
+  /** RFC 6902, and the patch of Kubernetes that merges lists by key (built-in kinds only, A8). */
   | {
-    readonly verb: 'json-patch'; readonly ref: ObjectRef; readonly subresource?: 'status';
-    readonly body: Json;
+    readonly verb: 'json-patch' | 'strategic-patch'; readonly ref: ObjectRef;
+    readonly subresource?: 'status'; readonly body: Json;
   };
 
 /** An object of `load` that was refused. */
@@ -97,7 +101,7 @@ export class ApiServer {
   /** Answers one request at once; what it commits is delivered before it returns. */
   handle(
     request: ApiRequest, user: string, options: HandleOptions = {},
-  ): Result<KubeAnswer, KubeError> {
+  ): Outcome<KubeAnswer> {
     const resource = 'ref' in request ? request.ref.resource : request.resource;
     const tally = this.#statistics.count({
       verb: request.verb, resource, user, now: this.#world.now,
@@ -232,6 +236,13 @@ export class ApiServer {
       }
       case 'json-patch': {
         const change = (before: KubeObject) => patchJson(before, request.body);
+        return this.#writer.patch(request, change, dryRun);
+      }
+      case 'strategic-patch': {
+        const { resource } = request.ref;
+        const message = messageOfKind(apiVersion(resource), resource.kind);
+        if (message === undefined) return unsupportedPatch();
+        const change = (before: KubeObject) => strategicPatch(before, request.body, message);
         return this.#writer.patch(request, change, dryRun);
       }
       case 'apply': return this.#writer.apply(request, dryRun);

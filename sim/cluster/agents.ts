@@ -1,5 +1,6 @@
 import { createAgent, type Agent, type AgentCaches, type AgentConfig } from '../../agent.ts';
 import type { KubePort } from '../../kube/port.ts';
+import { nodeHooks } from '../node/devices.ts';
 import type { SimNode } from '../node/node.ts';
 import { Process, processClock, processJournal, processRandom } from '../process.ts';
 
@@ -47,6 +48,7 @@ export class NodeAgent {
       kernel: node.kernelPort(process),
       link: node.linkPort(process),
       devices: node.devicesPort(process),
+      hooks: nodeHooks,
       caches,
     }, config);
     this.#process = process;

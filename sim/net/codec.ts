@@ -1,7 +1,8 @@
 import { word } from '../../l2/frames.ts';
-import { familyOf, type Family } from '../../lb/ip.ts';
+import { familyOf, type Family, type Ip } from '../../lb/ip.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 import { readIp, writeIp, writeMac } from './address.ts';
+import type { AddressTexts } from './addresstexts.ts';
 import {
   foldChecksum, protocolNumberOf, sumWords, transportChecksum, type TransportSpan,
 } from './checksum.ts';
@@ -93,16 +94,25 @@ function writeTransport(bytes: Uint8Array, packet: Packet, span: TransportSpan):
   putWord(bytes, span.from + 6, checksum === 0 ? 0xffff : checksum);
 }
 
+/** Where a packet to be decoded lies, and whose texts its addresses become. */
+interface PacketSpan extends TransportSpan {
+  readonly texts: AddressTexts | undefined;
+}
+
 /** The IP packet in a frame of EtherType IPv4 or IPv6; IPv4 options are skipped. */
-export function decodeFrame(bytes: Uint8Array): Result<Packet, PacketFault> {
+export function decodeFrame(
+  bytes: Uint8Array, texts?: AddressTexts,
+): Result<Packet, PacketFault> {
   if (bytes.length < frameHeader + 20) return err('malformed');
   const version = (bytes[frameHeader] ?? 0) >> 4;
-  if (version === 4) return decodeIpv4(bytes);
-  if (version === 6) return decodeIpv6(bytes);
+  if (version === 4) return decodeIpv4(bytes, texts);
+  if (version === 6) return decodeIpv6(bytes, texts);
   return err('malformed');
 }
 
-function decodeIpv4(bytes: Uint8Array): Result<Packet, PacketFault> {
+function decodeIpv4(
+  bytes: Uint8Array, texts: AddressTexts | undefined,
+): Result<Packet, PacketFault> {
   const headerLength = ((bytes[frameHeader] ?? 0) & 0x0f) * 4;
   const total = word(bytes, frameHeader + 2);
   if (headerLength < 20 || total < headerLength || frameHeader + total > bytes.length) {
@@ -117,10 +127,13 @@ function decodeIpv4(bytes: Uint8Array): Result<Packet, PacketFault> {
     from: frameHeader + headerLength,
     to: frameHeader + total,
     protocolNumber: bytes[frameHeader + 9] ?? 0,
+    texts,
   });
 }
 
-function decodeIpv6(bytes: Uint8Array): Result<Packet, PacketFault> {
+function decodeIpv6(
+  bytes: Uint8Array, texts: AddressTexts | undefined,
+): Result<Packet, PacketFault> {
   if (bytes.length < frameHeader + 40) return err('malformed');
   const to = frameHeader + 40 + word(bytes, frameHeader + 4);
   if (to > bytes.length) return err('malformed');
@@ -130,11 +143,12 @@ function decodeIpv6(bytes: Uint8Array): Result<Packet, PacketFault> {
     from: frameHeader + 40,
     to,
     protocolNumber: bytes[frameHeader + 6] ?? 0,
+    texts,
   });
 }
 
 function decodeTransport(
-  bytes: Uint8Array, ttl: number, span: TransportSpan,
+  bytes: Uint8Array, ttl: number, span: PacketSpan,
 ): Result<Packet, PacketFault> {
   const protocol = protocolOf(span.protocolNumber, span.addressLength === 4 ? 'IPv4' : 'IPv6');
   if (protocol === undefined) return err('unsupported');
@@ -143,8 +157,12 @@ function decodeTransport(
   const datagram4 = protocol === 'UDP' && span.addressLength === 4;
   const unchecked = datagram4 && word(bytes, span.from + 6) === 0;
   if (!unchecked && transportChecksum(bytes, span) !== 0) return err('bad-checksum');
-  const source = readIp(bytes, span.addresses, span.addressLength);
-  const target = readIp(bytes, span.addresses + span.addressLength, span.addressLength);
+  const { addresses, addressLength, texts } = span;
+  const read = (at: number): Ip => (
+    texts === undefined ? readIp(bytes, at, addressLength) : texts.read(bytes, at, addressLength)
+  );
+  const source = read(addresses);
+  const target = read(addresses + addressLength);
   if (protocol === 'ICMP') return decodeIcmp(bytes, { source, target, ttl }, span);
   const tuple: PacketTuple = {
     source, target, protocol,

@@ -264,6 +264,7 @@ export class Transport implements TcpOwner {
   }
 }
 
+// A signed 32-bit number: larger ones are objects, and tables hash those slowly.
 function flowKey(localPort: number, remotePort: number): number {
-  return localPort * 65_536 + remotePort;
+  return (localPort << 16) | remotePort;
 }

@@ -33,6 +33,7 @@ export class Masquerade {
    * taken.
    */
   out(packet: Packet, address: Ip, now: Micros): Packet | undefined {
+    if (this.#byPacket.size === 0 && answersTcp(packet)) return packet;
     const forwardKey = keyOf(packet);
     const known = this.#byPacket.get(forwardKey);
     if (known === undefined && this.#answers(packet, forwardKey, now)) return packet;
@@ -74,8 +75,7 @@ export class Masquerade {
   }
 
   #answers(packet: Packet, key: string, now: Micros): boolean {
-    const { tcp } = packet;
-    if (tcp !== undefined) return (tcp.flags & (tcpFlag.syn | tcpFlag.ack)) !== tcpFlag.syn;
+    if (packet.tcp !== undefined) return answersTcp(packet);
     return now - (this.#askedAt.get(key) ?? -datagramLife) < datagramLife;
   }
 
@@ -106,6 +106,11 @@ export class Masquerade {
       this.#byPacket.delete(binding.forwardKey);
     }
   }
+}
+
+// Whatever does not open a connection belongs to one.
+function answersTcp({ tcp }: Packet): boolean {
+  return tcp !== undefined && (tcp.flags & (tcpFlag.syn | tcpFlag.ack)) !== tcpFlag.syn;
 }
 
 function keyOf({ protocol, source, sourcePort, target, targetPort }: PacketTuple): string {

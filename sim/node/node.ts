@@ -65,7 +65,7 @@ export class SimNode {
     const site = { clock: this.clock, host: hostCalls(own), object: options.object };
     this.kernel = new SimKernel(tap.world, name, site);
     this.hooks = new FrameHooks(this.kernel);
-    this.responder = new ResponderIndex(this.kernel);
+    this.responder = new ResponderIndex(this.kernel, this.clock);
     const neighbour = options.neighbour ?? {};
     this.stack = new IpStack(tap, { name, place: `node ${name}`, forwarding: true, neighbour });
     this.#links = new NodeLinks({

@@ -1,6 +1,6 @@
 import { decodeResponderKey, responderMap, type ResponderKey } from '../../l2/responder-map.ts';
 import type { Ip } from '../../lb/ip.ts';
-import type { Micros } from '../../lb/ports.ts';
+import type { Clock, Micros } from '../../lb/ports.ts';
 import type { SimKernel } from './kernel.ts';
 
 const namesMax = 65_536;
@@ -10,16 +10,18 @@ const namesMax = 65_536;
  * every address who would answer, and encoding a key for each question was most of that cost.
  */
 export class ResponderIndex {
+  #clock: Pick<Clock, 'now'>;
   #expiries = new Map<Ip, Map<number, number>>();
   // Renewals write the same keys again and again; what a key names never changes.
   #names = new Map<string, ResponderKey>();
   #listeners: ((address: Ip) => void)[] = [];
 
-  constructor(kernel: SimKernel) {
+  constructor(kernel: SimKernel, clock: Pick<Clock, 'now'>) {
+    this.#clock = clock;
     kernel.onWrite(responderMap, (key, value) => this.#take(key, value));
   }
 
-  /** Called after each change of a key of the address. */
+  /** Called after each change of a key of the address, unless it prolongs one that is good. */
   onChange(listener: (address: Ip) => void): void {
     this.#listeners.push(listener);
   }
@@ -38,10 +40,14 @@ export class ResponderIndex {
   #take(key: Uint8Array, value: Uint8Array | undefined): void {
     const { ip, ifindex } = this.#nameOf(key);
     const expiries = this.#expiries.get(ip) ?? new Map<number, number>();
+    const before = expiries.get(ifindex) ?? 0;
+    const after = value === undefined ? 0 : expiryOf(value);
     if (value === undefined) expiries.delete(ifindex);
-    else expiries.set(ifindex, expiryOf(value));
+    else expiries.set(ifindex, after);
     if (expiries.size === 0) this.#expiries.delete(ip);
-    else this.#expiries.set(ip, expiries);
+    else if (before === 0) this.#expiries.set(ip, expiries);
+    const now = this.#clock.now() * 1_000;
+    if (before > now && after > now) return;
     for (const listener of this.#listeners) listener(ip);
   }
 

@@ -8,6 +8,7 @@ import { ip } from '../../lb/ip.ts';
 import { createSimKube } from '../../sim/api/client.ts';
 import { watchOracles, type OracleWatch } from '../../sim/check/oracles.ts';
 import type { Cluster } from '../../sim/cluster/cluster.ts';
+import { nodeHooks } from '../../sim/node/devices.ts';
 import { Process, processClock, processJournal, processRandom } from '../../sim/process.ts';
 import { convergedCluster, manifestsOf } from '../sim/fixture.ts';
 
@@ -145,8 +146,9 @@ function startSecond(
     clock: processClock(process), random: processRandom(process, 'agent/second'),
     journal: processJournal(process), kernel: node.kernelPort(process),
     link: node.linkPort(process), devices: node.devicesPort(process),
+    hooks: nodeHooks,
     kube: createSimKube(process, way, { user: 'second', node: name }),
-    caches: createAgentCaches(),
+    caches: createAgentCaches('one'),
   }, { nodeName: name, namespace, l2, datapath });
   process.enter(() => agent.start());
   return { process, pending: () => [...agent.announcer?.pending() ?? []] };

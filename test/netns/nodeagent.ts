@@ -4,16 +4,19 @@
 // with 0 that it waits for listings.
 import { createInterface } from 'node:readline';
 import { realClock } from '../../bpf/clock.real.ts';
+import { createHookedDatapath } from '../../bpf/datapath/hooks.ts';
+import { DatapathMemo } from '../../bpf/datapath/memo.ts';
 import { probeFeatures } from '../../bpf/features.real.ts';
 import type { FeatureName } from '../../bpf/features.ts';
 import { loadAddon } from '../../bpf/native.real.ts';
-import { startNode, type NodeSettings } from '../../bpf/node.real.ts';
+import { openNode, type NodeSettings } from '../../bpf/node.real.ts';
 import { createDecoder } from '../../kube/decode.ts';
 import type { KubeObject } from '../../kube/port.ts';
 import { datapathDefaults, type DatapathOptions } from '../../lb/datapathoptions.ts';
 import {
   objectKey, type EndpointSlice, type Meta, type Node, type Service,
 } from '../../lb/model.ts';
+import type { Journal } from '../../lb/ports.ts';
 import type { Result } from '../../lb/result.ts';
 import { Table } from '../../lb/table.ts';
 
@@ -69,24 +72,27 @@ function start(): void {
   const clock = realClock(addon.value);
   const features = new Set(probeFeatures(addon.value));
   for (const name of without) features.delete(name);
-  const node = startNode({
-    addon: addon.value, clock, tables, features,
-    journal: {
-      note: ({ level, code, text }) => {
-        if (level !== 'debug' && level !== 'info') process.stderr.write(`${code}: ${text}\n`);
-      },
+  const journal: Journal = {
+    note: ({ level, code, text }) => {
+      if (level !== 'debug' && level !== 'info') process.stderr.write(`${code}: ${text}\n`);
     },
-  }, {
+  };
+  const { nodeName } = settings;
+  const node = openNode({ addon: addon.value, clock, features, journal }, {
     socketLb: 'full', ...settings, datapath: { ...datapathDefaults, ...options },
     bindProtection: true, uplinks: [], announces: () => false, mapDivisor: 16,
     allowOtherProxy: false,
   });
-  if (!node.ok) throw new Error(node.error);
+  if (!node.ok) throw new Error(node.error.text);
+  const { kernel, devices, hooks, limits } = node.value;
+  const datapath = createHookedDatapath({ clock, kernel, devices, hooks, journal }, tables, {
+    nodeName, options: { ...datapathDefaults, ...options }, memo: new DatapathMemo('one'), limits,
+  });
+  datapath.start();
   process.stdout.write(`${JSON.stringify({ effective: 0 })}\n`);
-  let [taken, told, ready] = [0, 0, false];
-  node.value.onReady(() => { ready = true; });
+  let [taken, told] = [0, 0];
   const tell = (): void => {
-    if (ready && taken > told && node.value.datapath.pending().length === 0) {
+    if (datapath.ready() && taken > told && datapath.pending().length === 0) {
       told = taken;
       process.stdout.write(`${JSON.stringify({ effective: told })}\n`);
     }

@@ -4,6 +4,7 @@ import * as layout from '../../bpf/layout.gen.ts';
 import { compile, type CompiledObject, type CompileOptions } from '../../bpf/vm/compile.ts';
 import { Machine } from '../../bpf/vm/machine.ts';
 import { loadObject } from '../../bpf/vm/object.ts';
+import type { HostCalls } from '../../bpf/vm/runtime.ts';
 import type { MapEntry } from '../../lb/ports.ts';
 import { root } from '../tidy/sources.ts';
 import { shownEvent } from '../vectors/shown.ts';
@@ -36,6 +37,9 @@ export function compileObject(
   return compile(object, { ...how, variables: { fl_options: layout.encodeOptions(chosen) } });
 }
 
+/** sizeof(struct bpf_fib_lookup) */
+const routeRequestBytes = 64;
+
 /** A socket call with its time and its chance. */
 export interface CallStep {
   readonly record: Uint8Array;
@@ -51,7 +55,9 @@ export class ObjectRun {
   /** Routes are those of `routes.ts` unless they are given. */
   constructor(
     compiled: CompiledObject, devices: Devices,
-    routeLookup = (request: Uint8Array): number => lookup(request, devices),
+    routeLookup: HostCalls['routeLookup'] = (memory, at) => (
+      lookup(memory.subarray(at, at + routeRequestBytes), devices)
+    ),
   ) {
     this.#devices = devices;
     const host = { ...quietHost, routeLookup };

@@ -62,8 +62,7 @@ const fibLookup: HelperCall = {
     const flags = unsigned(words, 2);
     if (length < routeRequestBytes || (flags & ~routeFlags) !== 0) return -errno.EINVAL;
     runtime.memory.checkWrite({ address, length: routeRequestBytes });
-    const request = runtime.memory.bytes.subarray(address, address + routeRequestBytes);
-    return runtime.host.routeLookup(request, flags);
+    return runtime.host.routeLookup(runtime.memory.bytes, address, flags);
   },
 };
 

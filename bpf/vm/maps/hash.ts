@@ -1,10 +1,11 @@
 import { errno } from '../errno.ts';
 import type { MapDefinition } from '../mapdefinition.ts';
 import { mapType } from '../mapdefinition.ts';
+import { isLru } from '../layout.ts';
 import type { Memory } from '../memory.ts';
 import { updateFlag, type EngineMap, type MapSlot } from './map.ts';
 import { Recency } from './recency.ts';
-import { SlotTable } from './table.ts';
+import { EntryTable, type EntryShape } from './table.ts';
 
 /**
  * HASH, PERCPU_HASH and the LRU kinds (kernel/bpf/hashtab.c). An update of a HASH or LRU element
@@ -15,18 +16,17 @@ export class HashMap implements EngineMap {
   readonly definition: MapDefinition;
   /** Entries that fit; the host may lower it below the declared number to let the map be full. */
   limit: number;
-  readonly #table: SlotTable;
+  readonly #table: EntryTable;
   readonly #recency: Recency | undefined;
   readonly #isPerCpu: boolean;
 
-  constructor(memory: Memory, definition: MapDefinition) {
-    const { keySize, valueSize, type } = definition;
+  constructor(memory: Memory, definition: MapDefinition, index: number) {
+    const { type } = definition;
     this.definition = definition;
     this.limit = definition.entriesMax;
     this.#isPerCpu = type === mapType.hashPerCpu || type === mapType.hashLruPerCpu;
-    this.#table = new SlotTable(memory, { keySize, valueSize, tailSize: 0 });
-    const isLru = type === mapType.hashLru || type === mapType.hashLruPerCpu;
-    this.#recency = isLru ? new Recency() : undefined;
+    this.#table = new EntryTable(memory, hashShape(definition), index);
+    this.#recency = isLru(definition) ? new Recency(memory, this.#table) : undefined;
   }
 
   get size(): number {
@@ -34,63 +34,65 @@ export class HashMap implements EngineMap {
   }
 
   get positions(): number {
-    return this.#table.slotCount;
+    return this.#table.positions;
   }
 
   lookup(keyAddress: number): number {
-    const slot = this.#table.find(keyAddress);
-    if (slot < 0) return 0;
-    this.#recency?.use(slot);
-    return this.#table.valueAddress(slot);
+    const entry = this.#table.find(keyAddress);
+    if (entry === 0) return 0;
+    this.#recency?.use(entry);
+    return this.#table.valueAddress(entry);
   }
 
   peek(keyAddress: number): number {
-    const slot = this.#table.find(keyAddress);
-    return slot < 0 ? 0 : this.#table.valueAddress(slot);
+    const entry = this.#table.find(keyAddress);
+    return entry === 0 ? 0 : this.#table.valueAddress(entry);
   }
 
   place(keyAddress: number, flags: number): number {
     if (flags < 0 || flags > updateFlag.exist) return -errno.EINVAL;
     const hash = this.#table.hash(keyAddress);
     const old = this.#table.find(keyAddress, hash);
-    if (old < 0 && flags === updateFlag.exist) return -errno.ENOENT;
-    if (old >= 0 && flags === updateFlag.noexist) return -errno.EEXIST;
-    if (old >= 0 && this.#isPerCpu) {
+    if (old === 0 && flags === updateFlag.exist) return -errno.ENOENT;
+    if (old !== 0 && flags === updateFlag.noexist) return -errno.EEXIST;
+    if (old !== 0 && this.#isPerCpu) {
       this.#recency?.use(old);
       return this.#table.valueAddress(old);
     }
-    if (old < 0 && this.#table.size >= this.limit && !this.#evict()) return -errno.E2BIG;
-    const slot = this.#table.insert(keyAddress, hash);
-    this.#recency?.use(slot);
-    if (old >= 0) this.#free(old);
-    return this.#table.valueAddress(slot);
+    if (old === 0 && this.#table.size >= this.limit && !this.#evict()) return -errno.E2BIG;
+    const entry = this.#table.insert(keyAddress, hash);
+    this.#recency?.use(entry);
+    if (old !== 0) this.#table.remove(old);
+    return this.#table.valueAddress(entry);
   }
 
   remove(keyAddress: number): number {
-    const slot = this.#table.find(keyAddress);
-    if (slot < 0) return -errno.ENOENT;
-    this.#free(slot);
+    const entry = this.#table.find(keyAddress);
+    if (entry === 0) return -errno.ENOENT;
+    this.#table.remove(entry);
     return 0;
   }
 
   at(position: number): MapSlot | undefined {
-    if (!this.#table.isLive(position)) return undefined;
+    const entry = this.#table.at(position);
+    if (entry === 0) return undefined;
     return {
-      keyAddress: this.#table.keyAddress(position), key: 0,
-      valueAddress: this.#table.valueAddress(position),
+      keyAddress: this.#table.keyAddress(entry), key: 0,
+      valueAddress: this.#table.valueAddress(entry),
     };
   }
 
   // Which entry the kernel evicts depends on its per-CPU lists; here it is the one unused longest.
   #evict(): boolean {
-    const oldest = this.#recency?.oldest();
-    if (oldest === undefined) return false;
-    this.#free(oldest);
+    const oldest = this.#recency?.oldest() ?? 0;
+    if (oldest === 0) return false;
+    this.#table.remove(oldest);
     return true;
   }
+}
 
-  #free(slot: number): void {
-    this.#recency?.forget(slot);
-    this.#table.remove(slot);
-  }
+/** How the entries of a hash lie in memory. */
+export function hashShape(definition: MapDefinition): EntryShape {
+  const { keySize, valueSize } = definition;
+  return { keySize, valueSize, tailSize: 0, remembersUse: isLru(definition) };
 }

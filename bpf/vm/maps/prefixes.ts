@@ -2,7 +2,7 @@ import { errno } from '../errno.ts';
 import type { MapDefinition } from '../mapdefinition.ts';
 import type { Memory } from '../memory.ts';
 import { updateFlag, type EngineMap, type MapSlot } from './map.ts';
-import { SlotTable } from './table.ts';
+import { EntryTable } from './table.ts';
 
 /**
  * LPM_TRIE (kernel/bpf/lpm_trie.c): a key is a prefix length in bits, u32 of this machine, and the
@@ -13,14 +13,14 @@ export class PrefixMap implements EngineMap {
   readonly definition: MapDefinition;
   limit: number;
   readonly #memory: Memory;
-  readonly #table: SlotTable;
+  readonly #table: EntryTable;
   readonly #masked: number;
   readonly #rawAt: number;
   readonly #counts: Int32Array;
   /** Lengths that occur, longest first. */
   #lengths: readonly number[] = [];
 
-  constructor(memory: Memory, definition: MapDefinition) {
+  constructor(memory: Memory, definition: MapDefinition, index: number) {
     const { keySize, valueSize } = definition;
     this.#memory = memory;
     this.definition = definition;
@@ -28,7 +28,8 @@ export class PrefixMap implements EngineMap {
     // The kernel gives a key back as it was written, bits behind the prefix included.
     this.#rawAt = Math.ceil(valueSize / 8) * 8;
     const tailSize = this.#rawAt - valueSize + keySize;
-    this.#table = new SlotTable(memory, { keySize, valueSize, tailSize });
+    const shape = { keySize, valueSize, tailSize, remembersUse: false };
+    this.#table = new EntryTable(memory, shape, index);
     this.#masked = memory.allocate(keySize);
     this.#counts = new Int32Array((keySize - 4) * 8 + 1);
   }
@@ -38,7 +39,7 @@ export class PrefixMap implements EngineMap {
   }
 
   get positions(): number {
-    return this.#table.slotCount;
+    return this.#table.positions;
   }
 
   lookup(keyAddress: number): number {
@@ -47,8 +48,8 @@ export class PrefixMap implements EngineMap {
     for (const candidate of this.#lengths) {
       if (candidate > length) continue;
       this.#mask(keyAddress, candidate);
-      const slot = this.#table.find(this.#masked);
-      if (slot >= 0) return this.#table.valueAddress(slot);
+      const entry = this.#table.find(this.#masked);
+      if (entry !== 0) return this.#table.valueAddress(entry);
     }
     return 0;
   }
@@ -63,14 +64,14 @@ export class PrefixMap implements EngineMap {
     if (length >= this.#counts.length) return -errno.EINVAL;
     this.#mask(keyAddress, length);
     const old = this.#table.find(this.#masked);
-    if (old < 0 && flags === updateFlag.exist) return -errno.ENOENT;
-    if (old >= 0 && flags === updateFlag.noexist) return -errno.EEXIST;
-    if (old < 0 && this.#table.size >= this.limit) return -errno.ENOSPC;
-    const slot = this.#table.insert(this.#masked);
-    const address = this.#table.valueAddress(slot);
+    if (old === 0 && flags === updateFlag.exist) return -errno.ENOENT;
+    if (old !== 0 && flags === updateFlag.noexist) return -errno.EEXIST;
+    if (old === 0 && this.#table.size >= this.limit) return -errno.ENOSPC;
+    const entry = this.#table.insert(this.#masked);
+    const address = this.#table.valueAddress(entry);
     const raw = address + this.#rawAt;
     this.#memory.copy(raw, { address: keyAddress, length: this.definition.keySize });
-    if (old >= 0) this.#table.remove(old);
+    if (old !== 0) this.#table.remove(old);
     else this.#count(length, 1);
     return address;
   }
@@ -79,16 +80,17 @@ export class PrefixMap implements EngineMap {
     const length = this.#memory.view.getUint32(keyAddress, true);
     if (length >= this.#counts.length) return -errno.EINVAL;
     this.#mask(keyAddress, length);
-    const slot = this.#table.find(this.#masked);
-    if (slot < 0) return -errno.ENOENT;
-    this.#table.remove(slot);
+    const entry = this.#table.find(this.#masked);
+    if (entry === 0) return -errno.ENOENT;
+    this.#table.remove(entry);
     this.#count(length, -1);
     return 0;
   }
 
   at(position: number): MapSlot | undefined {
-    if (!this.#table.isLive(position)) return undefined;
-    const valueAddress = this.#table.valueAddress(position);
+    const entry = this.#table.at(position);
+    if (entry === 0) return undefined;
+    const valueAddress = this.#table.valueAddress(entry);
     return { keyAddress: valueAddress + this.#rawAt, key: 0, valueAddress };
   }
 

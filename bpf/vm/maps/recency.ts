@@ -1,52 +1,65 @@
-const end = -1;
+import { cell } from '../layout.ts';
+import type { Memory } from '../memory.ts';
+import { entryField, type EntryTable } from './table.ts';
 
-/** Slots in the order of their last use: a list through two arrays. */
+interface Used {
+  readonly entry: number;
+  readonly at: number;
+}
+
+/**
+ * Which entry of a table was used longest ago. Uses are numbered through in a cell that translated
+ * code counts up too; an eviction takes the oldest of a sorted list, which is made anew when it has
+ * no entry left that nobody used since.
+ */
 export class Recency {
-  #older = new Int32Array(8).fill(end);
-  #newer = new Int32Array(8).fill(end);
-  #listed = new Uint8Array(8);
-  #oldest = end;
-  #newest = end;
+  readonly #memory: Memory;
+  readonly #table: EntryTable;
+  /** Oldest last. */
+  #candidates: Used[] = [];
 
-  /** The slot is the newest now. */
-  use(slot: number): void {
-    if (slot === this.#newest) return;
-    this.forget(slot);
-    if (slot >= this.#older.length) this.#widen(slot);
-    this.#listed[slot] = 1;
-    this.#older[slot] = this.#newest;
-    this.#newer[slot] = end;
-    if (this.#newest === end) this.#oldest = slot;
-    else this.#newer[this.#newest] = slot;
-    this.#newest = slot;
+  constructor(memory: Memory, table: EntryTable) {
+    this.#memory = memory;
+    this.#table = table;
   }
 
-  forget(slot: number): void {
-    if (this.#listed[slot] !== 1) return;
-    const older = this.#older[slot] ?? end;
-    const newer = this.#newer[slot] ?? end;
-    if (older === end) this.#oldest = newer;
-    else this.#newer[older] = newer;
-    if (newer === end) this.#newest = older;
-    else this.#older[newer] = older;
-    this.#listed[slot] = 0;
+  /** The entry is the newest now. */
+  use(entry: number): void {
+    const { view } = this.#memory;
+    const low = (view.getUint32(cell.uses, true) + 1) >>> 0;
+    const high = view.getUint32(cell.uses + 4, true) + (low === 0 ? 1 : 0);
+    for (const at of [cell.uses, entry + entryField.used]) {
+      view.setUint32(at, low, true);
+      view.setUint32(at + 4, high, true);
+    }
   }
 
-  oldest(): number | undefined {
-    return this.#oldest === end ? undefined : this.#oldest;
+  /** 0 in an empty table. */
+  oldest(): number {
+    const known = this.#nextCandidate();
+    if (known !== 0) return known;
+    this.#list();
+    return this.#nextCandidate();
   }
 
-  #widen(slot: number): void {
-    const length = Math.max(slot + 1, this.#older.length * 2);
-    const widened = (old: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> => {
-      const wide = new Int32Array(length).fill(end);
-      wide.set(old);
-      return wide;
-    };
-    this.#older = widened(this.#older);
-    this.#newer = widened(this.#newer);
-    const listed = new Uint8Array(length);
-    listed.set(this.#listed);
-    this.#listed = listed;
+  #nextCandidate(): number {
+    for (let one = this.#candidates.pop(); one !== undefined; one = this.#candidates.pop()) {
+      if (this.#table.isLive(one.entry) && this.#usedAt(one.entry) === one.at) return one.entry;
+    }
+    return 0;
+  }
+
+  #list(): void {
+    for (let position = 0; position < this.#table.positions; position += 1) {
+      const entry = this.#table.at(position);
+      if (entry !== 0) this.#candidates.push({ entry, at: this.#usedAt(entry) });
+    }
+    this.#candidates.sort((left, right) => right.at - left.at);
+  }
+
+  #usedAt(entry: number): number {
+    const { view } = this.#memory;
+    const at = entry + entryField.used;
+    return view.getUint32(at + 4, true) * 0x1_0000_0000 + view.getUint32(at, true);
   }
 }

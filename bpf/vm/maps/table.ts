@@ -6,37 +6,66 @@ export interface EntryShape {
   readonly valueSize: number;
   /** Bytes behind the value that only the map itself reads. */
   readonly tailSize: number;
+  /** Whether an entry remembers when it was used last (`entryField.used`). */
+  readonly remembersUse: boolean;
 }
 
-const absent = -1;
+/**
+ * What stands in front of the key of an entry. Programs may not touch it, so that an overrun of the
+ * entry before is seen. `next` is an address, 0 at the end of a chain; `hash` is odd, 0 in an entry
+ * that is free; `used` is a u64.
+ */
+export const entryField = { next: 0, hash: 4, used: 8 } as const;
+
+/** The index of a table, at an address of the layout: where the heads of chains lie, their mask. */
+export const indexField = { heads: 0, mask: 4 } as const;
+export const indexBytes = 8;
+
+/** Constants of the hash of a key, which translated code computes too. */
+export const hashFactor = { word: 0x9e3779b1, byte: 0x01000193, last: 0x85ebca6b } as const;
+
 const slabBytesMax = 16_384;
+const headsFirst = 8;
+
+/** Bytes from the start of an entry to its key. */
+export function keyOffset(shape: EntryShape): number {
+  return shape.remembersUse ? 16 : 8;
+}
+
+/** Bytes from the start of an entry to its value. */
+export function valueOffset(shape: EntryShape): number {
+  return keyOffset(shape) + Math.ceil(shape.keySize / 8) * 8;
+}
 
 /**
- * Keys and values in linear memory behind an index in ordinary arrays. A value stays at its address
- * as long as it lives; space grows with what is in use. Slots number the entries.
+ * Chained hashing in linear memory, where translated code finds a key without leaving its module.
+ * An entry is the address of its fields in front of the key. It stays there as long as it lives;
+ * space grows with what is in use.
  */
-export class SlotTable {
+export class EntryTable {
   readonly #memory: Memory;
   readonly #shape: EntryShape;
+  readonly #index: number;
+  readonly #keyAt: number;
   readonly #valueAt: number;
   readonly #stride: number;
-  #heads = new Int32Array(8).fill(absent);
-  #next = new Int32Array(4);
-  #hashes = new Int32Array(4);
+  #headCount = headsFirst;
+  /** Every entry there ever was, by position. */
   #addresses = new Int32Array(4);
-  #live = new Uint8Array(4);
-  #slotCount = 0;
-  #freeFirst = absent;
-  #freeLast = absent;
+  #positions = 0;
+  #freeFirst = 0;
+  #freeLast = 0;
   #size = 0;
 
-  constructor(memory: Memory, shape: EntryShape) {
+  /** `index` is where the layout has room for `indexBytes`. */
+  constructor(memory: Memory, shape: EntryShape, index: number) {
     this.#memory = memory;
     this.#shape = shape;
-    this.#valueAt = Math.ceil(shape.keySize / 8) * 8;
-    const value = Math.ceil((shape.valueSize + shape.tailSize) / 8) * 8;
-    // At least eight bytes between a value and the next key, so that an overrun is seen.
-    this.#stride = this.#valueAt + value + (this.#valueAt === 0 ? 8 : 0);
+    this.#index = index;
+    this.#keyAt = keyOffset(shape);
+    this.#valueAt = valueOffset(shape);
+    this.#stride = this.#valueAt + Math.ceil((shape.valueSize + shape.tailSize) / 8) * 8;
+    this.#newHeads();
   }
 
   /** Entries that live. */
@@ -44,77 +73,81 @@ export class SlotTable {
     return this.#size;
   }
 
-  /** Slots that ever lived: every slot is below it. */
-  get slotCount(): number {
-    return this.#slotCount;
+  /** Entries that ever lived: every position is below it. */
+  get positions(): number {
+    return this.#positions;
   }
 
-  isLive(slot: number): boolean {
-    return this.#live[slot] === 1;
+  /** The live entry at a position, or 0. */
+  at(position: number): number {
+    const entry = this.#addresses[position] ?? 0;
+    return entry !== 0 && this.isLive(entry) ? entry : 0;
   }
 
-  keyAddress(slot: number): number {
-    return this.#addresses[slot] ?? 0;
+  isLive(entry: number): boolean {
+    return this.#memory.view.getInt32(entry + entryField.hash, true) !== 0;
   }
 
-  valueAddress(slot: number): number {
-    return (this.#addresses[slot] ?? 0) + this.#valueAt;
+  keyAddress(entry: number): number {
+    return entry + this.#keyAt;
   }
 
-  /** The slot whose key equals the bytes at an address, or -1; `hash` is that of the key. */
+  valueAddress(entry: number): number {
+    return entry + this.#valueAt;
+  }
+
+  /** The entry whose key equals the bytes at an address, or 0; `hash` is that of the key. */
   find(keyAddress: number, hash = this.hash(keyAddress)): number {
-    let slot = this.#heads[hash & (this.#heads.length - 1)] ?? absent;
-    while (slot !== absent) {
-      if (this.#hashes[slot] === hash && this.#sameKey(this.#addresses[slot] ?? 0, keyAddress)) {
-        return slot;
-      }
-      slot = this.#next[slot] ?? absent;
+    const { view } = this.#memory;
+    let entry = view.getInt32(this.#headOf(hash), true);
+    while (entry !== 0) {
+      if (view.getInt32(entry + entryField.hash, true) === hash
+        && this.#sameKey(entry + this.#keyAt, keyAddress)) return entry;
+      entry = view.getInt32(entry + entryField.next, true);
     }
-    return absent;
+    return 0;
   }
 
-  /** Adds an entry with a copy of the key and a value of arbitrary content; its slot. */
+  /** Adds an entry with a copy of the key and a value of arbitrary content. */
   insert(keyAddress: number, hash = this.hash(keyAddress)): number {
-    if (this.#size >= this.#heads.length) this.#rehash();
-    const slot = this.#takeSlot();
-    const address = this.#addresses[slot] ?? 0;
+    if (this.#size >= this.#headCount) this.#rehash();
+    const entry = this.#takeEntry();
     const { keySize, valueSize } = this.#shape;
-    const { bytes } = this.#memory;
-    for (let at = 0; at < keySize; at += 1) bytes[address + at] = bytes[keyAddress + at] ?? 0;
-    this.#memory.mark({ address: address + this.#valueAt, length: valueSize }, access.both);
-    this.#hashes[slot] = hash;
-    this.#live[slot] = 1;
-    this.#link(slot);
+    this.#memory.copy(entry + this.#keyAt, { address: keyAddress, length: keySize });
+    this.#memory.mark({ address: entry + this.#valueAt, length: valueSize }, access.both);
+    this.#memory.view.setInt32(entry + entryField.hash, hash, true);
+    this.#link(entry, hash);
     this.#size += 1;
-    return slot;
+    return entry;
   }
 
   /** Frees an entry. Its memory is not reused before that of all entries freed earlier. */
-  remove(slot: number): void {
-    this.#unlink(slot);
-    this.#live[slot] = 0;
+  remove(entry: number): void {
+    const { view } = this.#memory;
+    this.#unlink(entry);
+    view.setInt32(entry + entryField.hash, 0, true);
+    view.setInt32(entry + entryField.next, 0, true);
     this.#size -= 1;
-    const { valueSize } = this.#shape;
-    this.#memory.mark({ address: this.valueAddress(slot), length: valueSize }, access.freed);
-    this.#next[slot] = absent;
-    if (this.#freeLast === absent) this.#freeFirst = slot;
-    else this.#next[this.#freeLast] = slot;
-    this.#freeLast = slot;
+    const span = { address: this.valueAddress(entry), length: this.#shape.valueSize };
+    this.#memory.mark(span, access.freed);
+    this.#freeLater(entry);
   }
 
-  /** Depends on the bytes of the key alone, and is no secret: flooding is not modelled. */
+  /** Depends on the bytes of the key alone, and is no secret: flooding is not modelled. Odd. */
   hash(address: number): number {
     const { view } = this.#memory;
     const { keySize } = this.#shape;
     let hash = keySize;
     let at = 0;
     for (; at + 4 <= keySize; at += 4) {
-      hash = Math.imul(hash ^ view.getInt32(address + at, true), 0x9e3779b1);
+      hash = Math.imul(hash ^ view.getInt32(address + at, true), hashFactor.word);
       hash ^= hash >>> 15;
     }
-    for (; at < keySize; at += 1) hash = Math.imul(hash ^ view.getUint8(address + at), 0x01000193);
-    hash = Math.imul(hash ^ (hash >>> 13), 0x85ebca6b);
-    return hash ^ (hash >>> 16);
+    for (; at < keySize; at += 1) {
+      hash = Math.imul(hash ^ view.getUint8(address + at), hashFactor.byte);
+    }
+    hash = Math.imul(hash ^ (hash >>> 13), hashFactor.last);
+    return hash ^ (hash >>> 16) | 1;
   }
 
   #sameKey(left: number, right: number): boolean {
@@ -130,71 +163,79 @@ export class SlotTable {
     return true;
   }
 
-  #link(slot: number): void {
-    const bucket = (this.#hashes[slot] ?? 0) & (this.#heads.length - 1);
-    this.#next[slot] = this.#heads[bucket] ?? absent;
-    this.#heads[bucket] = slot;
+  /** Where the head of the chain of a hash stands; its lowest bit says nothing. */
+  #headOf(hash: number): number {
+    const heads = this.#memory.view.getInt32(this.#index + indexField.heads, true);
+    return heads + ((hash >>> 1) & (this.#headCount - 1)) * 4;
   }
 
-  #unlink(slot: number): void {
-    const bucket = (this.#hashes[slot] ?? 0) & (this.#heads.length - 1);
-    const after = this.#next[slot] ?? absent;
-    let at = this.#heads[bucket] ?? absent;
-    if (at === slot) {
-      this.#heads[bucket] = after;
-      return;
+  #link(entry: number, hash: number): void {
+    const { view } = this.#memory;
+    const head = this.#headOf(hash);
+    view.setInt32(entry + entryField.next, view.getInt32(head, true), true);
+    view.setInt32(head, entry, true);
+  }
+
+  #unlink(entry: number): void {
+    const { view } = this.#memory;
+    const after = view.getInt32(entry + entryField.next, true);
+    let place = this.#headOf(view.getInt32(entry + entryField.hash, true));
+    for (;;) {
+      const at = view.getInt32(place, true);
+      if (at === entry) return view.setInt32(place, after, true);
+      place = at + entryField.next;
     }
-    while (this.#next[at] !== slot) at = this.#next[at] ?? absent;
-    this.#next[at] = after;
   }
 
+  #newHeads(): void {
+    const heads = this.#memory.allocate(this.#headCount * 4);
+    const { view } = this.#memory;
+    view.setInt32(this.#index + indexField.heads, heads, true);
+    view.setInt32(this.#index + indexField.mask, this.#headCount - 1, true);
+  }
+
+  // What the old heads took stays unused; together that is less than the new ones take.
   #rehash(): void {
-    this.#heads = new Int32Array(this.#heads.length * 2).fill(absent);
-    for (let slot = 0; slot < this.#slotCount; slot += 1) {
-      if (this.#live[slot] === 1) this.#link(slot);
+    this.#headCount *= 2;
+    this.#newHeads();
+    for (let position = 0; position < this.#positions; position += 1) {
+      const entry = this.at(position);
+      if (entry === 0) continue;
+      this.#link(entry, this.#memory.view.getInt32(entry + entryField.hash, true));
     }
   }
 
-  #takeSlot(): number {
-    const slot = this.#freeFirst;
-    if (slot === absent) {
-      this.#addSlab();
-      return this.#takeSlot();
-    }
-    this.#freeFirst = this.#next[slot] ?? absent;
-    if (this.#freeFirst === absent) this.#freeLast = absent;
-    return slot;
+  #takeEntry(): number {
+    if (this.#freeFirst === 0) this.#addSlab();
+    const entry = this.#freeFirst;
+    this.#freeFirst = this.#memory.view.getInt32(entry + entryField.next, true);
+    if (this.#freeFirst === 0) this.#freeLast = 0;
+    return entry;
+  }
+
+  #freeLater(entry: number): void {
+    if (this.#freeLast === 0) this.#freeFirst = entry;
+    else this.#memory.view.setInt32(this.#freeLast + entryField.next, entry, true);
+    this.#freeLast = entry;
   }
 
   // As many entries again as there are, in one piece, up to a limit.
   #addSlab(): void {
     const fitting = Math.max(1, Math.floor(slabBytesMax / this.#stride));
-    const count = Math.min(Math.max(4, this.#slotCount), fitting);
+    const count = Math.min(Math.max(4, this.#positions), fitting);
     const from = this.#memory.allocate(count * this.#stride);
-    const first = this.#slotCount;
-    this.#slotCount += count;
-    if (this.#slotCount > this.#next.length) this.#widen();
-    for (let slot = first; slot < this.#slotCount; slot += 1) {
-      this.#addresses[slot] = from + (slot - first) * this.#stride;
-      this.#next[slot] = slot + 1 < this.#slotCount ? slot + 1 : absent;
+    if (this.#positions + count > this.#addresses.length) this.#widen(this.#positions + count);
+    for (let index = 0; index < count; index += 1) {
+      const entry = from + index * this.#stride;
+      this.#addresses[this.#positions] = entry;
+      this.#positions += 1;
+      this.#freeLater(entry);
     }
-    this.#freeFirst = first;
-    this.#freeLast = this.#slotCount - 1;
   }
 
-  #widen(): void {
-    const length = Math.max(this.#slotCount, this.#next.length * 2);
-    this.#next = widened(this.#next, length);
-    this.#hashes = widened(this.#hashes, length);
-    this.#addresses = widened(this.#addresses, length);
-    const live = new Uint8Array(length);
-    live.set(this.#live);
-    this.#live = live;
+  #widen(wanted: number): void {
+    const wide = new Int32Array(Math.max(wanted, this.#addresses.length * 2));
+    wide.set(this.#addresses);
+    this.#addresses = wide;
   }
-}
-
-function widened(old: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
-  const wide = new Int32Array(length);
-  wide.set(old);
-  return wide;
 }

@@ -70,7 +70,7 @@ function writeCell(code: Code, at: number): void {
 function writeLookup({ code, plan }: Writing, map: number): void {
   code.get(registerLocal(2));
   code.op(op.wrap);
-  code.call(plan.importIndex(imported.lookup(map)));
+  code.call(plan.findIndex(map) ?? plan.importIndex(imported.lookup(map)));
   code.op(op.extendU);
   code.set(local.r0);
 }

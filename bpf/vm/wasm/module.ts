@@ -1,11 +1,12 @@
 import { demand } from '../elf.ts';
 import { helpers, intrinsic } from '../helpers/table.ts';
 import type { Instruction } from '../instruction.ts';
-import { cell, constantValue, frame } from '../layout.ts';
+import { cell, constantValue, frame, isHash } from '../layout.ts';
 import { writeAlu, writeExtend, writeNegate, writeSwap } from './arithmetic.ts';
 import { writeAtomic, writeLoad, writeStore } from './access.ts';
 import { added, writeCall, writeHelperCall } from './calls.ts';
 import { Code, op, type } from './code.ts';
+import { findBody, findLocals } from './find.ts';
 import { writeFlow } from './flow.ts';
 import { knownMaps } from './knownmaps.ts';
 import {
@@ -23,7 +24,7 @@ export interface Translation {
   readonly functionBase: number;
 }
 
-type Shape = Omit<Plan, 'importIndex' | 'functionIndex' | 'loopIndex'>;
+type Shape = Omit<Plan, 'importIndex' | 'functionIndex' | 'findIndex' | 'loopIndex'>;
 
 /** Writes the module for an object whose helpers are all known. */
 export function translate(shape: Shape): Translation {
@@ -31,18 +32,33 @@ export function translate(shape: Shape): Translation {
   const names = new Map(imports.map(({ name }, index) => [name, index]));
   const functionBase = imports.length;
   const { functions } = shape.object;
+  const loopIndex = functionBase + functions.length;
+  const findBase = loopIndex + 1 + programsOf(shape).length;
+  const finds = foundInside(shape);
   const plan: Plan = {
     ...shape,
     importIndex: (name) => names.get(name) ?? 0,
     functionIndex: (index) => functionBase + index,
-    loopIndex: functionBase + functions.length,
+    findIndex: (map) => finds.includes(map) ? findBase + finds.indexOf(map) : undefined,
+    loopIndex,
   };
   const bodies = functions.map((_, index) => bodyOf(plan, index));
-  return { ...assemble(plan, imports, bodies), imports, functionBase };
+  return { ...assemble(plan, imports, { bodies, finds }), imports, functionBase };
+}
+
+/** Maps whose look-ups stay in the module: hashes, where no key has to be checked. */
+function foundInside({ maps, checked }: Shape): number[] {
+  return maps.flatMap((map, index) => !checked && isHash(map) ? [index] : []);
+}
+
+function programsOf({ object }: Shape): number[] {
+  return object.functions.flatMap(({ isProgram }, index) => isProgram ? [index] : []);
 }
 
 /** Functions that the code calls outside of the module, each once. */
-function importsOf({ object, maps, layout, graphs }: Shape): Import[] {
+function importsOf(shape: Shape): Import[] {
+  const { object, maps, layout, graphs } = shape;
+  const inside = foundInside(shape);
   const lookup: Signature = { takes: [type.i32], gives: [type.i32] };
   const found = new Map<string, Signature>([
     [imported.outOfBounds, { takes: [type.i32, type.i32, type.i32], gives: [] }],
@@ -58,6 +74,7 @@ function importsOf({ object, maps, layout, graphs }: Shape): Import[] {
       const map = known.get(slot);
       if (id === 1 && map !== undefined && map < maps.length) {
         const isArray = layout.arrays[map] !== undefined;
+        if (inside.includes(map)) return;
         found.set(isArray ? imported.element(map) : imported.lookup(map), lookup);
         return;
       }
@@ -166,10 +183,11 @@ const sectionId = {
 } as const;
 
 function assemble(
-  plan: Plan, imports: readonly Import[], bodies: readonly Body[],
+  plan: Plan, imports: readonly Import[],
+  { bodies, finds }: { readonly bodies: readonly Body[]; readonly finds: readonly number[] },
 ): Pick<Translation, 'bytes' | 'positions'> {
   const { functions } = plan.object;
-  const programs = functions.flatMap(({ isProgram }, index) => isProgram ? [index] : []);
+  const programs = programsOf(plan);
   const types = new TypeTable();
   types.index(bpfSignature);
   const importTypes = imports.map(({ signature }) => types.index(signature));
@@ -182,7 +200,9 @@ function assemble(
     ...imports.map(({ name }, index) => importItem(name, 0, [importTypes[index] ?? 0])),
   ]);
   section(out, sectionId.functions, [
-    ...functions.map(() => number(0)), number(0), ...programs.map(() => number(entryType)),
+    ...functions.map(() => number(0)), number(0),
+    // Entries and look-ups: one address in, one number out.
+    ...[...programs, ...finds].map(() => number(entryType)),
   ]);
   section(out, sectionId.tables, [bytes(type.functions, 0, ...leb(functions.length + 1))]);
   section(out, sectionId.exports, programs.map((index, order) => exportItem(
@@ -190,10 +210,14 @@ function assemble(
   )));
   const targets = functions.map((_, index) => plan.functionIndex(index));
   section(out, sectionId.elements, [elementItem(targets)]);
-  const own = [added.loop(), ...programs.map((index) => added.entry(plan, index))];
+  const own = [
+    // The loop counts in one more local; an entry needs none.
+    withLocals(added.loop(), [type.i64]),
+    ...programs.map((index) => withLocals(added.entry(plan, index), [])),
+    ...finds.map((map) => withLocals(findOf(plan, map), findLocals)),
+  ];
   const offsets = codeSection(out, [
-    ...bodies.map(({ code }) => code),
-    ...own.map((body, index) => withLocals(body, index === 0)),
+    ...bodies.map(({ code }) => code), ...own,
   ]);
   return {
     bytes: Uint8Array.from(out.bytes),
@@ -259,11 +283,16 @@ function codeSection(out: Code, bodies: readonly Code[]): number[] {
   return starts.map((start) => base + start);
 }
 
-// The loop counts in one more local; an entry needs none.
-function withLocals(body: Code, counts: boolean): Code {
+function findOf({ maps, layout }: Plan, map: number): Code {
+  const definition = maps[map];
+  demand(definition !== undefined, 'what is looked up is a map of the object');
+  return findBody(definition, layout.tables[map] ?? 0);
+}
+
+function withLocals(body: Code, types: readonly number[]): Code {
   const code = new Code();
-  if (counts) code.op(1, 1, type.i64);
-  else code.op(0);
+  code.unsigned(types.length);
+  for (const one of types) code.op(1, one);
   code.append(body);
   return code;
 }

@@ -31,6 +31,8 @@ export interface Plan {
   importIndex(name: string): number;
   /** Index of the function that implements a function of the object. */
   functionIndex(function_: number): number;
+  /** Index of the function that looks up in a hash map; undefined where the host does. */
+  findIndex(map: number): number | undefined;
   /** Index of the function that implements bpf_loop. */
   readonly loopIndex: number;
 }

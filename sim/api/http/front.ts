@@ -1,0 +1,105 @@
+import type { World } from '../../world.ts';
+import type { Refusal } from '../refusal.ts';
+import type { ApiServer } from '../server.ts';
+import { groupDiscovery, rootDiscovery, versionDiscovery } from './discovery.ts';
+import { ItemEnd } from './item.ts';
+import { servedKinds, type ServedKind } from './kinds.ts';
+import { CollectionEnd } from './collection.ts';
+import {
+  jsonAnswer, textAnswer, type Exchange, type Hold, type HttpAnswer, type HttpRequest,
+} from './message.ts';
+import { routeOf } from './route.ts';
+import type { Call, FrontOptions, FrontParts } from './call.ts';
+import { OpenApiEnd } from './openapi.ts';
+import { methodNotAllowed, refusalAnswer, unknownResource } from './status.ts';
+
+/**
+ * The HTTP surface of the API server: from request to answer or watch, at the world's present time
+ * (simulator.md 6.3). It touches no socket: an exchange carries what it has to say.
+ */
+export class ApiFront {
+  readonly #parts: FrontParts;
+  readonly #kinds: readonly ServedKind[] = servedKinds();
+  #openApi: OpenApiEnd | undefined;
+
+  constructor(world: World, server: ApiServer, options: FrontOptions = {}) {
+    const { kubernetes = '1.32', expiredWatch = 'event', frozen = () => false } = options;
+    this.#parts = { world, server, options: { kubernetes, expiredWatch, frozen } };
+  }
+
+  /** Serves one request now. What it returns still holds the exchange: a watch, or a wait. */
+  serve(request: HttpRequest, exchange: Exchange): Hold | undefined {
+    const route = routeOf(request.path, this.#kinds);
+    const call: Call = { request, exchange, user: userOf(request) };
+    const accept = request.headers.get('accept') ?? '';
+    const host = request.headers.get('host') ?? '';
+    switch (route.kind) {
+      case 'collection': return new CollectionEnd(this.#parts, route).serve(call);
+      case 'item': return new ItemEnd(this.#parts, route).serve(call);
+      case 'unknown': return refuse(exchange, unknownResource);
+      case 'elsewhere': return this.#other(call);
+      case 'version': case 'group': case 'root': break;
+    }
+    if (request.method !== 'GET') return refuse(exchange, methodNotAllowed);
+    if (route.kind === 'root') {
+      exchange.answer(rootDiscovery(this.#kinds, { core: route.core, host }, accept));
+    } else if (route.kind === 'group') {
+      exchange.answer(groupDiscovery(this.#kinds, route.group));
+    } else exchange.answer(versionDiscovery(this.#kinds, route));
+    return undefined;
+  }
+
+  #other({ request, exchange }: Call): undefined {
+    const { path } = request;
+    if (path === '/version' || path === '/version/') {
+      return exchange.answer(jsonAnswer(200, versionOf(this.#parts.options.kubernetes)));
+    }
+    const [, root] = path.split('/');
+    if (root === 'healthz' || root === 'livez' || root === 'readyz') {
+      return exchange.answer(textAnswer(200, 'ok'));
+    }
+    const document = root === 'openapi' ? this.#document(path) : undefined;
+    return exchange.answer(document ?? textAnswer(404, '404 page not found\n'));
+  }
+
+  // Made when first asked for: most clusters live without.
+  #document(path: string): HttpAnswer | undefined {
+    this.#openApi ??= new OpenApiEnd(this.#kinds);
+    return this.#openApi.answer(path);
+  }
+}
+
+function refuse(exchange: Exchange, refusal: Refusal): undefined {
+  exchange.answer(refusalAnswer(refusal));
+}
+
+function versionOf(kubernetes: string): unknown {
+  const [major = '1', minor = '32'] = kubernetes.split('.');
+  return {
+    major,
+    minor,
+    gitVersion: `v${major}.${minor}.0+fairlead`,
+    gitCommit: '',
+    gitTreeState: 'clean',
+    buildDate: '2026-01-01T00:00:00Z',
+    goVersion: '',
+    compiler: '',
+    platform: 'simulated/any',
+  };
+}
+
+const tokenUser = /^Bearer user:(\S+)$/u;
+
+/**
+ * Who asks: the impersonated user, the NAME of a token `user:NAME`, or the program. Any other token
+ * counts as the program's, so that no secret turns up in a record (A18).
+ */
+function userOf(request: HttpRequest): string {
+  const { headers } = request;
+  const impersonated = headers.get('impersonate-user');
+  if (impersonated !== undefined && impersonated !== '') return impersonated;
+  const [, named] = tokenUser.exec(headers.get('authorization') ?? '') ?? [];
+  if (named !== undefined) return named;
+  const [program = ''] = (headers.get('user-agent') ?? '').split(/[/ ]/u);
+  return program === '' ? 'http' : program;
+}

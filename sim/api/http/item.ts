@@ -1,0 +1,187 @@
+import type { Json, KubeAnswer, KubeObject, ObjectRef } from '../../../kube/port.ts';
+import { ok } from '../../../lb/result.ts';
+import { objectOf } from '../json.ts';
+import { badRequest, type Outcome, type Refusal } from '../refusal.ts';
+import type { ApiRequest, HandleOptions } from '../server.ts';
+import { mediaType, objectBody, parsedBody } from './body.ts';
+import type { Call, FrontParts } from './call.ts';
+import { servedVersion } from './kinds.ts';
+import { inVersion, jsonAnswer, type HttpRequest } from './message.ts';
+import { writeOptions } from './parameters.ts';
+import type { Route } from './route.ts';
+import {
+  deletedStatus, methodNotAllowed, notSimulated, refusalAnswer, unknownResource, unsupportedType,
+  type StatusSubject,
+} from './status.ts';
+
+/** Kinds whose deletion answers with the object instead of a Status, as their registries do. */
+const returnedWhenDeleted: readonly string[] = ['Pod', 'Service', 'ServiceAccount'];
+
+const streaming: readonly string[] = [
+  'log', 'exec', 'attach', 'portforward', 'proxy', 'ephemeralcontainers',
+];
+
+/** One object: get, put, patch, delete, and its status. */
+export class ItemEnd {
+  readonly #parts: FrontParts;
+  readonly #route: Route & { kind: 'item' };
+  readonly #ref: ObjectRef;
+  readonly #subject: StatusSubject;
+
+  constructor(parts: FrontParts, route: Route & { kind: 'item' }) {
+    this.#parts = parts;
+    this.#route = route;
+    const { resource } = route.served;
+    this.#ref = { resource, namespace: route.namespace, name: route.name };
+    const { group, plural, kind } = resource;
+    this.#subject = { group, plural, kind, name: route.name };
+  }
+
+  serve(call: Call): undefined {
+    const { subresource, served } = this.#route;
+    if (subresource !== '' && !(subresource === 'status' && served.status)) {
+      return this.#refuse(call, this.#noSubresource());
+    }
+    switch (call.request.method) {
+      case 'GET': return this.#finish(call, this.#ask(call, { verb: 'get', ref: this.#ref }));
+      case 'PUT': return this.#put(call);
+      case 'PATCH': return this.#patch(call);
+      case 'DELETE': return subresource === ''
+        ? this.#delete(call)
+        : this.#refuse(call, methodNotAllowed);
+      default: return this.#refuse(call, methodNotAllowed);
+    }
+  }
+
+  #noSubresource(): Refusal {
+    const { subresource, served } = this.#route;
+    if (served.resource.kind !== 'Pod' || !streaming.includes(subresource)) return unknownResource;
+    return notSimulated(
+      `pods/${subresource} is not available in the simulator: its pods have no containers`,
+    );
+  }
+
+  #put(call: Call): undefined {
+    const body = objectBody(call.request, this.#route.served);
+    if (!body.ok) return this.#refuse(call, body.error);
+    const sub = this.#sub();
+    return this.#write(call, { verb: 'update', ref: this.#ref, ...sub, body: body.value });
+  }
+
+  #patch(call: Call): undefined {
+    const request = this.#patchRequest(call.request);
+    return request.ok ? this.#write(call, request.value) : this.#refuse(call, request.error);
+  }
+
+  #patchRequest(request: HttpRequest): Outcome<ApiRequest> {
+    const ref = this.#ref;
+    const sub = this.#sub();
+    switch (mediaType(request)) {
+      case 'application/merge-patch+json': case 'application/json-patch+json':
+      case 'application/strategic-merge-patch+json': {
+        const body = parsedBody(request);
+        if (!body.ok) return body;
+        const verb = patchVerbs.get(mediaType(request)) ?? 'patch';
+        // Parsed JSON.
+        return ok({ verb, ref, ...sub, body: body.value as Json });
+      }
+      case 'application/apply-patch+yaml': {
+        const manager = request.query.get('fieldManager') ?? '';
+        if (manager === '') {
+          const why = 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: '
+            + 'is required for apply patch';
+          return badRequest(why);
+        }
+        const body = objectBody(request, this.#route.served);
+        return body.ok ? ok({ verb: 'apply', ref, ...sub, manager, body: body.value }) : body;
+      }
+      default: return {
+        ok: false,
+        error: unsupportedType(
+          `the body of the request was in an unknown format - accepted media types include: `
+          + 'application/json-patch+json, application/merge-patch+json, '
+          + 'application/apply-patch+yaml',
+        ),
+      };
+    }
+  }
+
+  #write(call: Call, request: ApiRequest): undefined {
+    const options = writeOptions(call.request);
+    if (!options.ok) return this.#refuse(call, options.error);
+    const { resource, namespace, name } = this.#ref;
+    const existed = this.#parts.server.get(resource, namespace, name) !== undefined;
+    return this.#finish(call, this.#ask(call, request, options.value), existed ? 200 : 201);
+  }
+
+  #delete(call: Call): undefined {
+    const options = writeOptions(call.request);
+    if (!options.ok) return this.#refuse(call, options.error);
+    const asked = deletionOf(call.request);
+    if (!asked.ok) return this.#refuse(call, asked.error);
+    const deleted = this.#ask(
+      call, { verb: 'delete', ref: this.#ref, ...asked.value }, options.value,
+    );
+    if (!deleted.ok) return this.#refuse(call, deleted.error);
+    if (deleted.value.kind !== 'object') return undefined;
+    const { object } = deleted.value;
+    const { resource, namespace, name } = this.#ref;
+    const left = this.#parts.server.get(resource, namespace, name);
+    const uid = object.metadata?.uid;
+    const stays = left !== undefined && left.metadata?.uid === uid;
+    if (stays || returnedWhenDeleted.includes(resource.kind)) return this.#finish(call, deleted);
+    return call.exchange.answer(jsonAnswer(200, deletedStatus(this.#subject, uid)));
+  }
+
+  #sub(): { subresource?: 'status' } {
+    return this.#route.subresource === 'status' ? { subresource: 'status' } : {};
+  }
+
+  #finish(call: Call, outcome: Outcome<KubeAnswer>, code = 200): undefined {
+    if (!outcome.ok) return this.#refuse(call, outcome.error);
+    if (outcome.value.kind !== 'object') return undefined;
+    const object: KubeObject = inVersion(
+      outcome.value.object, servedVersion(this.#route.served),
+    );
+    return call.exchange.answer(jsonAnswer(code, object));
+  }
+
+  #ask(call: Call, request: ApiRequest, options: HandleOptions = {}): Outcome<KubeAnswer> {
+    return this.#parts.server.handle(request, call.user, options);
+  }
+
+  #refuse(call: Call, refusal: Refusal): undefined {
+    call.exchange.answer(refusalAnswer(refusal, this.#subject));
+  }
+}
+
+const patchVerbs: ReadonlyMap<string, 'json-patch' | 'strategic-patch'> = new Map([
+  ['application/json-patch+json', 'json-patch'],
+  ['application/strategic-merge-patch+json', 'strategic-patch'],
+]);
+
+type Deletion = Omit<ApiRequest & { verb: 'delete' }, 'verb' | 'ref'>;
+
+// DeleteOptions come in the body or, of kubectl's raw requests, in the query.
+function deletionOf(request: HttpRequest): Outcome<Deletion> {
+  const empty = request.body.length === 0;
+  const parsed = empty ? ok({}) : parsedBody(request);
+  if (!parsed.ok) return parsed;
+  const options = objectOf(parsed.value) ?? {};
+  const preconditions = objectOf(options['preconditions']);
+  const grace = options['gracePeriodSeconds'] ?? request.query.get('gracePeriodSeconds');
+  const seconds = grace === undefined || grace === null ? undefined : Number(grace);
+  if (seconds !== undefined && !(Number.isSafeInteger(seconds) && seconds >= 0)) {
+    return badRequest('gracePeriodSeconds: must be greater than or equal to 0');
+  }
+  const { uid, resourceVersion } = preconditions ?? {};
+  return ok({
+    ...(preconditions !== undefined && {
+      preconditions: {
+        ...(typeof uid === 'string' && { uid }),
+        ...(typeof resourceVersion === 'string' && { resourceVersion }),
+      },
+    }),
+    ...(seconds !== undefined && { gracePeriodSeconds: seconds }),
+  });
+}

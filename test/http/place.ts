@@ -1,0 +1,90 @@
+import { ApiFront } from '../../sim/api/http/front.ts';
+import type { FrontOptions } from '../../sim/api/http/call.ts';
+import type { Exchange, Hold, HttpAnswer } from '../../sim/api/http/message.ts';
+import { ApiServer } from '../../sim/api/server.ts';
+import { World } from '../../sim/world.ts';
+
+/** An answer, or what has come of a stream so far. */
+export interface Heard {
+  code: number;
+  readonly headers: Record<string, string>;
+  /** Parsed where the answer is JSON. */
+  body: any;
+  /** Lines of a stream, parsed. */
+  readonly lines: any[];
+  ended: boolean;
+  reset: boolean;
+  hold: Hold | undefined;
+}
+
+export interface Place {
+  readonly world: World;
+  readonly server: ApiServer;
+  readonly front: ApiFront;
+  /** `GET /api/v1/pods?limit=1`; a body that is no text is sent as JSON. */
+  ask(line: string, body?: unknown, headers?: Record<string, string>): Heard;
+  /** Lets so many seconds of virtual time pass. */
+  pass(seconds: number): void;
+}
+
+/** The HTTP surface without a socket. */
+export function place(options: FrontOptions = {}): Place {
+  const world = new World({ seed: 1n });
+  const server = new ApiServer(world, { freeze: true });
+  const front = new ApiFront(world, server, options);
+  return {
+    world, server, front,
+    pass: (seconds) => { world.run(world.now + seconds * 1_000_000); },
+    ask: (line, body, headers = {}) => {
+      const [method = '', target = ''] = line.split(' ');
+      const url = new URL(target, 'http://localhost');
+      const heard: Heard = {
+        code: 0, headers: {}, body: undefined, lines: [], ended: false, reset: false,
+        hold: undefined,
+      };
+      heard.hold = front.serve({
+        method,
+        path: decodeURIComponent(url.pathname),
+        query: new Map(url.searchParams),
+        headers: new Map(Object.entries({ 'user-agent': 'tester/1', ...headers })),
+        body: body === undefined || typeof body === 'string' || body instanceof Uint8Array
+          ? body ?? ''
+          : JSON.stringify(body),
+      }, exchangeInto(heard));
+      return heard;
+    },
+  };
+}
+
+function exchangeInto(heard: Heard): Exchange {
+  const take = (answer: HttpAnswer): void => {
+    heard.code = answer.code;
+    Object.assign(heard.headers, answer.headers);
+    const json = answer.headers['content-type']?.startsWith('application/json') === true;
+    heard.body = json ? JSON.parse(answer.body) : answer.body;
+  };
+  return {
+    answer: (answer) => {
+      take(answer);
+      return undefined;
+    },
+    open: (headers) => {
+      heard.code = 200;
+      Object.assign(heard.headers, headers);
+    },
+    chunk: (text) => {
+      heard.lines.push(...text.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown));
+    },
+    end: () => { heard.ended = true; },
+    reset: () => { heard.reset = true; },
+  };
+}
+
+/** `TYPE name@version` of each line of a watch. */
+export function lineTexts(heard: Heard): string[] {
+  return heard.lines.map(({ type, object }) => {
+    if (type === 'ERROR') return `ERROR ${object.code} ${object.reason}`;
+    const { name = '', resourceVersion } = object.metadata;
+    return `${type} ${name}@${resourceVersion}`;
+  });
+}
