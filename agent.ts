@@ -8,7 +8,7 @@ import { createDecoder, type Decoder } from './kube/decode.ts';
 import { leaseDecoder } from './kube/lease.ts';
 import type { Same } from './kube/feed.ts';
 import type { KubePort } from './kube/port.ts';
-import type { Reflector } from './kube/reflector.ts';
+import { createKeyOf, type KeyOf, type Reflector } from './kube/reflector.ts';
 import { resources } from './kube/resource.ts';
 import { feedRows } from './kube/rows.ts';
 import { createServiceComparison } from './kube/serviceversion.ts';
@@ -43,6 +43,7 @@ export interface AgentPorts {
 
 export interface AgentCaches {
   readonly decoder: Decoder;
+  readonly keyOf: KeyOf;
   /** Whether two versions of one Service are the same to a node. */
   readonly sameService: Same<Service>;
   readonly leases: LeaseReader;
@@ -56,6 +57,7 @@ export function createAgentCaches(nodes: MemoNodes = 'several'): AgentCaches {
   const decoder = createDecoder();
   return {
     decoder,
+    keyOf: createKeyOf(),
     sameService: createServiceComparison(),
     leases: createLeaseReader(leaseDecoder(decoder.lease)),
     rank: createRank(),
@@ -150,18 +152,20 @@ export function createAgent(ports: AgentPorts, config: AgentConfig): Agent {
 }
 
 function createFeeds(ports: AgentPorts, tables: AgentTables): Reflector[] {
-  const { decoder, sameService } = ports.caches;
+  const { decoder, keyOf, sameService } = ports.caches;
   return [
     feedRows(ports, {
       resource: resources.services,
       table: tables.services,
       decode: decoder.service,
+      keyOf,
       same: sameService,
     }),
     feedRows(ports, {
       resource: resources.endpointSlices,
       table: tables.slices,
       decode: decoder.slice,
+      keyOf,
     }),
     feedRows(ports, { resource: resources.nodes, table: tables.nodes, decode: decoder.node }),
     feedRows(ports, {
