@@ -1,5 +1,6 @@
 import { createHookedDatapath, type DatapathHooks } from './bpf/datapath/hooks.ts';
 import type { ServiceDatapath } from './bpf/datapath/settings.ts';
+import type { MapLimits } from './bpf/datapath/stores.ts';
 import type { DatapathDevices } from './bpf/datapath/devices.ts';
 import { DatapathMemo } from './bpf/datapath/memo.ts';
 import { createEventRecorder, type EventRecorder } from './kube/events.ts';
@@ -66,6 +67,8 @@ export interface AgentConfig {
   readonly namespace: string;
   readonly l2: L2Settings & { readonly enabled: boolean };
   readonly datapath: DatapathOptions;
+  /** Entries of the maps where they are not those of the layout. */
+  readonly mapLimits?: MapLimits;
 }
 
 export interface Agent {
@@ -75,12 +78,14 @@ export interface Agent {
   stop(done: () => void): void;
   /** What is still to be done, one sentence each; empty when idle. */
   pending(): readonly string[];
+  readonly tables: AgentTables;
   readonly datapath: ServiceDatapath;
   /** Undefined where `l2.enabled` is false. */
   readonly announcer: Announcer | undefined;
 }
 
-interface AgentTables {
+/** What the watches of an agent have brought. */
+export interface AgentTables {
   readonly services: Table<Service>;
   readonly slices: Table<EndpointSlice>;
   readonly nodes: Table<Node>;
@@ -107,12 +112,16 @@ export function createAgent(ports: AgentPorts, config: AgentConfig): Agent {
   const datapath = createHookedDatapath(
     { clock, kernel, journal, devices, hooks, events },
     tables,
-    { nodeName: config.nodeName, options: config.datapath, memo: ports.caches.servicePorts },
+    {
+      nodeName: config.nodeName, options: config.datapath, memo: ports.caches.servicePorts,
+      ...(config.mapLimits === undefined ? {} : { limits: config.mapLimits }),
+    },
   );
   const announcer = config.l2.enabled
     ? announce({ ports, config, tables, events, datapath })
     : undefined;
   return {
+    tables,
     datapath,
     announcer,
     start() {

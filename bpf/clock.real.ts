@@ -2,7 +2,7 @@ import type { Clock, Micros, Timer } from '../lb/ports.ts';
 import type { Addon } from './native.real.ts';
 
 /** Time of this machine. Callbacks run on the event loop, one by one. */
-export function realClock(addon: Addon): Clock {
+export function realClock(addon: Pick<Addon, 'bootNs'>): Clock {
   const now = (): Micros => Number(process.hrtime.bigint() / 1_000n);
   return {
     now,

@@ -9,6 +9,8 @@ export const exitCodes = {
   usage: 64,
   /** A bug in fairlead. */
   bug: 70,
+  /** The configuration of an agent or controller at its start is invalid. */
+  config: 78,
 } as const;
 
 /**

@@ -1,7 +1,11 @@
 import { Command, CommanderError, Option } from 'commander';
+import { registerAgent } from './agent.ts';
 import { registerCompletion } from './completion.ts';
+import { registerConfig } from './config.ts';
 import type { Console } from './console.ts';
+import { registerController } from './controller.ts';
 import { CommandEnd, exitCodes } from './exit.ts';
+import { registerInstall } from './install.ts';
 import { registerIppool } from './ippool.ts';
 import { registerLb } from './lb.ts';
 import { nearestNames } from './nearest.ts';
@@ -13,12 +17,16 @@ import { registerValidate } from './validate.ts';
 import { registerVersion } from './version.ts';
 
 const subcommands: readonly Register[] = [
+  registerAgent,
+  registerController,
   registerService,
   registerIppool,
   registerLb,
   registerValidate,
   registerSim,
   registerDemo,
+  registerInstall,
+  registerConfig,
   registerCompletion,
   registerVersion,
 ];

@@ -33,23 +33,22 @@ interface Known {
  */
 export class Links {
   #ports: { readonly clock: Clock; readonly link: LinkPort };
-  #devices: readonly string[];
+  #managedBy: ManagedBy;
   #known = new Map<string, Known>();
   /** `name family` of links that I5 keeps silent, with the end of it and the link that stays. */
   #suspended = new Map<string, { until: Micros; by: string }>();
   #started = false;
-  #nodeAddresses: ReadonlySet<string> = new Set();
 
   constructor(
     ports: { readonly clock: Clock; readonly link: LinkPort }, devices: readonly string[],
   ) {
     this.#ports = ports;
-    this.#devices = devices;
+    this.#managedBy = { devices, nodeAddresses: [] };
   }
 
   /** Addresses of the own Node object: they make a device managed where no list does. */
   setNodeAddresses(addresses: readonly string[]): void {
-    this.#nodeAddresses = new Set(addresses);
+    this.#managedBy = { ...this.#managedBy, nodeAddresses: addresses };
   }
 
   /** Reads the interfaces anew. Returns when to look again; undefined: after the next change. */
@@ -58,7 +57,7 @@ export class Links {
     const present = new Set<string>();
     let again: Micros | undefined;
     for (const facts of this.#ports.link.links()) {
-      if (!this.#managed(facts)) continue;
+      if (!isManaged(facts, this.#managedBy)) continue;
       present.add(facts.name);
       const due = this.#observe(facts, now);
       if (due !== undefined) again = Math.min(again ?? due, due);
@@ -159,26 +158,35 @@ export class Links {
     known.usable = false;
     known.readySince = undefined;
   }
+}
 
-  #managed(facts: LinkFacts): boolean {
-    if (facts.loopback) return false;
-    if (this.#devices.length === 0) {
-      return facts.defaultRoute || facts.addresses.some((one) => this.#isNodeAddress(one));
-    }
-    return this.#devices.some((device) => {
-      if (device === facts.name) return true;
-      const compiled = compileExpression(device);
-      return compiled.ok && compiled.value.matcher(facts.name).find();
-    });
-  }
+/** What decides which interfaces announcements may be made on. */
+export interface ManagedBy {
+  /** Names or RE2 expressions of `l2.devices`; empty: automatic. */
+  readonly devices: readonly string[];
+  /** Texts of the own Node object. */
+  readonly nodeAddresses: Iterable<string>;
+}
 
-  #isNodeAddress(address: Ip): boolean {
-    for (const text of this.#nodeAddresses) {
-      const parsed = parseIpUnmapped(text);
-      if (parsed.ok && parsed.value === address) return true;
-    }
-    return false;
+/** Whether an interface is managed: listed, or else with a Node address or a default route. */
+export function isManaged(facts: LinkFacts, { devices, nodeAddresses }: ManagedBy): boolean {
+  if (facts.loopback) return false;
+  if (devices.length > 0) return isListed(facts.name, devices);
+  if (facts.defaultRoute) return true;
+  for (const text of nodeAddresses) {
+    const parsed = parseIpUnmapped(text);
+    if (parsed.ok && facts.addresses.includes(parsed.value)) return true;
   }
+  return false;
+}
+
+/** Whether `l2.devices` names an interface or has an expression that finds it. */
+export function isListed(name: string, devices: readonly string[]): boolean {
+  return devices.some((device) => {
+    if (device === name) return true;
+    const compiled = compileExpression(device);
+    return compiled.ok && compiled.value.matcher(name).find();
+  });
 }
 
 function fitForUse(facts: LinkFacts): boolean {
