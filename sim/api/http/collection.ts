@@ -5,8 +5,9 @@ import type { ApiRequest, HandleOptions } from '../server.ts';
 import { keyOfObject } from '../store.ts';
 import { objectBody } from './body.ts';
 import type { FrontParts, ObjectCall } from './call.ts';
-import { jsonAnswer, type Hold } from './message.ts';
+import { deletionOf } from './deletion.ts';
 import { continueToken, listParameters, pageExpired, type ListParameters } from './listing.ts';
+import { jsonAnswer, type Hold } from './message.ts';
 import type { Route } from './route.ts';
 import { methodNotAllowed, refusalAnswer, type StatusSubject } from './status.ts';
 import { HttpWatch } from './watch.ts';
@@ -50,13 +51,9 @@ export class CollectionEnd {
   #list(call: ObjectCall, until: number): Hold | undefined {
     const parameters = listParameters(call.request);
     if (!parameters.ok) return this.#refuse(call, parameters.error);
-    const { exact, after, resourceVersion } = parameters.value;
-    const request = this.#listRequest(call);
-    const { world, server, options } = this.#parts;
-    const version = after?.version ?? (exact ? Number(resourceVersion) : undefined);
-    const listed = version === undefined
-      ? this.#ask(call, request)
-      : server.exactList(request, version, call.user);
+    const { after } = parameters.value;
+    const { world, options } = this.#parts;
+    const listed = this.#ask(call, this.#listRequest(call, parameters.value));
     if (!listed.ok) {
       const waits = listed.error.code === 504 && world.now < until && !options.frozen();
       if (waits) return this.#lookAgain(call, until);
@@ -88,17 +85,23 @@ export class CollectionEnd {
     call.exchange.answer(jsonAnswer(200, shown));
   }
 
-  #listRequest({ request }: ObjectCall): ApiRequest & { verb: 'list' } {
+  // A further page shows the snapshot of the first.
+  #listRequest(
+    { request: { query } }: ObjectCall, { exact, after, resourceVersion }: ListParameters,
+  ): ApiRequest & { verb: 'list' } {
     const { served, namespace } = this.#route;
-    const labelSelector = request.query.get('labelSelector');
-    const resourceVersion = request.query.get('resourceVersion');
+    const labelSelector = query.get('labelSelector');
+    const fieldSelector = query.get('fieldSelector');
+    const version = after === undefined ? resourceVersion : String(after.version);
     return {
       verb: 'list',
       resource: served.resource,
       namespace,
+      ...(fieldSelector !== undefined && { fieldSelector }),
+      ...((exact || after !== undefined) && { resourceVersionMatch: 'Exact' }),
       options: {
         ...(labelSelector !== undefined && { labelSelector }),
-        ...(resourceVersion !== undefined && { resourceVersion }),
+        ...(version !== '' && { resourceVersion: version }),
       },
     };
   }
@@ -136,9 +139,12 @@ export class CollectionEnd {
   }
 
   #deleteAll(call: ObjectCall): undefined {
-    const options = writeOptions(call.request);
-    if (!options.ok) return this.#refuse(call, options.error);
-    const listed = this.#ask(call, this.#listRequest(call));
+    const asked = deletionOf(call.request);
+    if (!asked.ok) return this.#refuse(call, asked.error);
+    const { request, options } = asked.value;
+    const parameters = listParameters(call.request);
+    if (!parameters.ok) return this.#refuse(call, parameters.error);
+    const listed = this.#ask(call, this.#listRequest(call, parameters.value));
     if (!listed.ok) return this.#refuse(call, listed.error);
     if (listed.value.kind !== 'list') return undefined;
     const { items, resourceVersion } = listed.value;
@@ -146,7 +152,7 @@ export class CollectionEnd {
     for (const { metadata } of items) {
       const name = metadata?.name ?? '';
       const ref = { resource, namespace: metadata?.namespace ?? '', name };
-      const gone = this.#ask(call, { verb: 'delete', ref }, options.value);
+      const gone = this.#ask(call, { verb: 'delete', ref, ...request }, options);
       if (!gone.ok && gone.error.kind !== 'gone') return this.#refuse(call, gone.error, name);
     }
     const { wall } = this.#parts.world;

@@ -1,5 +1,7 @@
 import type { World } from '../../world.ts';
 import type { Refusal } from '../refusal.ts';
+import { objectOf } from '../json.ts';
+import { reviewed, type ReviewKind } from '../review.ts';
 import type { ApiServer } from '../server.ts';
 import { groupDiscovery, rootDiscovery, versionDiscovery } from './discovery.ts';
 import { ItemEnd } from './item.ts';
@@ -10,7 +12,9 @@ import {
   type RequestEnd,
 } from './message.ts';
 import { formOf, Presentation } from './presentation.ts';
-import { routeOf } from './route.ts';
+import { routeOf, type Route } from './route.ts';
+import { SubresourceEnd } from './subresource.ts';
+import { parsedBody } from './body.ts';
 import type { Call, FrontOptions, FrontParts } from './call.ts';
 import { OpenApiEnd } from './openapi.ts';
 import { methodNotAllowed, refusalAnswer, unknownResource } from './status.ts';
@@ -35,14 +39,7 @@ export class ApiFront implements RequestEnd {
     const accept = request.headers.get('accept') ?? '';
     const host = request.headers.get('host') ?? '';
     switch (route.kind) {
-      case 'collection': case 'item': {
-        const form = formOf(request);
-        if (!form.ok) return refuse(exchange, form.error);
-        const shown = new Presentation(route.served, form.value);
-        return route.kind === 'item'
-          ? new ItemEnd(this.#parts, route).serve({ ...call, shown })
-          : new CollectionEnd(this.#parts, route).serve({ ...call, shown });
-      }
+      case 'collection': case 'item': return this.#objects(call, route);
       case 'unknown': return refuse(exchange, unknownResource);
       case 'elsewhere': return this.#other(call);
       case 'version': case 'group': case 'root': break;
@@ -54,6 +51,22 @@ export class ApiFront implements RequestEnd {
       exchange.answer(groupDiscovery(this.#kinds, route.group));
     } else exchange.answer(versionDiscovery(this.#kinds, route));
     return undefined;
+  }
+
+  #objects(call: Call, route: Route & { kind: 'collection' | 'item' }): Hold | undefined {
+    const { served } = route;
+    if (served.review !== undefined) {
+      return route.kind === 'item'
+        ? refuse(call.exchange, methodNotAllowed)
+        : review(call, served.review);
+    }
+    const form = formOf(call.request);
+    if (!form.ok) return refuse(call.exchange, form.error);
+    const shown = { ...call, shown: new Presentation(served, form.value) };
+    if (route.kind === 'collection') return new CollectionEnd(this.#parts, route).serve(shown);
+    const sub = served.subresources.find((candidate) => candidate.name === route.subresource);
+    if (sub !== undefined) return new SubresourceEnd(this.#parts, route, sub).serve(call);
+    return new ItemEnd(this.#parts, route).serve(shown);
   }
 
   #other({ request, exchange }: Call): undefined {
@@ -78,6 +91,14 @@ export class ApiFront implements RequestEnd {
 
 function refuse(exchange: Exchange, refusal: Refusal): undefined {
   exchange.answer(refusalAnswer(refusal));
+}
+
+// A question is answered and kept nowhere (A18).
+function review({ request, exchange, user }: Call, kind: ReviewKind): undefined {
+  if (request.method !== 'POST') return refuse(exchange, methodNotAllowed);
+  const body = parsedBody(request);
+  if (!body.ok) return refuse(exchange, body.error);
+  return exchange.answer(jsonAnswer(201, reviewed(kind, objectOf(body.value) ?? {}, user)));
 }
 
 function versionOf(kubernetes: string): unknown {

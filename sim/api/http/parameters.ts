@@ -9,6 +9,7 @@ export interface WatchParameters {
   /** `now`: without what is there already. */
   readonly resourceVersion: string;
   readonly labelSelector: string | undefined;
+  readonly fieldSelector: string | undefined;
   /** Whole seconds of virtual time; undefined: a draw from half an hour to an hour (A3). */
   readonly timeoutSeconds: number | undefined;
   readonly bookmarks: boolean;
@@ -29,6 +30,7 @@ export function watchParameters({ query }: HttpRequest): Outcome<WatchParameters
   return ok({
     resourceVersion: initialEvents ? '' : plain ? 'now' : version,
     labelSelector: query.get('labelSelector'),
+    fieldSelector: query.get('fieldSelector'),
     timeoutSeconds: timeout === undefined || timeout === '0' ? undefined : Number(timeout),
     bookmarks: isTrue(query.get('allowWatchBookmarks')),
     initialEvents,

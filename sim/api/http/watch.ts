@@ -45,7 +45,7 @@ export class HttpWatch implements Hold {
   start(): boolean {
     const { server, options } = this.#parts;
     const { served, namespace, exchange, user } = this.#call;
-    const { labelSelector, resourceVersion: wanted } = this.#parameters;
+    const { labelSelector, fieldSelector, resourceVersion: wanted } = this.#parameters;
     const resourceVersion = wanted === 'now' ? String(server.version) : wanted;
     const opened = server.open(
       {
@@ -53,6 +53,7 @@ export class HttpWatch implements Hold {
         namespace,
         resourceVersion,
         ...(labelSelector !== undefined && { labelSelector }),
+        ...(fieldSelector !== undefined && { fieldSelector }),
       },
       (event) => { this.#event(event); },
       user,
