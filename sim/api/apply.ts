@@ -16,6 +16,8 @@ export interface ApplyOptions {
   /** Takes fields over from others instead of refusing. */
   readonly force: boolean;
   readonly apiVersion: string;
+  /** Schema of a kind that a definition added. */
+  readonly structural?: JsonObject | undefined;
   /** RFC 3339, for the entry of this manager. */
   readonly time: string;
 }
@@ -30,7 +32,7 @@ export function applyTo(
   live: KubeObject, applied: KubeObject, options: ApplyOptions,
 ): Outcome<KubeObject> {
   const { manager, subresource } = options;
-  const shapes = shapesOf(live);
+  const shapes = shapesOf(live, options.structural);
   const wanted = owned(applied, subresource);
   const fields = fieldsOf(wanted, shapes);
   const all = ownershipsOf(live);
@@ -64,7 +66,9 @@ export function remaining(owner: Ownership, lost: FieldTree): readonly JsonObjec
 
 /** An entry of `managedFields`. */
 export function entryOf(
-  fields: FieldTree, options: Omit<ApplyOptions, 'force'> & { operation: 'Apply' | 'Update' },
+  fields: FieldTree, options: Omit<ApplyOptions, 'force' | 'structural'> & {
+    operation: 'Apply' | 'Update',
+  },
 ): JsonObject {
   const { manager, operation, subresource, apiVersion, time } = options;
   return {

@@ -11,6 +11,8 @@ export interface FieldWriter {
   readonly manager: string;
   readonly subresource: 'status' | undefined;
   readonly apiVersion: string;
+  /** Schema of a kind that a definition added. */
+  readonly structural: JsonObject | undefined;
   /** RFC 3339. */
   readonly time: string;
 }
@@ -22,7 +24,7 @@ export interface FieldWriter {
 export function withUpdateOwner(
   before: KubeObject | undefined, after: KubeObject, who: FieldWriter,
 ): KubeObject {
-  const shapes = shapesOf(after);
+  const shapes = shapesOf(after, who.structural);
   const { manager, subresource } = who;
   const [old, now] = [owned(before ?? {}, subresource), owned(after, subresource)];
   const changed = changedFields(old, now, { shapes, path: '' });

@@ -8,6 +8,7 @@ import type {
 import { resources, type Resource } from '../../kube/resource.ts';
 import type { World } from '../world.ts';
 import { ServiceAllocation, type AllocationOptions } from './allocation.ts';
+import { Definitions } from './definition/definitions.ts';
 import { evicted, evictionRefusal } from './eviction.ts';
 import { EventSet, select, WatchHub, type WatchListener, type WatchScope } from './hub.ts';
 import { objectOf } from './json.ts';
@@ -53,6 +54,8 @@ export class ApiServer {
   readonly #world: World;
   readonly #store: Store;
   readonly #writer: Writer;
+  /** Kinds that stored definitions add. */
+  readonly definitions = new Definitions();
   readonly #hub = new WatchHub();
   readonly #statistics = new RequestStatistics();
   #outbox: Commit[] = [];
@@ -67,7 +70,7 @@ export class ApiServer {
       step: options.gappyVersions === true ? () => 1 + world.stream('api').below(1000) : () => 1,
     });
     this.#writer = new Writer({
-      world, store: this.#store,
+      world, store: this.#store, definitions: this.definitions,
       allocation: new ServiceAllocation({ serviceCidrs, nodePortRange }),
       committed: (commit) => { this.#outbox.push(commit); },
     });
@@ -149,7 +152,8 @@ export class ApiServer {
   ): Outcome<Watch> {
     const { resource, namespace, labelSelector, fieldSelector, resourceVersion } = request;
     this.#statistics.count({ verb: 'watch', resource, user, now: this.#world.now });
-    const matches = objectMatcher({ labelSelector, fieldSelector }, resource);
+    const selectable = this.definitions.selectableOf(resource);
+    const matches = objectMatcher({ labelSelector, fieldSelector, selectable }, resource);
     if (!matches.ok) return badRequest(matches.error);
     const scope: WatchScope = {
       resource, namespace, labelSelector, fieldSelector, matches: matches.value,
@@ -176,15 +180,14 @@ export class ApiServer {
   }
 
   /**
-   * Creates manifests in order, Namespaces first; statuses that they carry are kept. Objects that
-   * are refused are returned with the paths of their faults, and do not stop the others.
+   * Creates manifests in order, Namespaces and definitions first; statuses that they carry are
+   * kept. Objects that are refused are returned with the paths of their faults, and do not stop
+   * the others.
    */
   load(objects: readonly KubeObject[]): readonly LoadFault[] {
     const faults: LoadFault[] = [];
     const unrolled = objects.flatMap(unroll);
-    const isNamespace = (object: KubeObject): boolean => object.kind === 'Namespace';
-    const others = unrolled.filter((object) => !isNamespace(object));
-    for (const object of [...unrolled.filter(isNamespace), ...others]) {
+    for (const object of inLoadOrder(unrolled)) {
       const loaded = this.#writer.load(object);
       if (!loaded.ok) {
         faults.push({
@@ -273,7 +276,8 @@ export class ApiServer {
   #list(request: ListRequest, stale?: Snapshot): Outcome<KubeAnswer> {
     const { resource, namespace, options, fieldSelector } = request;
     const { labelSelector, resourceVersion: wanted = '' } = options;
-    const matches = objectMatcher({ labelSelector, fieldSelector }, resource);
+    const selectable = this.definitions.selectableOf(resource);
+    const matches = objectMatcher({ labelSelector, fieldSelector, selectable }, resource);
     if (!matches.ok) return badRequest(matches.error);
     const { version } = stale ?? this.#store;
     if (Number(wanted) > version) return versionAhead(wanted, version);
@@ -297,6 +301,12 @@ export class ApiServer {
       this.#delivering = false;
     }
   }
+}
+
+function inLoadOrder(objects: readonly KubeObject[]): readonly KubeObject[] {
+  const first: readonly unknown[] = ['Namespace', 'CustomResourceDefinition'];
+  const isFirst = (object: KubeObject): boolean => first.includes(object.kind);
+  return [...objects.filter(isFirst), ...objects.filter((object) => !isFirst(object))];
 }
 
 function unroll(object: KubeObject): readonly KubeObject[] {

@@ -1,6 +1,8 @@
 import type { KubeObject } from '../../kube/port.ts';
 import { schemaOf } from '../../kube/schema/kinds.ts';
 import type { Schema } from '../../kube/schema/schema.ts';
+import { listMarks } from './definition/structural.ts';
+import type { JsonObject } from './json.ts';
 import { builtInMessages, messageOfKind, messageOfType } from './message/catalog.ts';
 import type { Field, Message } from './message/grammar.ts';
 
@@ -26,8 +28,11 @@ export type Shapes = (path: string) => Shape;
 
 const plain: Shape = { list: { kind: 'atomic' }, whole: false };
 
-/** Shapes of one kind: from the schema for ours, from the table of messages for built-in kinds. */
-export function shapesOf(object: KubeObject): Shapes {
+/**
+ * Shapes of one kind: from the schema for ours, from the table of messages for built-in kinds, from
+ * `structural` for a kind that a definition added.
+ */
+export function shapesOf(object: KubeObject, structural?: JsonObject): Shapes {
   const { apiVersion = '', kind = '' } = object;
   const message = messageOfKind(apiVersion, kind);
   const schema = schemaOf(apiVersion.split('/')[0] ?? '', kind);
@@ -38,7 +43,8 @@ export function shapesOf(object: KubeObject): Shapes {
     const names = path.split('.');
     const [root, ...rest] = names;
     const metadata = builtInMessages.get('meta.ObjectMeta');
-    const shape = root === 'metadata' ? shapeInMessage(metadata, rest)
+    const shape = root !== 'metadata' && structural !== undefined ? markedShape(structural, names)
+      : root === 'metadata' ? shapeInMessage(metadata, rest)
       : message !== undefined ? shapeInMessage(message, names)
       : schema === undefined ? plain
       : shapeInSchema(
@@ -47,6 +53,13 @@ export function shapesOf(object: KubeObject): Shapes {
     known.set(path, shape);
     return shape;
   };
+}
+
+function markedShape(schema: JsonObject, path: readonly string[]): Shape {
+  const { type, keys, whole } = listMarks(schema, path);
+  const list: ListShape = type === 'map' ? { kind: 'map', keys, defaults: {} }
+    : { kind: type === 'set' ? 'set' : 'atomic' };
+  return { list, whole };
 }
 
 function shapeInMessage(root: Message | undefined, path: readonly string[]): Shape {

@@ -1,12 +1,13 @@
 import type { Micros } from '../../lb/ports.ts';
 import { ok } from '../../lb/result.ts';
 import type { KubeAnswer, KubeObject, KubeRequest, ObjectRef } from '../../kube/port.ts';
-import { apiVersion, resourceOf, resources } from '../../kube/resource.ts';
+import { apiVersion, resourceOf, resources, type Resource } from '../../kube/resource.ts';
 import { unservedVersion } from '../../kube/schema/validate.ts';
 import { formatTime } from '../../lb/time.ts';
 import type { World } from '../world.ts';
 import type { ServiceAllocation } from './allocation.ts';
 import { applyTo } from './apply.ts';
+import type { Definitions } from './definition/definitions.ts';
 import { Expiry } from './expiry.ts';
 import { drawSuffix, drawUid } from './identity.ts';
 import { listOf, mergePatch, objectOf } from './json.ts';
@@ -29,6 +30,7 @@ export interface WriterParts {
   readonly world: World;
   readonly store: Store;
   readonly allocation: ServiceAllocation;
+  readonly definitions: Definitions;
   /** Called with each commit, in version order. */
   readonly committed: (commit: Commit) => void;
 }
@@ -47,6 +49,7 @@ export class Writer {
   readonly #world: World;
   readonly #store: Store;
   readonly #allocation: ServiceAllocation;
+  readonly #definitions: Definitions;
   readonly #committed: (commit: Commit) => void;
   readonly #events = new Expiry(eventLife);
 
@@ -54,6 +57,7 @@ export class Writer {
     this.#world = parts.world;
     this.#store = parts.store;
     this.#allocation = parts.allocation;
+    this.#definitions = parts.definitions;
     this.#committed = parts.committed;
   }
 
@@ -120,7 +124,7 @@ export class Writer {
     request: KubeRequest & { verb: 'update' }, options: HandleOptions,
   ): Outcome<KubeAnswer> {
     const { ref, body, subresource } = request;
-    const traits = traitsOf(ref.resource);
+    const { traits } = this.#place(ref);
     const before = this.#store.get(ref.resource, keyOf(ref));
     if (before === undefined) {
       if (!traits.createOnUpdate || body.metadata?.uid === undefined) return notFound(ref);
@@ -162,7 +166,7 @@ export class Writer {
     const { resource } = ref;
     const applier = {
       manager, subresource, force: options.force ?? true, apiVersion: apiVersion(resource),
-      time: formatTime(this.#world.wall),
+      time: formatTime(this.#world.wall), structural: this.#definitions.schemaOf(resource),
     };
     const before = this.#store.get(resource, keyOf(ref));
     if (before === undefined) {
@@ -202,7 +206,8 @@ export class Writer {
     if (manager === undefined) return after;
     const time = formatTime(this.#world.wall);
     const { ref, subresource } = how;
-    const who = { manager, subresource, apiVersion: apiVersion(ref.resource), time };
+    const structural = this.#definitions.schemaOf(ref.resource);
+    const who = { manager, subresource, structural, apiVersion: apiVersion(ref.resource), time };
     return withUpdateOwner(before, after, who);
   }
 
@@ -224,7 +229,7 @@ export class Writer {
 
   /** Creates one manifest with the status that it carries; without namespace it is `default`'s. */
   load(object: KubeObject): Outcome<KubeAnswer> {
-    const resource = resourceOf(object.apiVersion ?? '', object.kind ?? '');
+    const resource = this.#resourceOf(object);
     if (resource === undefined) {
       return badRequest(
         `no matches for kind "${object.kind ?? ''}" in version "${object.apiVersion ?? ''}"`,
@@ -251,7 +256,7 @@ export class Writer {
    * server's.
    */
   inject(object: KubeObject): Outcome<KubeObject> {
-    const resource = resourceOf(object.apiVersion ?? '', object.kind ?? '');
+    const resource = this.#resourceOf(object);
     if (resource === undefined) return badRequest(`no matches for kind "${object.kind ?? ''}"`);
     const namespace = resource.namespaced ? object.metadata?.namespace ?? 'default' : '';
     const ref: ObjectRef = { resource, namespace, name: this.#nameFor(object) };
@@ -268,9 +273,16 @@ export class Writer {
     return ok(this.#commit(plan, ref, false));
   }
 
+  #resourceOf(object: KubeObject): Resource | undefined {
+    return resourceOf(object.apiVersion ?? '', object.kind ?? '')
+      ?? this.#definitions.resourceOf(object);
+  }
+
   #place(ref: ObjectRef): WritePlace {
+    const { resource } = ref;
     return {
-      ref, traits: traitsOf(ref.resource), allocation: this.#allocation,
+      ref, traits: this.#definitions.traitsOf(resource) ?? traitsOf(resource),
+      structural: this.#definitions.schemaOf(resource), allocation: this.#allocation,
       stream: this.#world.stream('api/uid'), wall: this.#world.wall,
     };
   }
@@ -286,7 +298,17 @@ export class Writer {
     if (resource.kind === 'Service') this.#allocation.observe(commit);
     if (resource.kind === 'Event') this.#expireEvents(commit);
     this.#committed(commit);
+    if (resource.kind === 'CustomResourceDefinition') this.#define(commit);
     return commit.object;
+  }
+
+  // The objects of a kind go with its definition.
+  #define(commit: Commit): void {
+    const gone = this.#definitions.observe(commit);
+    if (gone === undefined) return;
+    for (const object of this.#store.list(gone)) {
+      this.#committed(this.#store.remove(gone, keyOfObject(object), object));
+    }
   }
 
   // Events live for an hour after their last write (A14).

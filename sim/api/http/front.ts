@@ -26,12 +26,24 @@ import { methodNotAllowed, refusalAnswer, unknownResource } from './status.ts';
  */
 export class ApiFront implements RequestEnd {
   readonly #parts: FrontParts;
-  readonly #kinds: readonly ServedKind[] = servedKinds();
+  #served: readonly ServedKind[] = servedKinds();
   #openApi: OpenApiEnd | undefined;
+  /** Of the definitions that `#served` and `#openApi` show. */
+  #revision = 0;
 
   constructor(world: World, server: ApiServer, options: FrontOptions = {}) {
     const { kubernetes = '1.32', expiredWatch = 'event', frozen = () => false } = options;
     this.#parts = { world, server, options: { kubernetes, expiredWatch, frozen } };
+  }
+
+  get #kinds(): readonly ServedKind[] {
+    const { definitions } = this.#parts.server;
+    if (definitions.revision !== this.#revision) {
+      this.#revision = definitions.revision;
+      this.#served = servedKinds(definitions.all());
+      this.#openApi = undefined;
+    }
+    return this.#served;
   }
 
   serve(request: HttpRequest, exchange: Exchange): Hold | undefined {
@@ -85,7 +97,8 @@ export class ApiFront implements RequestEnd {
 
   // Made when first asked for: most clusters live without.
   #document(path: string): HttpAnswer | undefined {
-    this.#openApi ??= new OpenApiEnd(this.#kinds);
+    const kinds = this.#kinds;
+    this.#openApi ??= new OpenApiEnd(kinds);
     return this.#openApi.answer(path);
   }
 }
