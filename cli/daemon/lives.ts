@@ -75,7 +75,8 @@ export async function runLives(order: LivesOrder): Promise<void> {
     });
     const end = Promise.race([signal, restart]);
     await order.live({
-      role, env: console.env, nodeName, log, pulse, meters, watch, configuration: watch.configuration, end,
+      role, env: console.env, nodeName, log, pulse, meters, watch, end,
+      configuration: watch.configuration,
       onChange: (listener) => void listeners.push(listener),
       onRejected: (listener) => { rejected = listener; },
     });
