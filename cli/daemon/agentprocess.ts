@@ -14,12 +14,13 @@ import { parseIp, parsePrefix, prefixContains, type Ip } from '../../lb/ip.ts';
 import { nodeAddresses } from '../../lb/nodefacts.ts';
 import { realRandom } from '../../lb/random.real.ts';
 import { CommandEnd, exitCodes } from '../exit.ts';
+import { AgentDoors } from './agentdoors.ts';
 import { kubeClient } from './kubeclient.ts';
 import type { Surroundings } from './lives.ts';
 import { meteredKube } from './meteredkube.ts';
 import { serveMetrics } from './metricsserver.ts';
 import { nodeWhenFree } from './nodeopening.ts';
-import { serveProbes, type Probe } from './probes.ts';
+import type { Probe } from './probes.ts';
 import { proxyHealthOf, ProxyHealthz } from './proxyhealthz.ts';
 import { showDatapath, showL2, showProcess } from './shown.ts';
 import { placeOf } from './values.ts';
@@ -32,11 +33,10 @@ export async function liveAsAgent(at: Surroundings): Promise<void> {
   const kube = kubeClient(values, at.env);
   if (!kube.ok) throw new CommandEnd(exitCodes.unreachable, kube.error);
   let agent: Agent | undefined;
-  const place = placeOf(values['health.address'] ?? '127.0.0.1:9474');
-  const probes = place === undefined ? undefined : serveProbes({
-    place, journal: log,
-    probes: { ...probesOf(() => agent), '/livez': pulse.probe },
-  });
+  let node: OpenNode | undefined;
+  const metered = meteredKube(kube.value, meters.take);
+  const probes = { ...probesOf(() => agent), '/livez': pulse.probe };
+  const doors = new AgentDoors({ site: () => ({ at, agent, node }), kube: metered, probes });
   meters.showFrom(showProcess(at.watch));
   const scraped = placeOf(values['metrics.address'] ?? ':9472');
   const metrics = scraped === undefined ? undefined : serveMetrics(scraped, meters, log);
@@ -44,20 +44,21 @@ export async function liveAsAgent(at: Surroundings): Promise<void> {
     addon: addon.value, clock: realClock(addon.value), journal: log,
     features: probeFeatures(addon.value),
   };
-  const node = await nodeWhenFree(parts, at);
-  if (node !== undefined) {
+  node = await nodeWhenFree(parts, at);
+  if (node === undefined) doors.close();
+  else {
+    doors.openSocket();
     const links = linksOf(parts, at, () => agent);
-    agent = compose({
-      parts, at, node, links, kube: meteredKube(kube.value, meters.take),
-    }, () => agent);
+    agent = compose({ parts, at, node, links, kube: metered }, () => agent);
     meters.showFrom(
       showProcess(at.watch), showDatapath(agent, node), showL2(agent, node, meters),
     );
     await liveWith(agent, at);
+    meters.showFrom(showProcess(at.watch));
+    doors.close();
     links.close();
     node.close();
   }
-  probes?.close();
   metrics?.close();
   kube.value.close();
 }

@@ -252,7 +252,7 @@ function namesIn(folder: string): string[] {
 
 /** Waits until `holds` gives something, and gives it; undefined after so many seconds. */
 export async function soon<T>(
-  holds: () => T | undefined | Promise<T | undefined>, seconds = 20,
+  holds: () => T | undefined | Promise<T | undefined>, seconds = 40,
 ): Promise<T | undefined> {
   const until = Date.now() + seconds * 1000;
   for (;;) {
