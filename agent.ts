@@ -17,7 +17,7 @@ import { createLeaseReader, type LeaseReader } from './l2/leasereader.ts';
 import { createRank, type Rank } from './l2/rank.ts';
 import type { L2Settings } from './l2/settings.ts';
 import type { DatapathOptions } from './lb/datapathoptions.ts';
-import type { EndpointSlice, L2Policy, Node, Service } from './lb/model.ts';
+import type { EndpointSlice, L2Policy, Node, Service, ServiceCidr } from './lb/model.ts';
 import type { Clock, Journal, KernelPort, LinkPort, Random } from './lb/ports.ts';
 import type { MemoNodes } from './lb/serviceport.ts';
 import { Table } from './lb/table.ts';
@@ -90,6 +90,7 @@ export interface AgentTables {
   readonly slices: Table<EndpointSlice>;
   readonly nodes: Table<Node>;
   readonly policies: Table<L2Policy>;
+  readonly serviceCidrs: Table<ServiceCidr>;
 }
 
 /**
@@ -102,6 +103,7 @@ export function createAgent(ports: AgentPorts, config: AgentConfig): Agent {
     slices: new Table('endpointslices'),
     nodes: new Table('nodes'),
     policies: new Table('ciliuml2announcementpolicies'),
+    serviceCidrs: new Table('servicecidrs'),
   };
   const events = createEventRecorder(ports, {
     component: 'fairlead-agent',
@@ -165,6 +167,13 @@ function createFeeds(ports: AgentPorts, tables: AgentTables): Reflector[] {
       resource: resources.l2Policies,
       table: tables.policies,
       decode: decoder.l2Policy,
+    }),
+    // Kubernetes 1.33 and newer have them by default; with others the options say the ranges.
+    feedRows(ports, {
+      resource: resources.serviceCidrs,
+      table: tables.serviceCidrs,
+      decode: decoder.serviceCidr,
+      optional: true,
     }),
   ];
 }

@@ -19,6 +19,8 @@ export interface Rows<T extends Row> {
   readonly same?: Same<T>;
   /** Set for a kind whose spec works as a unit: while a field is bad, the last good one does. */
   readonly whole?: true;
+  /** As in `ReflectorScope`. */
+  readonly optional?: true;
   /** Where bad input is told; one process of a cluster tells it, or every node would. */
   readonly events?: EventSink;
 }
@@ -28,13 +30,14 @@ export interface Rows<T extends Row> {
  * gets the Event `InvalidObject`, which names the first fields; its last good row stays in force.
  */
 export function feedRows<T extends Row>(ports: ReflectorPorts, rows: Rows<T>): Reflector {
-  const { events, resource, same } = rows;
+  const { events, resource, same, optional } = rows;
   return feedTable(ports, {
     resource,
     table: rows.table,
     decode: rows.decode,
     key: (row) => objectKey(row.meta),
     ...(same === undefined ? {} : { same }),
+    ...(optional === undefined ? {} : { optional }),
     ...(events === undefined ? {} : { onFault: (faulty) => tell(events, rows, faulty) }),
   });
 }

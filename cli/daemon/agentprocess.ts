@@ -140,7 +140,7 @@ function compose({ parts, of, nodeName, node, kube, link }: Composition): Agent 
   const { settings } = of;
   return createAgent({
     clock, random: realRandom, journal, kube, kernel, link, devices, hooks,
-    caches: createAgentCaches(),
+    caches: createAgentCaches('one'),
   }, {
     nodeName, namespace: settings.namespace, l2: settings.l2, datapath: settings.datapath,
     mapLimits: limits,

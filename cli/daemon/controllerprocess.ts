@@ -34,6 +34,7 @@ export async function runController(session: Session, of: Configuration): Promis
   }, {
     identity, namespace: settings.namespace, leader: settings.leader, ipam: settings.ipam,
     l2Enabled: settings.l2.enabled, ignoreExcludeLabel: settings.l2.ignoreExcludeLabel,
+    externalIps: settings.datapath.externalIps,
   });
   const pulse = new Pulse();
   const place = placeOf(values['health.address'] ?? ':9475');

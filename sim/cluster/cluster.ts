@@ -249,6 +249,7 @@ export class Cluster {
                 ipam,
                 l2Enabled: l2.enabled,
                 ignoreExcludeLabel: l2.ignoreExcludeLabel,
+                externalIps: this.settings.datapath.externalIps,
               },
             })
           : undefined,
