@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { programsOn, type LinkHook } from './hooks.real.ts';
 import type { Addon } from './native.real.ts';
 import type { ForeignProgram, NeighbourFacts } from './neighbours.ts';
 import { isRefused } from './refusal.real.ts';
+import { runTool } from './tool.real.ts';
 
 /**
  * What the node's network namespace holds of others. A tool that is not installed finds nothing:
@@ -13,24 +13,11 @@ export function readNeighbours(
 ): NeighbourFacts {
   return {
     devices: of.devices,
-    nftables: output('nft', ['list', 'tables']).split('\n')
+    nftables: runTool('nft', ['list', 'tables']).out.split('\n')
       .flatMap((line) => /^table (.+)$/u.exec(line)?.[1] ?? []),
-    iptables: output('iptables-save', []) + output('ip6tables-save', []),
+    iptables: runTool('iptables-save', []).out + runTool('ip6tables-save', []).out,
     programs: of.hooks.flatMap((hook) => foreignPrograms(addon, hook)),
   };
-}
-
-/** Longer than any rule set takes to be written; what hangs is not waited for. */
-const toolMsMax = 10_000;
-const outputBytesMax = 256 * 1024 * 1024;
-/** Where a system has its tools; npm puts programs of the same names first in its own path. */
-const toolPath = '/usr/sbin:/sbin:/usr/bin:/bin';
-
-function output(tool: string, words: readonly string[]): string {
-  const { stdout } = spawnSync(tool, words, {
-    encoding: 'utf8', timeout: toolMsMax, maxBuffer: outputBytesMax, env: { PATH: toolPath },
-  });
-  return stdout ?? '';
 }
 
 function foreignPrograms(addon: Addon, hook: LinkHook): readonly ForeignProgram[] {

@@ -18,7 +18,7 @@ import type { Addon, LockHandle, SocketHandle } from './native.real.ts';
 import { readNeighbours } from './neighbours.real.ts';
 import { neighboursOf } from './neighbours.ts';
 import { programOptions, type ProgramSettings } from './options.ts';
-import { cgroupRoot, lockPath, pinFolder, takeFileLock } from './pins.real.ts';
+import { cgroupRoot, pinFolder, takeNodeLock } from './pins.real.ts';
 import type { Placement } from './placement.ts';
 import { loadPrograms, type NodePrograms } from './programs.real.ts';
 import { refusalText, type Refusal } from './refusal.real.ts';
@@ -77,7 +77,7 @@ export function openNode(
   if (!folder.ok) return refused(folder.error.text);
   const cgroup = settings.cgroup === undefined ? cgroupRoot() : ok(settings.cgroup);
   if (!cgroup.ok) return refused(cgroup.error.text);
-  const lock = takeFileLock(addon, lockPath(settings.nodeName));
+  const lock = takeNodeLock(addon, settings.nodeName);
   if (!lock.ok) return err(lockRefusal(settings.nodeName, lock.error));
   const place = { folder: folder.value, cgroup: cgroup.value, lock: lock.value };
   const opened = openLocked(parts, settings, place);
@@ -113,7 +113,7 @@ function openLocked(
     options: programOptions(settings, features),
   });
   if (!programs.ok) return err(programs.error.log ?? refusalText(programs.error));
-  const unreserved = reservePorts(settings.datapath.snatPorts);
+  const unreserved = reservePorts(settings.nodeName, settings.datapath.snatPorts);
   if (unreserved !== undefined) note(parts.journal, 'datapath.portsUnreserved', unreserved);
   return ok(new Node(parts, settings, {
     programs: programs.value, cgroup, lock,
@@ -294,7 +294,7 @@ class Node implements OpenNode, DatapathHooks {
 
   #endRedirects({ masters }: Placement): void {
     for (const { name } of masters) {
-      const refused = endRedirects(name);
+      const refused = endRedirects(this.#settings.nodeName, name);
       if (refused !== undefined) note(this.#parts.journal, 'datapath.redirectsOn', refused);
     }
   }

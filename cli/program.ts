@@ -9,10 +9,12 @@ import { registerInstall } from './install.ts';
 import { registerIppool } from './ippool.ts';
 import { registerLb } from './lb.ts';
 import { nearestNames } from './nearest.ts';
+import { registerPrepare } from './prepare.ts';
 import { registerService } from './service.ts';
 import type { Register, Session } from './session.ts';
 import { registerDemo } from './demo.ts';
 import { registerSim } from './sim.ts';
+import { registerUninstall } from './uninstall.ts';
 import { registerValidate } from './validate.ts';
 import { registerVersion } from './version.ts';
 
@@ -26,6 +28,8 @@ const subcommands: readonly Register[] = [
   registerSim,
   registerDemo,
   registerInstall,
+  registerUninstall,
+  registerPrepare,
   registerConfig,
   registerCompletion,
   registerVersion,

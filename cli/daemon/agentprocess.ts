@@ -1,4 +1,4 @@
-import { hostname, totalmem } from 'node:os';
+import { totalmem } from 'node:os';
 import { createAgent, createAgentCaches, type Agent } from '../../agent.ts';
 import { realClock } from '../../bpf/clock.real.ts';
 import { probeFeatures } from '../../bpf/features.real.ts';
@@ -15,13 +15,13 @@ import { kubeClient } from './kubeclient.ts';
 import { logOf, type Log } from './log.ts';
 import { Pulse, serveProbes } from './probes.ts';
 import { stopSignal } from './stopsignal.ts';
-import { placeOf, textOf, textsOf } from './values.ts';
+import { nodeNameOf, placeOf, textOf, textsOf } from './values.ts';
 
 /** Runs the agent of this node until a signal ends it. Programs and tables stay in the kernel. */
 export async function runAgent(session: Session, of: Configuration): Promise<void> {
   const { console } = session;
   const { values } = of;
-  const nodeName = textOf(values['nodeName']) ?? hostname();
+  const nodeName = nodeNameOf(values);
   const log = logOf(console, { values, node: nodeName });
   for (const text of of.warnings) {
     log.note({ level: 'warn', component: 'config', code: 'config.clamped', text });
