@@ -19,6 +19,7 @@ import type { L2Settings } from './l2/settings.ts';
 import type { DatapathOptions } from './lb/datapathoptions.ts';
 import type { EndpointSlice, L2Policy, Node, Service } from './lb/model.ts';
 import type { Clock, Journal, KernelPort, LinkPort, Random } from './lb/ports.ts';
+import type { MemoNodes } from './lb/serviceport.ts';
 import { Table } from './lb/table.ts';
 
 /**
@@ -48,15 +49,15 @@ export interface AgentCaches {
   readonly servicePorts: DatapathMemo;
 }
 
-/** Empty caches, of one process or of all processes of one world. */
-export function createAgentCaches(): AgentCaches {
+/** Empty caches, of one process (`one` node) or of all processes of one world. */
+export function createAgentCaches(nodes: MemoNodes = 'several'): AgentCaches {
   const decoder = createDecoder();
   return {
     decoder,
     sameService: createServiceComparison(),
     leases: createLeaseReader(leaseDecoder(decoder.lease)),
     rank: createRank(),
-    servicePorts: new DatapathMemo(),
+    servicePorts: new DatapathMemo(nodes),
   };
 }
 

@@ -80,7 +80,7 @@ function recordsBy(
   const [first = ''] = cluster.machines.names();
   const node = model.nodes.find(({ value }) => value.meta.name === first)?.value;
   const { algorithm } = cluster.settings.datapath;
-  const context = { place: placeOf(first, node), algorithm, memo: new DerivationMemo() };
+  const context = { place: placeOf(first, node), algorithm, memo: new DerivationMemo('one') };
   return (service) => {
     const slices = model.slices.map(({ value }) => value)
       .filter((slice) => slice.service === service.key);

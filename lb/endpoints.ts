@@ -46,8 +46,7 @@ export function joinEndpoints(
   slices: readonly EndpointSlice[], port: ServicePort, family: Family,
 ): readonly EndpointCopy[] {
   const copies: EndpointCopy[] = [];
-  const sorted = [...slices].sort((left, right) => compareText(left.meta.name, right.meta.name));
-  for (const slice of sorted) {
+  for (const slice of byName(slices)) {
     if (slice.addressType !== family) continue;
     for (const number of matchingPorts(slice, port)) {
       for (const endpoint of slice.endpoints) {
@@ -56,7 +55,24 @@ export function joinEndpoints(
       }
     }
   }
-  return copies.sort((left, right) => compareIp(left.ip, right.ip) || left.port - right.port);
+  return sorted(copies, (left, right) => compareIp(left.ip, right.ip) || left.port - right.port);
+}
+
+/** Slices in order of their names; most Services have one, and a list of one is sorted. */
+export function byName(slices: readonly EndpointSlice[]): readonly EndpointSlice[] {
+  if (slices.length < 2) return slices;
+  return [...slices].sort((left, right) => compareText(left.meta.name, right.meta.name));
+}
+
+// Most lists come in order, and finding that out allocates nothing.
+function sorted<T>(list: T[], compare: (left: T, right: T) => number): T[] {
+  for (let at = 1; at < list.length; at += 1) {
+    const [left, right] = [list[at - 1], list[at]];
+    if (left !== undefined && right !== undefined && compare(left, right) > 0) {
+      return list.sort(compare);
+    }
+  }
+  return list;
 }
 
 function matchingPorts(slice: EndpointSlice, port: ServicePort): number[] {
@@ -86,19 +102,20 @@ function copyOf(endpoint: Endpoint, port: number, family: Family): EndpointCopy 
 /** What `place` may select among the copies (datapath.md 5): each set falls back on its own. */
 export function backendSet(copies: readonly EndpointCopy[], place: Place): BackendSet {
   const merged = mergeCopies(copies, place.nodeName);
-  const ready = merged.filter((copy) => copy.ready);
-  const draining = merged.filter((copy) => copy.draining);
   const here = (copy: EndpointCopy): boolean => copy.nodeName === place.nodeName;
-  const readyHere = ready.filter(here);
-  const near = new Set(readyHere.length > 0 ? readyHere : draining.filter(here));
-  const cluster = new Set(ready.length > 0 ? topologyFilter(ready, place) : draining);
-  const backends = merged.map((copy) => ({
-    ip: copy.ip, port: copy.port, local: here(copy),
-    cluster: cluster.has(copy), near: near.has(copy), serving: copy.serving,
-  }));
+  const readyHere = merged.some((copy) => copy.ready && here(copy));
+  const ready = merged.filter((copy) => copy.ready);
+  const filtered = topologyFilter(ready, place);
+  const kept = filtered === ready ? undefined : new Set(filtered);
+  const backends = merged.map((copy): BackendRow => {
+    const local = here(copy);
+    const cluster = ready.length > 0 ? copy.ready && kept?.has(copy) !== false : copy.draining;
+    const near = local && (readyHere ? copy.ready : copy.draining);
+    return { ip: copy.ip, port: copy.port, local, cluster, near, serving: copy.serving };
+  });
   // A stable sort: inside a group the order by address and port stands.
-  backends.sort((left, right) => groupOf(left) - groupOf(right));
-  return { backends, usable: ready.length + draining.length > 0 };
+  const usable = ready.length > 0 || merged.some((copy) => copy.draining);
+  return { backends: sorted(backends, (left, right) => groupOf(left) - groupOf(right)), usable };
 }
 
 function groupOf(row: { readonly near: boolean; readonly cluster: boolean }): number {
@@ -106,12 +123,19 @@ function groupOf(row: { readonly near: boolean; readonly cluster: boolean }): nu
   return row.cluster ? 2 : 3;
 }
 
-function mergeCopies(copies: readonly EndpointCopy[], nodeName: string): EndpointCopy[] {
+function sameEndpoint(left: EndpointCopy | undefined, right: EndpointCopy): boolean {
+  return left?.ip === right.ip && left.port === right.port;
+}
+
+function mergeCopies(
+  copies: readonly EndpointCopy[], nodeName: string,
+): readonly EndpointCopy[] {
+  if (!copies.some((copy, at) => at > 0 && sameEndpoint(copies[at - 1], copy))) return copies;
   const merged: EndpointCopy[] = [];
   for (const copy of copies) {
     const last = merged.at(-1);
-    const again = last?.ip === copy.ip && last.port === copy.port;
-    const nearer = again && last.nodeName !== nodeName && copy.nodeName === nodeName;
+    const again = sameEndpoint(last, copy);
+    const nearer = again && last?.nodeName !== nodeName && copy.nodeName === nodeName;
     if (nearer) merged.pop();
     if (!again || nearer) merged.push(copy);
   }

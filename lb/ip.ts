@@ -63,15 +63,29 @@ export function bitsOf(family: Family): 32 | 128 {
 /** The address as 4 or 16 bytes in network order. */
 export function ipBytes(address: Ip): Uint8Array {
   if (familyOf(address) === 'IPv6') return Uint8Array.from(ipaddr.parse(address).toByteArray());
-  // Canonical text has nothing but digits and three dots; frames and maps ask for it all the time.
   const bytes = new Uint8Array(4);
-  let byteIndex = 0;
+  const number = ipv4Number(address);
+  bytes[0] = number >>> 24;
+  bytes[1] = number >>> 16;
+  bytes[2] = number >>> 8;
+  bytes[3] = number;
+  return bytes;
+}
+
+/** An IPv4 address as an unsigned 32-bit integer. */
+export function ipv4Number(address: Ip): number {
+  // Canonical text has nothing but digits and three dots; frames and maps ask for it all the time.
+  let [number, byte] = [0, 0];
   for (let index = 0; index < address.length; index += 1) {
     const digit = address.charCodeAt(index) - 0x30;
-    if (digit < 0) byteIndex += 1;
-    else bytes[byteIndex] = (bytes[byteIndex] ?? 0) * 10 + digit;
+    if (digit < 0) {
+      number = (number << 8) | byte;
+      byte = 0;
+    } else {
+      byte = byte * 10 + digit;
+    }
   }
-  return bytes;
+  return ((number << 8) | byte) >>> 0;
 }
 
 /** The address as 16 bytes, IPv4 as `::ffff:a.b.c.d` (datapath.md 7). */
@@ -129,6 +143,7 @@ export function compareIp(left: Ip, right: Ip): number {
   if (left === right) return 0;
   const families = bitsOf(familyOf(left)) - bitsOf(familyOf(right));
   if (families !== 0) return families;
+  if (familyOf(left) === 'IPv4') return ipv4Number(left) - ipv4Number(right);
   const a = ipBytes(left);
   const b = ipBytes(right);
   for (let index = 0; index < a.length; index += 1) {

@@ -1,11 +1,12 @@
 import type { Algorithm } from './datapathoptions.ts';
-import { backendSet, joinEndpoints, type BackendRow, type EndpointCopy } from './endpoints.ts';
+import {
+  backendSet, byName, joinEndpoints, type BackendRow, type EndpointCopy,
+} from './endpoints.ts';
 import { familyOf, type Family, type Ip, type Prefix } from './ip.ts';
 import type { EndpointSlice, Protocol, Service, ServiceKey, ServicePort } from './model.ts';
 import type { Brand } from './result.ts';
 import { effectiveRanges } from './sourceranges.ts';
 import { parseSpeltIp } from './spelling.ts';
-import { compareText } from './table.ts';
 import type { Place } from './topology.ts';
 
 /** `namespace/name:port/protocol/family`: the identity of a service port (datapath.md 10). */
@@ -70,7 +71,8 @@ interface SharedService {
 }
 
 interface SharedPort {
-  readonly record: Omit<ServicePortRecord, 'backends' | 'usable'>;
+  /** Without backends yet: the fields are there, so that the record of a node is a plain copy. */
+  readonly record: ServicePortRecord;
   readonly copies: readonly EndpointCopy[];
 }
 
@@ -78,16 +80,28 @@ const proxyNameLabel = 'service.kubernetes.io/service-proxy-name';
 const headlessLabel = 'service.kubernetes.io/headless';
 const algorithmAnnotation = 'fairlead.dev/lb-algorithm';
 const variantsMax = 4;
+const allFamilies = ['IPv4', 'IPv6'] as const;
+const none: readonly Ip[] = [];
+
+/** How many nodes use one memo: the agent of one node asks for nothing twice. */
+export type MemoNodes = 'one' | 'several';
 
 /**
  * Derivations of one world, by identity of the objects they were made of, so that a hundred
- * simulated nodes derive a Service once. A memo never changes an answer, only its price.
+ * simulated nodes derive a Service once. A memo never changes an answer, only its price. That of
+ * one node keeps nothing: kilobytes for each Service would wait for a question that nobody asks.
  */
 export class DerivationMemo {
+  readonly nodes: MemoNodes;
   #shared = new WeakMap<Service, SharedService[]>();
+
+  constructor(nodes: MemoNodes = 'several') {
+    this.nodes = nodes;
+  }
 
   /** The node-independent part; `slices` in any order, each time the same objects for a hit. */
   shared(service: Service, slices: readonly EndpointSlice[], algorithm: Algorithm): SharedService {
+    if (this.nodes === 'one') return shareService(service, slices, algorithm);
     const known = this.#shared.get(service) ?? [];
     const hit = known.find(
       (variant) => variant.algorithm === algorithm && sameObjects(variant.slices, slices),
@@ -115,16 +129,11 @@ export function deriveServicePorts(
   if (known !== undefined) return known;
   const records: DatapathRecord[] = [...shared.foreign];
   for (const { record, copies } of shared.ports) {
-    records.push({ ...record, ...backendSet(copies, context.place) });
+    const { backends, usable } = backendSet(copies, context.place);
+    records.push({ ...record, backends, usable });
   }
   shared.byPlace.set(signature, records);
   return records;
-}
-
-// Most Services have one slice, and a list of one is sorted.
-function byName(slices: readonly EndpointSlice[]): readonly EndpointSlice[] {
-  if (slices.length < 2) return slices;
-  return [...slices].sort((left, right) => compareText(left.meta.name, right.meta.name));
 }
 
 function sameObjects(left: readonly EndpointSlice[], right: readonly EndpointSlice[]): boolean {
@@ -135,10 +144,7 @@ function shareService(
   service: Service, slices: readonly EndpointSlice[], algorithm: Algorithm,
 ): SharedService {
   const base = { algorithm, slices, byPlace: new Map<string, readonly DatapathRecord[]>() };
-  const clusterIps = service.clusterIps.map((text) => parseSpeltIp(text)).filter(
-    (parsed) => parsed.ok,
-  );
-  const addresses = service.type === 'ExternalName' ? [] : clusterIps.map((parsed) => parsed.value);
+  const addresses = service.type === 'ExternalName' ? [] : readAddresses(service.clusterIps);
   if (addresses.length === 0) return { ...base, ports: [], foreign: [] };
   if (isForeign(service.meta.labels)) {
     const id = `${service.key}:foreign` as ServicePortId;
@@ -146,7 +152,7 @@ function shareService(
     return { ...base, ports: [], foreign };
   }
   const own = slices.filter((slice) => !isForeign(slice.meta.labels));
-  const families = (['IPv4', 'IPv6'] as const).filter(
+  const families = allFamilies.filter(
     (family) => addresses.some((of) => familyOf(of) === family),
   );
   const ports: SharedPort[] = [];
@@ -185,15 +191,17 @@ function recordOf(
     protocol: port.protocol,
     port: port.port,
     nodePort: port.nodePort,
-    clusterIps: clusterIps.filter((address) => familyOf(address) === family),
-    vips: readAddresses(vipTexts(service), family),
-    externalIps: readAddresses(service.externalIps, family),
+    clusterIps: ofFamily(clusterIps, family),
+    vips: ofFamily(readAddresses(vipTexts(service)), family),
+    externalIps: ofFamily(readAddresses(service.externalIps), family),
     createdAtMs: service.meta.createdAtMs ?? 0,
     internalLocal: service.internalTrafficPolicy === 'Local',
     externalLocal: service.externalTrafficPolicy === 'Local',
     affinitySeconds: service.affinitySeconds ?? 0,
     ranges: effectiveRanges(service.sourceRanges, family),
     algorithm: annotated === 'maglev' || annotated === 'random' ? annotated : algorithm,
+    backends: [],
+    usable: false,
   };
 }
 
@@ -207,13 +215,16 @@ function vipTexts(service: Service): string[] {
   return texts;
 }
 
-function readAddresses(texts: readonly string[], family: Family): readonly Ip[] {
-  const addresses: Ip[] = [];
-  for (const text of texts) {
-    const parsed = parseSpeltIp(text);
-    if (parsed.ok && familyOf(parsed.value) === family) addresses.push(parsed.value);
-  }
-  return addresses;
+function readAddresses(texts: readonly string[]): readonly Ip[] {
+  if (texts.length === 0) return none;
+  const parsed = texts.map((text) => parseSpeltIp(text));
+  return parsed.flatMap((address) => (address.ok ? [address.value] : none));
+}
+
+// The list itself where nothing falls out.
+function ofFamily(addresses: readonly Ip[], family: Family): readonly Ip[] {
+  const fits = (address: Ip): boolean => familyOf(address) === family;
+  return addresses.every(fits) ? addresses : addresses.filter(fits);
 }
 
 // Two places with one signature get equal records: a name counts only where an endpoint names it.

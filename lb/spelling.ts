@@ -3,6 +3,7 @@ import {
 } from './ip.ts';
 import type { Result } from './result.ts';
 
+const leadingZero = /(?:^|\.)0[0-9]/u;
 const oddDotted = /^[0-9]+(?:\.[0-9]+){3}(?=$|\/)/u;
 
 /**
@@ -19,6 +20,6 @@ export function parseSpeltPrefix(text: string): Result<PrefixParts, AddressError
 }
 
 function decimal(text: string): string {
-  if (!oddDotted.test(text)) return text;
+  if (!leadingZero.test(text) || !oddDotted.test(text)) return text;
   return text.replace(/(^|\.)0+(?=[0-9])/gu, '$1');
 }

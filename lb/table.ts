@@ -14,9 +14,11 @@ export interface Cursor<V> {
   readonly behind: boolean;
 }
 
-interface LogEntry {
+/** One change. The log holds it until a later one of the same key stands in its place. */
+interface Row<V> extends Change<V> {
   readonly revision: number;
-  readonly key: string;
+  /** False once the key changed again. */
+  latest: boolean;
 }
 
 /**
@@ -25,9 +27,9 @@ interface LogEntry {
  */
 export class Table<V> {
   readonly name: string;
-  #rows = new Map<string, { readonly value: V; readonly revision: number }>();
-  #gone = new Map<string, number>();
-  #log: LogEntry[] = [];
+  #rows = new Map<string, Row<V> & { readonly value: V }>();
+  #gone = new Map<string, Row<V>>();
+  #log: Row<V>[] = [];
   #revision = 0;
   #complete = false;
   #listeners: (() => void)[] = [];
@@ -79,16 +81,25 @@ export class Table<V> {
   }
 
   upsert(key: string, value: V): void {
+    const before = this.#rows.get(key) ?? this.#gone.get(key);
+    if (before !== undefined) before.latest = false;
     this.#gone.delete(key);
-    this.#rows.set(key, { value, revision: this.#record(key) });
-    this.#notify();
+    this.#revision += 1;
+    const row = { key, value, revision: this.#revision, latest: true };
+    this.#rows.set(key, row);
+    this.#record(row);
   }
 
   /** True when the key was there. */
   delete(key: string): boolean {
-    if (!this.#rows.delete(key)) return false;
-    this.#gone.set(key, this.#record(key));
-    this.#notify();
+    const before = this.#rows.get(key);
+    if (before === undefined) return false;
+    before.latest = false;
+    this.#rows.delete(key);
+    this.#revision += 1;
+    const row = { key, value: undefined, revision: this.#revision, latest: true };
+    this.#gone.set(key, row);
+    this.#record(row);
     return true;
   }
 
@@ -120,39 +131,32 @@ export class Table<V> {
     this.#listeners.push(listener);
   }
 
-  #record(key: string): number {
-    this.#revision += 1;
-    this.#log.push({ revision: this.#revision, key });
+  #record(row: Row<V>): void {
+    this.#log.push(row);
     if (this.#log.length > 2 * (this.#rows.size + this.#gone.size) + 64) this.#compact();
-    return this.#revision;
+    this.#notify();
   }
 
   #changesSince(revision: number): Change<V>[] {
     const changes: Change<V>[] = [];
     for (let index = this.#log.length - 1; index >= 0; index -= 1) {
-      const entry = this.#log[index];
-      assert(entry !== undefined, 'the log has no holes');
-      if (entry.revision <= revision) break;
-      if (!this.#isLatest(entry)) continue;
-      changes.push({ key: entry.key, value: this.get(entry.key) });
+      const row = this.#log[index];
+      assert(row !== undefined, 'the log has no holes');
+      if (row.revision <= revision) break;
+      if (row.latest) changes.push(row);
     }
     return changes.reverse();
-  }
-
-  #isLatest(entry: LogEntry): boolean {
-    const revision = this.#rows.get(entry.key)?.revision ?? this.#gone.get(entry.key);
-    return revision === entry.revision;
   }
 
   // Deletions that every consumer has seen are forgotten with their log entries.
   #compact(): void {
     const seenByAll = Math.min(this.#revision, ...this.#cursors.map((place) => place.seen));
-    for (const [key, revision] of this.#gone) {
-      if (revision <= seenByAll) this.#gone.delete(key);
+    for (const [key, row] of this.#gone) {
+      if (row.revision > seenByAll) continue;
+      row.latest = false;
+      this.#gone.delete(key);
     }
-    this.#log = this.#log.filter(
-      (entry) => entry.revision === this.#revision || this.#isLatest(entry),
-    );
+    this.#log = this.#log.filter(({ latest }) => latest);
   }
 
   #notify(): void {

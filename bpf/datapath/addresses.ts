@@ -1,12 +1,11 @@
-import { ipBytes16, type Ip } from '../../lb/ip.ts';
+import type { Ip } from '../../lb/ip.ts';
 import { addrBit } from '../layout.gen.ts';
-import { bytesText, type AddressImage, type RecordImage } from './image.ts';
+import { addressKey, type AddressImage, type RecordImage } from './image.ts';
 import type { FrontRules } from './fronts.ts';
 
 /** One row of `fl_addr`: who gives the address its meanings, and what the kernel has. */
 export interface Address {
   readonly key: string;
-  readonly addr: Uint8Array;
   readonly ip: Ip;
   vip: number;
   clusterIp: number;
@@ -20,7 +19,7 @@ export interface Address {
 }
 
 /** Something that has an address; `key` is its `fl_addr` key as a text. */
-export type AddressPlace = Pick<AddressImage, 'key' | 'addr' | 'ip'>;
+export type AddressPlace = Pick<AddressImage, 'key' | 'ip'>;
 
 /** The meanings of addresses on one node, counted over its service ports. */
 export class Addresses {
@@ -76,11 +75,11 @@ export class Addresses {
     for (const address of this.#addresses.values()) this.#dirty.add(address);
   }
 
-  place({ key, addr, ip }: AddressPlace): Address {
+  place({ key, ip }: AddressPlace): Address {
     const known = this.#addresses.get(key);
     if (known !== undefined) return known;
     const address = {
-      key, addr, ip, vip: 0, clusterIp: 0, foreign: 0, nodeBits: 0, bits: 0, fronts: 0,
+      key, ip, vip: 0, clusterIp: 0, foreign: 0, nodeBits: 0, bits: 0, fronts: 0,
     };
     this.#addresses.set(key, address);
     return address;
@@ -114,11 +113,6 @@ export class Addresses {
   touch(address: Address): void {
     this.#dirty.add(address);
   }
-}
-
-/** The `fl_addr` key of an address as a text. */
-export function addressKey(ip: Ip): string {
-  return bytesText(ipBytes16(ip));
 }
 
 export function wantedBits(address: Address): number {

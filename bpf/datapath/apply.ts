@@ -6,6 +6,7 @@ import {
 } from '../layout.gen.ts';
 import type { Backend } from './backends.ts';
 import type { Region } from './ids.ts';
+import { addressBytes } from './image.ts';
 import type { DatapathMemo, MaglevParameters } from './memo.ts';
 import type { PortPlan, Refusal } from './plan.ts';
 import type { Member, Programmed, ProgrammedSet } from './programmed.ts';
@@ -37,9 +38,8 @@ export function applyPlans(plans: readonly PortPlan[], context: ApplyContext): v
   writeSets(plans, context);
   commit(plans, context);
   for (const plan of plans) if (!committed(plan)) abandon(plan, context);
-  const owner = new Map(plans.map((plan) => [plan.port, plan]));
   settleMembers(plans.map(({ port }) => port), context, (port, refusal) => {
-    const plan = owner.get(port);
+    const plan = plans.find((of) => of.port === port);
     if (plan !== undefined) plan.refusal ??= refusal;
   });
 }
@@ -53,8 +53,12 @@ function refuse(plan: PortPlan, map: MapName, error: Refusal['error']): void {
   plan.refusal ??= { map, error };
 }
 
+function refused({ refusal }: PortPlan): boolean {
+  return refusal !== undefined;
+}
+
 function over({ plan }: { readonly plan: PortPlan }): boolean {
-  return plan.refusal !== undefined;
+  return refused(plan);
 }
 
 function writeBackends(plans: readonly PortPlan[], { writer }: ApplyContext): void {
@@ -70,7 +74,7 @@ function writeBackends(plans: readonly PortPlan[], { writer }: ApplyContext): vo
   writer.update({
     map: 'fl_backend',
     items: [...fresh],
-    put: putBackendRow,
+    put: backendRows(),
     wrote: (backend) => { backend.written = true; },
     refused: (backend, error) => { refusals.set(backend, { map: 'fl_backend', error }); },
   });
@@ -81,13 +85,15 @@ function writeBackends(plans: readonly PortPlan[], { writer }: ApplyContext): vo
   }
 }
 
-/** Encodes the row of a backend under its id. */
-export function putBackendRow(
-  { image, id, gen, ifindex }: Backend, place: RowPlace,
-): void {
-  const { addr, port, proto, flags } = image;
-  putU32(place.keys, place.keyAt, id);
-  putBackend(place.values, place.valueAt, { addr, port, proto, flags, gen, ifindex });
+/** Encodes rows of backends under their ids. */
+export function backendRows(): RowStep<Backend>['put'] {
+  const scratch = new Uint8Array(16);
+  return ({ image, id, gen, ifindex }, place) => {
+    const { key, port, proto, flags } = image;
+    const addr = addressBytes(key, scratch);
+    putU32(place.keys, place.keyAt, id);
+    putBackend(place.values, place.valueAt, { addr, port, proto, flags, gen, ifindex });
+  };
 }
 
 interface MemberStep {
@@ -224,21 +230,22 @@ function putCell(
 function writeSets(plans: readonly PortPlan[], { writer }: ApplyContext): void {
   writer.update({
     map: 'fl_set',
-    items: plans.filter(({ next }) => next !== undefined).map((plan) => ({ plan })),
-    skip: over,
-    put: ({ plan: { next, port, gen } }, { keys, keyAt, values, valueAt }) => {
+    items: plans.filter(({ next }) => next !== undefined),
+    skip: refused,
+    put: ({ next, port, gen }, { keys, keyAt, values, valueAt }) => {
       if (next === undefined) return;
       putU32(keys, keyAt, next.setId);
       putSet(values, valueAt, setRow(next, port.svcId, gen));
     },
-    refused: ({ plan }, error) => refuse(plan, 'fl_set', error),
+    refused: (plan, error) => refuse(plan, 'fl_set', error),
   });
 }
 
 /** A set as its row says it. */
 export function setRow(set: ProgrammedSet, svcId: number, gen: number): SetRow {
+  const { flags, localN, clusterOff, clusterN, affinityS } = set.fields;
   return {
-    gen, svcId, ...set.fields,
+    gen, svcId, flags, localN, clusterOff, clusterN, affinityS,
     listBase: set.region?.base ?? 0,
     maglevM: set.maglev?.size ?? 0,
     maglevLocal: set.maglev?.local?.base ?? 0,
@@ -250,20 +257,20 @@ export function setRow(set: ProgrammedSet, svcId: number, gen: number): SetRow {
 function commit(plans: readonly PortPlan[], { writer, stores, now }: ApplyContext): void {
   writer.update({
     map: 'fl_svc',
-    items: plans.filter(({ next }) => next !== undefined).map((plan) => ({ plan })),
-    skip: over,
-    put: ({ plan: { next, port, gen } }, { keys, keyAt, values, valueAt }) => {
+    items: plans.filter(({ next }) => next !== undefined),
+    skip: refused,
+    put: ({ next, port, gen }, { keys, keyAt, values, valueAt }) => {
       putSvcKey(keys, keyAt, { svcId: port.svcId });
       putSvc(values, valueAt, { gen, setId: next?.setId ?? 0 });
     },
-    wrote: ({ plan: { port, next, gen } }) => {
+    wrote: ({ port, next, gen }) => {
       if (port.set !== undefined) stores.retire(port.set, next, now);
       port.set = next;
       port.gen = gen;
       port.live = true;
       port.damaged = false;
     },
-    refused: ({ plan }, error) => refuse(plan, 'fl_svc', error),
+    refused: (plan, error) => refuse(plan, 'fl_svc', error),
   });
 }
 

@@ -5,7 +5,7 @@ import {
   decodeRangeKey, decodeSvc, decodeSvcKey, encodeBackend, encodeLut, encodeSet,
 } from '../layout.gen.ts';
 import { setRow } from './apply.ts';
-import { bytesText } from './image.ts';
+import { addressBytes, bytesText } from './image.ts';
 import type { Programmer } from './programmer.ts';
 import type { Programmed } from './programmed.ts';
 import { rangeText, type RangeRow } from './ranges.ts';
@@ -93,7 +93,8 @@ function auditBackends(kernel: KernelPort, programmer: Programmer): number {
   const known = [...backends.values()].filter(({ written }) => written);
   const cells = readCells(kernel, 'fl_backend', known.map(({ id }) => id));
   const broken = known.filter(({ image, gen, ifindex }, index) => {
-    const { addr, port, proto, flags } = image;
+    const { key, port, proto, flags } = image;
+    const addr = addressBytes(key);
     return !same(cells[index], encodeBackend({ addr, port, proto, flags, gen, ifindex }));
   });
   if (broken.length === 0) return 0;
@@ -201,7 +202,7 @@ function auditAddresses(kernel: KernelPort, programmer: Programmer): number {
     rows.delete(address.key);
     if ((row?.bits ?? 0) !== address.bits) correct(address, row?.bits ?? 0);
   }
-  for (const [key, { addr, bits }] of rows) correct({ key, addr, ip: ipFromBytes(addr) }, bits);
+  for (const [key, { addr, bits }] of rows) correct({ key, ip: ipFromBytes(addr) }, bits);
   return repairs;
 }
 

@@ -6,16 +6,15 @@ import type { Micros, Timer } from '../../lb/ports.ts';
 import {
   changeQueued, neverSynced, syncCompleted, type FamilySync,
 } from '../../lb/proxyhealth.ts';
-import { deriveServicePorts, type DatapathRecord } from '../../lb/serviceport.ts';
+import { deriveServicePorts } from '../../lb/serviceport.ts';
 import { SliceIndex } from '../../lb/sliceindex.ts';
 import { compareText, type Cursor, type Table } from '../../lb/table.ts';
 import type { Place } from '../../lb/topology.ts';
 import type { FrontConflict } from '../../lb/view.ts';
-import { addressKey } from './addresses.ts';
 import { auditSteps } from './audit.ts';
 import type { DatapathDeviceFacts } from './devices.ts';
 import { Failures, type Failure } from './failures.ts';
-import { bytesText } from './image.ts';
+import { addressKey, type RecordImage } from './image.ts';
 import { FlowGarbage } from './gc.ts';
 import { NodeTables, runtimeDefaults } from './nodetables.ts';
 import { Programmer } from './programmer.ts';
@@ -53,8 +52,10 @@ class MapDatapath implements ServiceDatapath {
     readonly nodes: Cursor<Node>; readonly serviceCidrs: Cursor<readonly Prefix[]> | undefined;
   };
   #sliceIndex = new SliceIndex();
-  #records = new Map<ServiceKey, readonly DatapathRecord[]>();
+  #images = new Map<ServiceKey, readonly RecordImage[]>();
   #dirty = new Set<ServiceKey>();
+  /** Services of one look, last first, that are being derived. */
+  #deriving: ServiceKey[] = [];
   #programmer: Programmer;
   #nodeTables: NodeTables;
   #failures = new Failures();
@@ -94,7 +95,9 @@ class MapDatapath implements ServiceDatapath {
     this.#garbage = new FlowGarbage(clock, kernel);
     this.#programmer = new Programmer(kernel, {
       options, memo, limits,
-      ifindexOf: ({ addr, flags }) => (flags === 0 ? 0 : this.#ifindexes.get(bytesText(addr)) ?? 0),
+      ifindexOf: ({ key, flags }) => (
+        flags === 0 || this.#ifindexes.size === 0 ? 0 : this.#ifindexes.get(key.slice(0, 16)) ?? 0
+      ),
     }, {
       refused: (subject, refusal) => {
         const first = this.#failures.note(subject, refusal, clock.now());
@@ -178,8 +181,9 @@ class MapDatapath implements ServiceDatapath {
 
   #behind(): boolean {
     const { services, slices, nodes, serviceCidrs } = this.#cursors;
-    return this.#dirty.size > 0 || services.behind || slices.behind || nodes.behind
-      || serviceCidrs?.behind === true || (this.#phase !== 'ready' && this.#phase !== 'stopped');
+    return this.#deriving.length > 0 || this.#dirty.size > 0 || services.behind || slices.behind
+      || nodes.behind || serviceCidrs?.behind === true
+      || (this.#phase !== 'ready' && this.#phase !== 'stopped');
   }
 
   // At once when idle; under load what comes within one span is one derivation, whatever its order.
@@ -211,7 +215,7 @@ class MapDatapath implements ServiceDatapath {
     this.#lastRound = this.#ports.clock.now();
     this.#takeChanges();
     this.#derive();
-    if (this.#dirty.size > 0) {
+    if (this.#deriving.length > 0 || this.#dirty.size > 0) {
       this.#arm(0);
       return;
     }
@@ -294,7 +298,7 @@ class MapDatapath implements ServiceDatapath {
     const moved = place.zone !== this.#place.zone;
     this.#place = place;
     const again = this.#programmer.setFacts(this.#facts);
-    if (moved) for (const key of this.#records.keys()) this.#dirty.add(key);
+    if (moved) for (const key of this.#images.keys()) this.#dirty.add(key);
     else if (again) this.#programmer.lookAll();
     this.#wantNodeTables();
   }
@@ -318,28 +322,32 @@ class MapDatapath implements ServiceDatapath {
   #derive(): void {
     const { options, memo } = this.#settings;
     const context = { place: this.#place, algorithm: options.algorithm, memo };
-    // In key order, so that the order of events decides as little as possible.
-    const keys = [...this.#dirty].sort(compareText).slice(0, roundServicesMax);
-    for (const key of keys) {
-      this.#dirty.delete(key);
+    // In key order, so that the order of events decides as little as possible. What comes while
+    // some of them wait is taken after those.
+    if (this.#deriving.length === 0) {
+      this.#deriving = [...this.#dirty].sort(compareText).reverse();
+      this.#dirty = new Set();
+    }
+    for (let count = 0; count < roundServicesMax; count += 1) {
+      const key = this.#deriving.pop();
+      if (key === undefined) break;
       const service = this.#tables.services.get(key);
       const slices = this.#sliceIndex.of(key);
-      this.#want(key, service === undefined ? [] : deriveServicePorts(service, slices, context));
+      const records = service === undefined ? [] : deriveServicePorts(service, slices, context);
+      this.#want(key, records.map((record) => memo.image(record)));
     }
   }
 
-  #want(key: ServiceKey, records: readonly DatapathRecord[]): void {
-    const before = this.#records.get(key) ?? [];
-    if (records === before) return;
+  #want(key: ServiceKey, images: readonly RecordImage[]): void {
+    const before = this.#images.get(key) ?? none;
     for (const { id } of before) {
-      if (!records.some((record) => record.id === id)) this.#programmer.want(id, undefined);
+      if (!images.some((image) => image.id === id)) this.#programmer.want(id, undefined);
     }
-    for (const record of records) {
-      if (before.includes(record)) continue;
-      this.#programmer.want(record.id, this.#settings.memo.image(record));
+    for (const image of images) {
+      if (!before.includes(image)) this.#programmer.want(image.id, image);
     }
-    if (records.length === 0) this.#records.delete(key);
-    else this.#records.set(key, records);
+    if (images.length === 0) this.#images.delete(key);
+    else this.#images.set(key, images);
   }
 
   #armAudit(): void {
@@ -366,4 +374,5 @@ class MapDatapath implements ServiceDatapath {
   }
 }
 
+const none: readonly RecordImage[] = [];
 const noDevices: DatapathDeviceFacts = { devices: [], pods: [], nodeCookie: 0n };

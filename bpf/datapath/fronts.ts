@@ -1,10 +1,9 @@
 import type { Ip } from '../../lb/ip.ts';
-import type { DatapathRecord, ServicePortRecord } from '../../lb/serviceport.ts';
 import { compareText } from '../../lb/table.ts';
 import type { FrontConflict } from '../../lb/view.ts';
 import type { WantedCondition } from '../../lb/conditions.ts';
 import { frontKind } from '../layout.gen.ts';
-import type { FrontImage, RecordImage } from './image.ts';
+import type { FrontImage, ImageOwner, RecordImage } from './image.ts';
 import type { Programmed } from './programmed.ts';
 
 /** One row of `fl_front` that somebody asks for or that the kernel has. */
@@ -142,7 +141,7 @@ export class Fronts {
   conflicts(): readonly FrontConflict[] {
     const found: FrontConflict[] = [];
     for (const front of this.#contested) {
-      const [winner, ...losers] = front.claims.map((port) => recordOf(port));
+      const [winner, ...losers] = front.claims.map((port) => ownerOf(port));
       if (winner === undefined) continue;
       for (const loser of losers) {
         if (loser === undefined || loser.service === winner.service) continue;
@@ -171,8 +170,8 @@ export class Fronts {
   #arrange(front: Front): void {
     const { key } = front.image;
     front.claims = front.claims.toSorted((left, right) => compareClaims(
-      { record: recordOf(left), kind: claimedKind(left, key) },
-      { record: recordOf(right), kind: claimedKind(right, key) },
+      { owner: ownerOf(left), kind: claimedKind(left, key) },
+      { owner: ownerOf(right), kind: claimedKind(right, key) },
     ));
     if (front.claims.length > 1) this.#contested.add(front);
     this.#dirty.add(front);
@@ -206,27 +205,27 @@ export function frontConflictCondition(
 }
 
 interface Claim {
-  readonly record: ServicePortRecord | undefined;
+  readonly owner: ImageOwner | undefined;
   readonly kind: number;
 }
 
 /** Kind decides, then age, then namespace/name; an unknown age is the youngest. */
 function compareClaims(left: Claim, right: Claim): number {
   if (left.kind !== right.kind) return left.kind - right.kind;
-  const age = ageOf(left.record) - ageOf(right.record);
+  const age = ageOf(left.owner) - ageOf(right.owner);
   if (age !== 0 && !Number.isNaN(age)) return age;
-  return compareText(left.record?.service ?? '', right.record?.service ?? '')
-    || compareText(left.record?.id ?? '', right.record?.id ?? '');
+  return compareText(left.owner?.service ?? '', right.owner?.service ?? '')
+    || compareText(left.owner?.id ?? '', right.owner?.id ?? '');
 }
 
-function ageOf(record: ServicePortRecord | undefined): number {
-  const created = record?.createdAtMs ?? 0;
+function ageOf(owner: ImageOwner | undefined): number {
+  const created = owner?.createdAtMs ?? 0;
   return created === 0 ? Infinity : created;
 }
 
-function recordOf(port: Programmed): ServicePortRecord | undefined {
-  const record: DatapathRecord | undefined = (port.wanted ?? port.shown)?.record;
-  return record?.kind === 'service-port' ? record : undefined;
+function ownerOf(port: Programmed): ImageOwner | undefined {
+  const image = port.wanted ?? port.shown;
+  return image?.kind === 'service-port' ? image : undefined;
 }
 
 // The first by right whose record is in the map and who shows this front. A front never exists

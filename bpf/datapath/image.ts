@@ -1,15 +1,19 @@
-import { ipBytes16, type Ip } from '../../lb/ip.ts';
+import { familyOf, ipBytes16, ipv4Number, type Family, type Ip } from '../../lb/ip.ts';
+import type { Protocol, ServiceKey } from '../../lb/model.ts';
 import { protocolNumbers } from '../../lb/murmur.ts';
-import type { DatapathRecord, ForeignRecord, ServicePortRecord } from '../../lb/serviceport.ts';
-import type { FrontKind } from '../../lb/view.ts';
-import {
-  addrBit, backendFlag, encodeFrontKey, frontKind, memberBit, setFlag,
-} from '../layout.gen.ts';
+import type {
+  DatapathRecord, ForeignRecord, ServicePortId, ServicePortRecord,
+} from '../../lb/serviceport.ts';
+import { addrBit, backendFlag, frontKind, memberBit, setFlag } from '../layout.gen.ts';
+
+// A node has ten thousand of each of these, and a typed array of sixteen bytes costs two hundred:
+// addresses are kept as texts of the same bytes, which the keys of tables are anyway.
 
 /** A front that a service port asks for; `key` is its `fl_front` key as a text. */
 export interface FrontImage {
   readonly key: string;
-  readonly addr: Uint8Array;
+  /** The key of its address, with which its own begins. */
+  readonly address: string;
   readonly port: number;
   readonly proto: number;
   readonly kind: number;
@@ -21,17 +25,17 @@ export interface FrontImage {
 export interface AddressImage {
   /** The `fl_addr` key as a text. */
   readonly key: string;
-  readonly addr: Uint8Array;
   readonly ip: Ip;
   readonly bit: number;
   /** From `externalIPs`, which options may refuse. */
   readonly external: boolean;
 }
 
-/** The part of a backend that says which one it is: `key` is all of it as a text. */
+/**
+ * The part of a backend that says which one it is: `key` is all of it as a text, its address first.
+ */
 export interface BackendImage {
   readonly key: string;
-  readonly addr: Uint8Array;
   readonly port: number;
   readonly proto: number;
   readonly flags: number;
@@ -52,12 +56,23 @@ export interface SetFields {
   readonly affinityS: number;
 }
 
+/** Whose image it is, and what of the record decides beside what the maps show. */
+export interface ImageOwner {
+  readonly kind: DatapathRecord['kind'];
+  readonly id: ServicePortId;
+  readonly service: ServiceKey;
+  /** Undefined for a Service of another proxy, as is all that follows. */
+  readonly protocol: Protocol | undefined;
+  readonly createdAtMs: number;
+  readonly vips: ServicePortRecord['vips'];
+  readonly ranges: ServicePortRecord['ranges'];
+}
+
 /**
  * A record as the maps will show it, without the ids that differ by node. Equal for all nodes that
  * share the record, so it is made once for all of them.
  */
-export interface RecordImage {
-  readonly record: DatapathRecord;
+export interface RecordImage extends ImageOwner {
   /** Each key once, by the kind that goes before. */
   readonly fronts: readonly FrontImage[];
   readonly addresses: readonly AddressImage[];
@@ -68,10 +83,11 @@ export interface RecordImage {
 
 export function imageOf(record: DatapathRecord): RecordImage {
   if (record.kind === 'foreign') return foreignImage(record);
-  const members = membersOf(record);
+  const { kind, id, service, protocol, createdAtMs, vips, ranges } = record;
+  const [members, addresses] = [membersOf(record), addressesOf(record)];
   return {
-    record, members, fronts: frontsOf(record), addresses: addressesOf(record),
-    fields: fieldsOf(record, members),
+    kind, id, service, protocol, createdAtMs, vips, ranges, members, addresses,
+    fronts: frontsOf(record, addresses), fields: fieldsOf(record, members),
   };
 }
 
@@ -80,55 +96,93 @@ export function bytesText(bytes: Uint8Array): string {
   return Reflect.apply(String.fromCharCode, undefined, bytes) as string;
 }
 
+/** The `fl_addr` key of an address as a text; equal to `bytesText` of its 16 bytes. */
+export function addressKey(ip: Ip): string {
+  return familyOf(ip) === 'IPv4' ? mappedText(ipv4Number(ip)) : bytesText(ipBytes16(ip));
+}
+
+/** The 16 bytes of the address that a key begins with. */
+export function addressBytes(key: string, into: Uint8Array = new Uint8Array(16)): Uint8Array {
+  for (let index = 0; index < 16; index += 1) into[index] = key.charCodeAt(index);
+  return into;
+}
+
+/** Writes a text of bytes. */
+export function putText(into: Uint8Array, at: number, text: string): void {
+  for (let index = 0; index < text.length; index += 1) into[at + index] = text.charCodeAt(index);
+}
+
+/** The `fl_front` key of a port of an address, given by its key; as `encodeFrontKey` writes it. */
+export function frontKey(address: string, port: number, proto: number): string {
+  return address + String.fromCharCode(port >>> 8, port & 0xff, proto, 0);
+}
+
+function mappedText(number: number): string {
+  return String.fromCharCode(
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff,
+    number >>> 24, (number >>> 16) & 0xff, (number >>> 8) & 0xff, number & 0xff,
+  );
+}
+
 /**
  * The address of NodePort rows. Each family has its own, because one NodePort of a dual-stack
  * Service leads to two service ports: the unspecified address in the form of its family.
  */
-export function nodePortAddress(record: ServicePortRecord): Uint8Array {
-  const addr = new Uint8Array(16);
-  if (record.family === 'IPv4') addr.fill(0xff, 10, 12);
-  return addr;
+function nodePortAddress(family: Family): string {
+  return family === 'IPv4' ? mappedText(0) : '\0'.repeat(16);
 }
 
-function foreignImage(record: ForeignRecord): RecordImage {
-  const addresses = record.clusterIps.map((ip) => addressOf(ip, addrBit.foreign));
+function foreignImage({ kind, id, service, clusterIps }: ForeignRecord): RecordImage {
+  const addresses = clusterIps.map((ip) => addressOf(ip, addrBit.foreign));
   const fields = { flags: 0, localN: 0, clusterOff: 0, clusterN: 0, affinityS: 0 };
-  return { record, fronts: [], addresses, members: [], fields };
-}
-
-function frontsOf(record: ServicePortRecord): readonly FrontImage[] {
-  const fronts: FrontImage[] = [];
-  const proto = protocolNumbers[record.protocol];
-  const add = (ips: readonly Ip[], kind: FrontKind): void => {
-    for (const ip of ips) {
-      const front = { addr: ipBytes16(ip), port: record.port, proto };
-      const key = bytesText(encodeFrontKey(front));
-      if (fronts.some((other) => other.key === key)) continue;
-      fronts.push({ ...front, key, kind: frontKind[kind], ip });
-    }
+  return {
+    kind, id, service, protocol: undefined, createdAtMs: 0, vips: [], ranges: [], members: [],
+    fronts: [], addresses, fields,
   };
-  add(record.clusterIps, 'clusterIp');
-  add(record.vips, 'vip');
-  add(record.externalIps, 'externalIp');
-  if (record.nodePort !== 0) {
-    const front = { addr: nodePortAddress(record), port: record.nodePort, proto };
-    const key = bytesText(encodeFrontKey(front));
-    fronts.push({ ...front, key, kind: frontKind.nodePort, ip: undefined });
-  }
-  return fronts;
 }
 
-function addressesOf(record: ServicePortRecord): readonly AddressImage[] {
+// The addresses are in the order of their kinds, and one that has two of them counts as the first.
+function frontsOf(
+  record: ServicePortRecord, addresses: readonly AddressImage[],
+): readonly FrontImage[] {
+  const { port, nodePort, family } = record;
+  const proto = protocolNumbers[record.protocol];
+  const first = addresses.filter(
+    ({ key }, at) => at === 0 || addresses.findIndex((other) => other.key === key) === at,
+  );
+  const fronts = first.map((of): FrontImage => ({
+    key: frontKey(of.key, port, proto), address: of.key, port, proto, kind: kindOf(of), ip: of.ip,
+  }));
+  if (nodePort === 0) return fronts;
+  const address = nodePortAddress(family);
+  const key = frontKey(address, nodePort, proto);
   return [
-    ...record.clusterIps.map((ip) => addressOf(ip, addrBit.clusterIp)),
-    ...record.vips.map((ip) => addressOf(ip, addrBit.vip)),
-    ...record.externalIps.map((ip) => ({ ...addressOf(ip, addrBit.vip), external: true })),
+    ...fronts, { key, address, port: nodePort, proto, kind: frontKind.nodePort, ip: undefined },
   ];
 }
 
+function kindOf({ bit, external }: AddressImage): number {
+  if (bit === addrBit.clusterIp) return frontKind.clusterIp;
+  return external ? frontKind.externalIp : frontKind.vip;
+}
+
+// A list that grew by pushing keeps room for a dozen more.
+function exact<T>(list: readonly T[]): readonly T[] {
+  return list.slice();
+}
+
+function addressesOf(record: ServicePortRecord): readonly AddressImage[] {
+  const addresses: AddressImage[] = [];
+  for (const ip of record.clusterIps) addresses.push(addressOf(ip, addrBit.clusterIp));
+  for (const ip of record.vips) addresses.push(addressOf(ip, addrBit.vip));
+  for (const ip of record.externalIps) {
+    addresses.push({ ...addressOf(ip, addrBit.vip), external: true });
+  }
+  return exact(addresses);
+}
+
 function addressOf(ip: Ip, bit: number): AddressImage {
-  const addr = ipBytes16(ip);
-  return { key: bytesText(addr), addr, ip, bit, external: false };
+  return { key: addressKey(ip), ip, bit, external: false };
 }
 
 function membersOf(record: ServicePortRecord): readonly MemberImage[] {
@@ -138,22 +192,27 @@ function membersOf(record: ServicePortRecord): readonly MemberImage[] {
     const bits = (cluster ? memberBit.cluster : 0) | (near ? memberBit.local : 0)
       | (serving ? memberBit.serving : 0);
     if (bits === 0) continue;
-    const backend = { addr: ipBytes16(ip), port, proto, flags: local ? backendFlag.local : 0 };
-    members.push({ backend: { ...backend, key: backendKey(backend) }, bits });
+    const flags = local ? backendFlag.local : 0;
+    const key = backendKey(addressKey(ip), { port, proto, flags });
+    members.push({ backend: { key, port, proto, flags }, bits });
   }
-  return members;
+  return exact(members);
 }
 
-/** The key of a backend by what it is: address, port, protocol and locality. */
-export function backendKey(backend: Omit<BackendImage, 'key'>): string {
-  const { addr, port, proto, flags } = backend;
-  return bytesText(addr) + String.fromCharCode(port, proto, flags);
+/** The key of a backend by what it is: its address, given by its key, port, protocol, locality. */
+export function backendKey(
+  address: string, { port, proto, flags }: Omit<BackendImage, 'key'>,
+): string {
+  return address + String.fromCharCode(port >>> 8, port & 0xff, proto, flags);
 }
 
 function fieldsOf(record: ServicePortRecord, members: readonly MemberImage[]): SetFields {
-  const near = members.filter(({ bits }) => (bits & memberBit.local) !== 0).length;
-  const cluster = members.filter(({ bits }) => (bits & memberBit.cluster) !== 0).length;
-  const both = members.filter(({ bits }) => (bits & selectable) === selectable).length;
+  let [near, cluster, both] = [0, 0, 0];
+  for (const { bits } of members) {
+    if ((bits & memberBit.local) !== 0) near += 1;
+    if ((bits & memberBit.cluster) !== 0) cluster += 1;
+    if ((bits & selectable) === selectable) both += 1;
+  }
   return {
     flags: (record.usable ? setFlag.usable : 0)
       | (record.internalLocal ? setFlag.internalLocal : 0)

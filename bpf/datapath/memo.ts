@@ -4,7 +4,7 @@ import { ipFromBytes } from '../../lb/ip.ts';
 import type { Protocol } from '../../lb/model.ts';
 import { assert } from '../../lb/result.ts';
 import { DerivationMemo, type DatapathRecord } from '../../lb/serviceport.ts';
-import { imageOf, type BackendImage, type RecordImage } from './image.ts';
+import { addressBytes, imageOf, type BackendImage, type RecordImage } from './image.ts';
 
 /** What a selection table is a function of, beside the endpoints. */
 export interface MaglevParameters {
@@ -26,6 +26,7 @@ export class DatapathMemo extends DerivationMemo {
   #tables = new Map<string, Uint32Array>();
 
   image(record: DatapathRecord): RecordImage {
+    if (this.nodes === 'one') return imageOf(record);
     const known = this.#images.get(record);
     if (known !== undefined) return known;
     const image = imageOf(record);
@@ -70,7 +71,7 @@ function slotsOf(
 ): Uint32Array {
   const protocol = protocols.get(endpoints[0]?.proto ?? 0);
   assert(protocol !== undefined, 'a table has endpoints of a known protocol');
-  const listed = endpoints.map(({ addr, port }) => ({ ip: ipFromBytes(addr), port }));
+  const listed = endpoints.map(({ key, port }) => ({ ip: ipFromBytes(addressBytes(key)), port }));
   return maglevTable(listed, { size, seed, protocol });
 }
 

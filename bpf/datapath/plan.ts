@@ -64,7 +64,7 @@ export function planPort(port: Programmed, context: PlanContext): PortPlan {
   }
   const listed = Math.max(image.fields.localN, image.fields.clusterOff + image.fields.clusterN);
   const list = port.members.slice(0, listed).map(({ backend }) => backend);
-  const rows = rangeRowsOf(image.record, context.nodeAddresses);
+  const rows = rangeRowsOf(image, context.nodeAddresses);
   const wish: Wish = { port, image, list, ranges: { rows, text: rangeText(rows) }, context };
   if (stands(wish)) return { ...base, refusal: undefined };
   return planSet(wish, base);

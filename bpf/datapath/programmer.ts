@@ -1,13 +1,14 @@
 import type { DatapathOptions, NodeFacts } from '../../lb/datapathoptions.ts';
-import { ipBytes16, type Ip } from '../../lb/ip.ts';
+import type { Ip } from '../../lb/ip.ts';
 import type { KernelPort, Micros } from '../../lb/ports.ts';
 import type { ServicePortId } from '../../lb/serviceport.ts';
 import { compareText } from '../../lb/table.ts';
 import { addrBit, decodeLut, setFlag } from '../layout.gen.ts';
-import { applyPlans, committed, putBackendRow, tablesOf } from './apply.ts';
+import type { AddressPlace } from './addresses.ts';
+import { applyPlans, backendRows, committed, tablesOf } from './apply.ts';
 import type { Backend } from './backends.ts';
 import { dismantle } from './dismantle.ts';
-import { bytesText, type BackendImage, type RecordImage } from './image.ts';
+import { addressKey, type BackendImage, type RecordImage } from './image.ts';
 import type { DatapathMemo } from './memo.ts';
 import { planPort, type PlanContext, type PortPlan, type Refusal } from './plan.ts';
 import { Programmed, type ProgrammedSet } from './programmed.ts';
@@ -214,7 +215,7 @@ export class Programmer {
     this.writer.update<Backend>({
       map: 'fl_backend',
       items: backends,
-      put: putBackendRow,
+      put: backendRows(),
       // Not worth a retry of its own: any later change of devices writes it again.
       refused: (backend, error) => this.#context(now).refused(
         { name: `backend ${backend.id}`, port: undefined }, { map: 'fl_backend', error },
@@ -262,7 +263,7 @@ export class Programmer {
   }
 
   #needsSet(port: Programmed): boolean {
-    return port.wanted?.record.kind === 'service-port' && this.stores.fronts.needs(port);
+    return port.wanted?.kind === 'service-port' && this.stores.fronts.needs(port);
   }
 
   #forget(port: Programmed): void {
@@ -314,9 +315,8 @@ export class Programmer {
 
 const none: ReadonlyMap<ServicePortId, Programmed> = new Map();
 
-function placeOf(ip: Ip): { readonly key: string; readonly addr: Uint8Array; readonly ip: Ip } {
-  const addr = ipBytes16(ip);
-  return { key: bytesText(addr), addr, ip };
+function placeOf(ip: Ip): AddressPlace {
+  return { key: addressKey(ip), ip };
 }
 
 function sameTexts(left: readonly string[], right: readonly string[]): boolean {

@@ -1,8 +1,8 @@
 import { bitsOf, ipBytes16, ipFromNumber, parsePrefix, prefixContains } from '../../lb/ip.ts';
 import type { Ip } from '../../lb/ip.ts';
 import { assert } from '../../lb/result.ts';
-import type { DatapathRecord } from '../../lb/serviceport.ts';
 import { rangeBit } from '../layout.gen.ts';
+import type { ImageOwner } from './image.ts';
 
 /** One row of `fl_range` without its list's id. */
 export interface RangeRow {
@@ -20,16 +20,17 @@ export interface RangeList {
 }
 
 const idBits = 32;
+const none: readonly RangeRow[] = [];
 
 /**
  * Rows that admit what `SourceRanges` admits: the prefixes, and, where one of them admits an
  * address of this node, each VIP as a source for itself (datapath.md 4.3). None: unrestricted.
  */
 export function rangeRowsOf(
-  record: DatapathRecord, nodeAddresses: readonly Ip[],
+  { ranges, vips }: Pick<ImageOwner, 'ranges' | 'vips'>, nodeAddresses: readonly Ip[],
 ): readonly RangeRow[] {
-  if (record.kind === 'foreign') return [];
-  const prefixes = record.ranges.map((text) => {
+  if (ranges.length === 0) return none;
+  const prefixes = ranges.map((text) => {
     const parsed = parsePrefix(text);
     assert(parsed.ok, `${text} was judged when the list was made`);
     return parsed.value;
@@ -42,7 +43,7 @@ export function rangeRowsOf(
   const admits = (address: Ip): boolean => prefixes.some((of) => prefixContains(of, address));
   if (!nodeAddresses.some(admits)) return unique(rows);
   // A prefix that holds the VIP admits it already, and a longer row would hide that prefix.
-  const selves = record.vips.filter((vip) => !admits(vip)).map((vip) => ({
+  const selves = vips.filter((vip) => !admits(vip)).map((vip) => ({
     prefixlen: idBits + 128, addr: ipBytes16(vip), bits: rangeBit.self,
   }));
   return unique([...rows, ...selves]);
@@ -50,6 +51,7 @@ export function rangeRowsOf(
 
 /** Equal exactly for rows that admit alike, in whatever order they come. */
 export function rangeText(rows: readonly RangeRow[]): string {
+  if (rows.length === 0) return '';
   return rows.map(
     ({ prefixlen, addr, bits }) => `${prefixlen} ${addr.join('.')} ${bits}`,
   ).sort(compare).join('\n');

@@ -57,8 +57,8 @@ export class Reporter {
   }
 
   #tellService({ port }: Subject, map: string): void {
-    const record = (port?.wanted ?? port?.shown)?.record;
-    const service = record === undefined ? undefined : this.#services.get(record.service);
+    const image = port?.wanted ?? port?.shown;
+    const service = image === undefined ? undefined : this.#services.get(image.service);
     if (service === undefined) return;
     const { namespace, name, uid } = service.meta;
     this.#events?.emit({

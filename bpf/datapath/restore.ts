@@ -173,8 +173,8 @@ function restoreBackends(
     const value = values[index];
     if (value === undefined) return [];
     const { addr, port, proto, flags, gen, ifindex } = decodeBackend(value);
-    const image: Omit<BackendImage, 'key'> = { addr, port, proto, flags };
-    return [{ id, gen, ifindex, image: { ...image, key: backendKey(image) } }];
+    const image: Omit<BackendImage, 'key'> = { port, proto, flags };
+    return [{ id, gen, ifindex, image: { ...image, key: backendKey(bytesText(addr), image) } }];
   });
   return new Map(stores.backends.restore(rows).map((backend) => [backend.id, backend]));
 }
@@ -254,8 +254,7 @@ function restoreFronts(kernel: KernelPort, stores: Stores): number {
   const addresses = kernel.dump('fl_addr');
   const fronts = kernel.dump('fl_front');
   for (const { key, value } of addresses) {
-    const { addr } = decodeAddrKey(key);
-    const place = { key: bytesText(addr), addr, ip: ipFromBytes(addr) };
+    const place = { key: bytesText(key), ip: ipFromBytes(decodeAddrKey(key).addr) };
     stores.addresses.observe(place, decodeAddr(value).bits);
   }
   for (const { key, value } of fronts) {
@@ -276,7 +275,7 @@ export function frontImage(key: Uint8Array, kind: number): FrontImage {
   const anywhere = addr.subarray(12).every((byte) => byte === 0)
     && addr.subarray(0, 10).every((byte) => byte === 0);
   const ip = anywhere ? undefined : ipFromBytes(addr);
-  return { key: bytesText(key), addr, port, proto, kind, ip };
+  return { key: bytesText(key), address: bytesText(addr), port, proto, kind, ip };
 }
 
 /** Gives a service port of this process the rows of one of an earlier process. */

@@ -1,9 +1,9 @@
 import type { Ip } from '../../lb/ip.ts';
 import type { KernelError, Micros } from '../../lb/ports.ts';
-import { putAddr, putAddrKey, putFront, putFrontKey } from '../layout.gen.ts';
+import { putAddr, putFront } from '../layout.gen.ts';
 import { wantedBits, type Address, type AddressPlace } from './addresses.ts';
 import { shownKind, type Front, type FrontWrite } from './fronts.ts';
-import { bytesText, type FrontImage } from './image.ts';
+import { putText, type FrontImage } from './image.ts';
 import type { Refusal } from './plan.ts';
 import type { Programmed } from './programmed.ts';
 import type { Stores } from './stores.ts';
@@ -70,7 +70,7 @@ export function writeFronts(context: RevealContext): ReadonlySet<Ip> {
     },
     refused: (write: FrontWrite, error: KernelError) => {
       fronts.again(write);
-      held.add(bytesText(write.front.image.addr));
+      held.add(write.front.image.address);
       context.refused(frontSubject(write.front, write.holder), { map: 'fl_front', error });
     },
   } as const;
@@ -78,7 +78,7 @@ export function writeFronts(context: RevealContext): ReadonlySet<Ip> {
     ...step,
     items: changes.filter(({ holder }) => holder !== undefined),
     put: ({ front, holder }, { keys, keyAt, values, valueAt }) => {
-      putFrontKey(keys, keyAt, front.image);
+      putText(keys, keyAt, front.image.key);
       const kind = holder === undefined ? 0 : shownKind(holder, front);
       putFront(values, valueAt, { svcId: holder?.svcId ?? 0, kind, flags: 0 });
     },
@@ -90,21 +90,21 @@ export function writeFronts(context: RevealContext): ReadonlySet<Ip> {
   const shrinking = context.pruning ? addresses.shrinking() : [];
   for (const address of writeAddresses(shrinking, context, wantedBits)) held.add(address.key);
   const removals = changes.filter(({ holder }) => holder === undefined);
-  const waiting = removals.filter(({ front }) => held.has(bytesText(front.image.addr)));
+  const waiting = removals.filter(({ front }) => held.has(front.image.address));
   for (const write of waiting) fronts.again(write);
   writer.remove<FrontWrite>({
     ...step,
     items: removals.filter((write) => !waiting.includes(write)),
-    put: ({ front }, { keys, keyAt }) => putFrontKey(keys, keyAt, front.image),
+    put: ({ front }, { keys, keyAt }) => putText(keys, keyAt, front.image.key),
   });
   if (context.pruning) addresses.settle();
   return changed;
 }
 
 function frontSubject(front: Front, port?: Programmed): Subject {
-  const { ip, addr, port: number, proto } = front.image;
+  const { ip, key, port: number, proto } = front.image;
   // Each family has its NodePort: one name for both would let the one end the other's retries.
-  const place = ip ?? (addr[10] === 0 ? 'node, IPv6,' : 'node');
+  const place = ip ?? (key.charCodeAt(10) === 0 ? 'node, IPv6,' : 'node');
   return { name: `front ${place}:${number}/${proto}`, port };
 }
 
@@ -127,8 +127,8 @@ function noteFront(write: FrontWrite, changed: Set<Ip>, context: RevealContext):
 }
 
 /** The address of a front; undefined for a NodePort. */
-export function placeOf({ ip, addr }: FrontImage): AddressPlace | undefined {
-  return ip === undefined ? undefined : { key: bytesText(addr), addr, ip };
+export function placeOf({ address, ip }: FrontImage): AddressPlace | undefined {
+  return ip === undefined ? undefined : { key: address, ip };
 }
 
 /** Gives those that were refused. */
@@ -154,14 +154,14 @@ function writeAddresses(
     ...step,
     items: items.filter((address) => bitsOf(address) !== 0),
     put: (address, { keys, keyAt, values, valueAt }) => {
-      putAddrKey(keys, keyAt, address);
+      putText(keys, keyAt, address.key);
       putAddr(values, valueAt, { bits: bitsOf(address) });
     },
   });
   writer.remove<Address>({
     ...step,
     items: items.filter((address) => bitsOf(address) === 0),
-    put: (address, { keys, keyAt }) => putAddrKey(keys, keyAt, address),
+    put: (address, { keys, keyAt }) => putText(keys, keyAt, address.key),
   });
   return refused;
 }

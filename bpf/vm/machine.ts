@@ -10,7 +10,7 @@ import { ProgramMap } from './maps/programs.ts';
 import { RingMap } from './maps/ring.ts';
 import { access, Memory } from './memory.ts';
 import { PacketOutcome } from './outcome.ts';
-import { contextBytes, packetBytesMax } from './packet.ts';
+import { contextBytes, packetBytesMax, packetStart, type PacketSource } from './packet.ts';
 import { Runtime, type AnyMap, type HostCalls, type Redirect } from './runtime.ts';
 import { MachineMap } from './tablemap.ts';
 
@@ -37,7 +37,7 @@ export interface PacketInput {
 
 /** A frame at a hook of a device, and what the kernel says of it in `struct __sk_buff`. */
 export interface PassInput {
-  readonly bytes: Uint8Array;
+  readonly frame: PacketSource;
   /** PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST. */
   readonly packetType: number;
   readonly mark: number;
@@ -53,11 +53,14 @@ const skbField = {
   packetType: 4, mark: 8, protocol: 16, ingressIfindex: 36, ifindex: 40,
 } as const;
 
-/** What became of a frame; `bytes` are the very ones that came in where nothing changed. */
+/** What became of a frame. */
 export interface PassOutcome {
   /** TC_ACT_*, u32. */
   readonly verdict: number;
-  readonly bytes: Uint8Array;
+  /** Undefined where the program left the frame as it was. */
+  readonly changed: Uint8Array | undefined;
+  /** Whether the two addresses of the link header are other ones. */
+  readonly readdressed: boolean;
   readonly redirect: Redirect | undefined;
 }
 
@@ -88,6 +91,8 @@ export class Machine {
   readonly #executor: Executor;
   readonly #maps = new Map<string, MachineMap>();
   readonly #programs: ReadonlyMap<string, number>;
+  /** Address of a frame as it was before its run. */
+  readonly #before: number;
   #contextLength = 0;
 
   constructor(compiled: CompiledObject, options: MachineOptions) {
@@ -108,6 +113,7 @@ export class Machine {
       this.memory.mark({ address, length: bytes.length }, mark);
     });
     this.memory.mark({ address: place.stack, length: place.stackBytes }, access.both);
+    this.#before = this.memory.allocate(packetBytesMax.skb);
     this.#programs = new Map(object.functions.flatMap(
       ({ name, isProgram }, index) => isProgram ? [[name, index] as const] : [],
     ));
@@ -179,20 +185,26 @@ export class Machine {
   }
 
   /**
-   * `runPacket` for those that let millions of packets pass: no copy of the context, and the very
-   * bytes that came in where the program left them as they were.
+   * `runPacket` for those that let millions of packets pass: no copy of the context, and none of
+   * the packet where the program left it as it was.
    */
   passPacket(program: string, input: PassInput): PassOutcome {
     const index = this.#programIndex(program);
+    const { length } = input.frame;
+    if (length > packetBytesMax.skb) throw new RangeError(`a packet of ${length} bytes`);
     this.#openContext(contextBytes.skb, undefined);
     const { packet } = this.#runtime;
-    packet.load('skb', input.bytes);
+    packet.loadFrom('skb', input.frame);
+    this.memory.bytes.copyWithin(this.#before, packetStart, packetStart + length);
     this.#describe(input);
     const verdict = this.#executor.run(index);
-    const bytes = this.#leftAlone(input.bytes)
-      ? input.bytes
-      : this.memory.bytes.slice(packet.data, packet.end);
-    return { verdict, bytes, redirect: this.#runtime.redirect };
+    const first = this.#firstChange(length);
+    return {
+      verdict,
+      changed: first < 0 ? undefined : this.memory.bytes.slice(packet.data, packet.end),
+      readdressed: first >= 0 && first < 12,
+      redirect: this.#runtime.redirect,
+    };
   }
 
   #describe(input: PassInput): void {
@@ -205,14 +217,20 @@ export class Machine {
     view.setUint32(place.context + skbField.ifindex, input.ifindex, true);
   }
 
-  #leftAlone(before: Uint8Array): boolean {
+  /** Offset of a changed word or byte of the packet, 0 for one that moved; -1: left as it was. */
+  #firstChange(length: number): number {
     const { packet } = this.#runtime;
-    const { bytes } = this.memory;
-    if (packet.length !== before.length) return false;
-    for (let at = 0; at < before.length; at += 1) {
-      if (bytes[packet.data + at] !== before[at]) return false;
+    if (packet.data !== packetStart || packet.length !== length) return 0;
+    const { words, bytes } = this.memory;
+    const shift = (this.#before - packetStart) >> 2;
+    const whole = (packetStart + length) >> 2;
+    for (let word = packetStart >> 2; word < whole; word += 1) {
+      if (words[word] !== words[word + shift]) return word * 4 - packetStart;
     }
-    return true;
+    for (let at = whole * 4 - packetStart; at < length; at += 1) {
+      if (bytes[packetStart + at] !== bytes[this.#before + at]) return at;
+    }
+    return -1;
   }
 
   /**

@@ -29,6 +29,8 @@ export class Memory {
   readonly shadow: WasmMemory | undefined;
   bytes: Uint8Array;
   view: DataView;
+  /** The same bytes in words of this machine's order, four to one. */
+  words: Int32Array;
   #marks: Uint8Array | undefined;
   #markView: DataView | undefined;
   #end: number;
@@ -41,6 +43,7 @@ export class Memory {
     this.#end = reserved;
     this.bytes = new Uint8Array(this.main.buffer);
     this.view = new DataView(this.main.buffer);
+    this.words = new Int32Array(this.main.buffer);
     this.#marks = this.shadow && new Uint8Array(this.shadow.buffer);
     this.#markView = this.shadow && new DataView(this.shadow.buffer);
   }
@@ -115,6 +118,7 @@ export class Memory {
     this.shadow?.grow(pages);
     this.bytes = new Uint8Array(this.main.buffer);
     this.view = new DataView(this.main.buffer);
+    this.words = new Int32Array(this.main.buffer);
     this.#marks = this.shadow && new Uint8Array(this.shadow.buffer);
     this.#markView = this.shadow && new DataView(this.shadow.buffer);
   }

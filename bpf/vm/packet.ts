@@ -16,12 +16,21 @@ export const ethernetBytes = 14;
 export const skbBytesMax = 16_384 - 320;
 
 const headroom = 256;
+/** Where every packet begins. */
+export const packetStart = place.packet + headroom;
 /** XDP frames of a test run: a page with room for the driver in front and the skb behind. */
 const xdpFrameBytes = 40;
 const xdpHardEnd = 4096 - 320;
 
 /** The longest packet that a run takes; segments of a larger one are not modelled. */
 export const packetBytesMax = { skb: skbBytesMax, xdp: xdpHardEnd - headroom } as const;
+
+/** A packet that is written where it is wanted: bytes of its own need not exist. */
+export interface PacketSource {
+  /** From the link header on, in bytes. */
+  readonly length: number;
+  put(target: Uint8Array, at: number): void;
+}
 
 /**
  * The packet of the running program. It always lies in the same place, so that equal packets have
@@ -47,12 +56,20 @@ export class PacketBuffer {
 
   /** Puts a packet in place for a run. */
   load(kind: ContextKind, bytes: Uint8Array): void {
+    this.#memory.bytes.set(bytes, packetStart);
+    this.#begin(kind, bytes.length);
+  }
+
+  loadFrom(kind: ContextKind, source: PacketSource): void {
+    source.put(this.#memory.bytes, packetStart);
+    this.#begin(kind, source.length);
+  }
+
+  #begin(kind: ContextKind, length: number): void {
     this.kind = kind;
     this.networkOffset = ethernetBytes;
     this.encapsulated = false;
-    const start = place.packet + headroom;
-    this.#memory.bytes.set(bytes, start);
-    this.span(start, start + bytes.length);
+    this.span(packetStart, packetStart + length);
   }
 
   /** The packet is now `[data, end)`; pointers of the context follow. */

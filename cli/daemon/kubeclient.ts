@@ -19,7 +19,7 @@ export function kubeClient(
   const given = textsOf(values['kubernetes.endpoints']);
   const texts = given.length > 0 ? given : inCluster(env);
   if (texts.length === 0) {
-    return err('kubernetes.endpoints is empty and this is no pod: name the API server, as host:port');
+    return err('kubernetes.endpoints is empty and this is no pod: name an API server, host:port');
   }
   const endpoints: Endpoint[] = [];
   for (const text of texts) {

@@ -1,8 +1,14 @@
+import { utf8Of } from './utf8.ts';
+
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
 /** RFC 4648 base64, with padding, of the text's UTF-8 bytes: how Secrets store their values. */
 export function base64OfText(text: string): string {
-  const bytes = utf8(text);
+  return base64Of(utf8Of(text));
+}
+
+/** RFC 4648 base64, with padding. */
+export function base64Of(bytes: readonly number[] | Uint8Array): string {
   let encoded = '';
   for (let index = 0; index < bytes.length; index += 3) {
     const left = bytes.length - index;
@@ -13,21 +19,4 @@ export function base64OfText(text: string): string {
     }
   }
   return encoded;
-}
-
-// TextEncoder belongs to the host, which the core does not know.
-function utf8(text: string): number[] {
-  const bytes: number[] = [];
-  for (const letter of text) {
-    const point = letter.codePointAt(0) ?? 0;
-    if (point < 0x80) bytes.push(point);
-    else if (point < 0x800) bytes.push(0xc0 | (point >> 6), tail(point));
-    else if (point < 0x1_0000) bytes.push(0xe0 | (point >> 12), tail(point >> 6), tail(point));
-    else bytes.push(0xf0 | (point >> 18), tail(point >> 12), tail(point >> 6), tail(point));
-  }
-  return bytes;
-}
-
-function tail(bits: number): number {
-  return 0x80 | (bits & 0x3f);
 }

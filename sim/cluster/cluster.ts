@@ -234,7 +234,7 @@ export class Cluster {
         node,
         agent: new NodeAgent({
           node,
-          caches: this.#sharing ? this.#caches : createAgentCaches(),
+          caches: this.#sharing ? this.#caches : createAgentCaches('one'),
           kube,
           config: { nodeName: node.name, namespace: ownNamespace, l2, datapath },
         }),

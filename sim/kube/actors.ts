@@ -9,24 +9,25 @@ import {
   applyWrites, defaultTimings, type ActorApi, type ActorContext, type ActorTimings,
 } from './actor.ts';
 import { Catalog, type Step } from './catalog.ts';
-import { daemonSets } from './daemonset.ts';
-import { deployments } from './deployment.ts';
 import { fields } from './fields.ts';
 import { ForeignBalancer, type ForeignBalancerOptions } from './foreign.ts';
 import { GarbageCollector } from './garbage.ts';
 import { Kubelet, type NodeRuntime } from './kubelet.ts';
 import { NodeLifecycle } from './lifecycle.ts';
 import type { NodeView } from './node.ts';
-import { OwnedSets } from './ownedsets.ts';
 import { podActive, type PodView } from './pod.ts';
-import { assignPodCidrs } from './podcidrs.ts';
-import { replicaSets } from './replicaset.ts';
+import { PodCidrs } from './podcidrs.ts';
 import { Scheduler } from './scheduler.ts';
 import { SliceController } from './slices.ts';
-import { statefulSets } from './statefulset.ts';
-import { sameForOwner, WorkloadController } from './workload.ts';
+import { Workloads } from './workloads.ts';
+
+/** The controllers of a control plane, `garbage` with the emptying of namespaces. */
+export type ControllerName =
+  | 'garbage' | 'lifecycle' | 'podCidrs' | 'scheduler' | 'slices' | 'workloads';
 
 export interface ActorOptions {
+  /** The controllers that run; all unless given. */
+  readonly controllers?: readonly ControllerName[];
   /** The machines; a Node object without one never becomes ready. */
   readonly runtimes: readonly NodeRuntime[];
   /** True when the kubelet of that node can reach the API server now; always unless given. */
@@ -34,7 +35,7 @@ export interface ActorOptions {
   /** The same for the controllers of the control plane. */
   readonly reachControl?: () => boolean;
   readonly timings?: Partial<ActorTimings>;
-  /** Ranges from which Nodes without podCIDRs get a /24 or a /64 each at the start. */
+  /** Ranges from which Nodes without podCIDRs get a /24 or a /64 each. */
   readonly clusterCidrs?: readonly string[];
   /** A second load-balancer controller with a class of its own. */
   readonly foreignBalancer?: ForeignBalancerOptions;
@@ -74,21 +75,17 @@ export function createActors(world: World, api: ActorApi, options: ActorOptions)
 
 class BuiltInActors implements Actors {
   #context: ActorContext;
-  #options: ActorOptions;
   #kubelets = new Map<string, Kubelet>();
-  #lifecycle: NodeLifecycle;
-  #scheduler: Scheduler;
-  #slices: SliceController;
-  #garbage: GarbageCollector;
+  #podCidrs: PodCidrs | undefined;
+  #lifecycle: NodeLifecycle | undefined;
+  #scheduler: Scheduler | undefined;
+  #slices: SliceController | undefined;
+  #garbage: GarbageCollector | undefined;
   #foreign: ForeignBalancer | undefined;
-  #sets: OwnedSets;
-  #deployments: WorkloadController;
-  #daemons: WorkloadController;
-  #workloads: readonly WorkloadController[];
+  #workloads: Workloads | undefined;
   #draining: { readonly node: string; readonly done: (() => void) | undefined }[] = [];
 
   constructor(world: World, api: ActorApi, options: ActorOptions) {
-    this.#options = options;
     const context: ActorContext = {
       world, api, catalog: new Catalog(), timings: { ...defaultTimings, ...options.timings },
       reachControl: options.reachControl ?? (() => true),
@@ -99,47 +96,42 @@ class BuiltInActors implements Actors {
       assert(!this.#kubelets.has(runtime.name), `one machine is called ${runtime.name}`);
       this.#kubelets.set(runtime.name, new Kubelet(context, runtime, () => reach(runtime.name)));
     }
-    this.#lifecycle = new NodeLifecycle(context);
-    this.#scheduler = new Scheduler(context);
-    this.#slices = new SliceController(context);
-    this.#garbage = new GarbageCollector(context);
+    const runs = (name: ControllerName): true | undefined =>
+      options.controllers === undefined || options.controllers.includes(name) || undefined;
+    this.#podCidrs = runs('podCidrs') && new PodCidrs(context, options.clusterCidrs ?? []);
+    this.#lifecycle = runs('lifecycle') && new NodeLifecycle(context);
+    this.#scheduler = runs('scheduler') && new Scheduler(context);
+    this.#slices = runs('slices') && new SliceController(context);
+    this.#garbage = runs('garbage') && new GarbageCollector(context);
     const { foreignBalancer } = options;
     this.#foreign = foreignBalancer && new ForeignBalancer(context, foreignBalancer);
-    this.#deployments = new WorkloadController(
-      context, deployments(context, (uid) => this.#sets.of(uid)),
-    );
-    this.#sets = new OwnedSets((key) => this.#deployments.look(key));
-    this.#daemons = new WorkloadController(context, daemonSets(context));
-    this.#workloads = [
-      this.#deployments, this.#daemons,
-      new WorkloadController(context, replicaSets(context)),
-      new WorkloadController(context, statefulSets(context)),
-    ];
+    this.#workloads = runs('workloads') && new Workloads(context);
   }
 
   start(): void {
     const { api, catalog } = this.#context;
-    assignPodCidrs(api, this.#options.clusterCidrs ?? []);
+    this.#podCidrs?.start();
     catalog.onPod((step) => this.#podChanged(step));
     catalog.onNode((step) => this.#nodeChanged(step));
     catalog.start(api);
-    this.#sets.start(api);
-    this.#lifecycle.start();
+    this.#workloads?.listen();
+    this.#lifecycle?.start();
     for (const name of this.#names()) this.#kubelets.get(name)?.start();
-    this.#garbage.start();
-    for (const workload of this.#workloads) workload.start();
-    this.#slices.start();
+    this.#garbage?.start();
+    this.#workloads?.start();
+    this.#slices?.start();
     this.#foreign?.start();
   }
 
   pending(): readonly string[] {
     return [
-      ...this.#workloads.flatMap((workload) => workload.pending()),
-      ...this.#scheduler.pending(),
+      ...this.#workloads?.pending() ?? [],
+      ...this.#scheduler?.pending() ?? [],
       ...this.#names().flatMap((name) => this.#kubelets.get(name)?.pending() ?? []),
-      ...this.#slices.pending(),
-      ...this.#lifecycle.pending(),
-      ...this.#garbage.pending(),
+      ...this.#slices?.pending() ?? [],
+      ...this.#podCidrs?.pending() ?? [],
+      ...this.#lifecycle?.pending() ?? [],
+      ...this.#garbage?.pending() ?? [],
       ...this.#foreign?.pending() ?? [],
       ...this.#draining.map(({ node }) => `drain of ${node}`),
     ];
@@ -148,7 +140,7 @@ class BuiltInActors implements Actors {
   waiting(): readonly string[] {
     return [
       ...this.#names().flatMap((name) => this.#kubelets.get(name)?.waiting() ?? []),
-      ...this.#lifecycle.waiting(),
+      ...this.#lifecycle?.waiting() ?? [],
     ];
   }
 
@@ -219,14 +211,10 @@ class BuiltInActors implements Actors {
 
   #podChanged(step: Step<PodView>): void {
     const { before, after } = step;
-    this.#scheduler.podChanged(step);
-    this.#slices.podChanged(step);
-    this.#lifecycle.podChanged(step);
-    for (const workload of this.#workloads) workload.podChanged(step);
-    if (!sameForOwner(before, after)) {
-      const deployment = this.#sets.ownerOf(after?.owner?.uid ?? before?.owner?.uid ?? '');
-      if (deployment !== undefined) this.#deployments.look(deployment);
-    }
+    this.#scheduler?.podChanged(step);
+    this.#slices?.podChanged(step);
+    this.#lifecycle?.podChanged(step);
+    this.#workloads?.podChanged(step);
     const node = after?.spec.nodeName ?? before?.spec.nodeName ?? '';
     this.#kubelets.get(node)?.podChanged(step);
     if (this.#draining.length > 0 && after === undefined) this.#lookAtDrains();
@@ -234,12 +222,13 @@ class BuiltInActors implements Actors {
 
   #nodeChanged(step: Step<NodeView>): void {
     const { before, after } = step;
-    this.#scheduler.nodeChanged(step);
-    this.#slices.nodeChanged(step);
-    this.#lifecycle.nodeChanged(step);
-    this.#garbage.nodeChanged(step);
+    this.#podCidrs?.nodeChanged(step);
+    this.#scheduler?.nodeChanged(step);
+    this.#slices?.nodeChanged(step);
+    this.#lifecycle?.nodeChanged(step);
+    this.#garbage?.nodeChanged(step);
     if (before !== undefined && after !== undefined && sameMachine(before, after)) return;
-    this.#daemons.lookAtAll();
+    this.#workloads?.nodesChanged();
     if (after !== undefined) this.#kubelets.get(after.name)?.nodeChanged();
   }
 

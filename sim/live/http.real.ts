@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server as Listener } from 'node:net';
 import type { ApiFront } from '../api/http/front.ts';
 import type { Exchange, Hold, HttpAnswer, HttpRequest } from '../api/http/message.ts';
 import type { Refusal } from '../api/refusal.ts';
@@ -12,6 +12,8 @@ export interface ListenOptions {
   readonly host?: string;
   /** Default: 0, which draws a free one, since kubectl caches discovery by host and port. */
   readonly port?: number;
+  /** Listens already, perhaps in another network namespace; in place of host and port. */
+  readonly listener?: Listener;
 }
 
 /** An API server that answers on a socket. */
@@ -36,8 +38,7 @@ export async function serveApi(
     receive({ driver, front }, message, response);
   });
   server.requestTimeout = 0;
-  const { host = '127.0.0.1', port = 0 } = options;
-  await listening(server, host, port);
+  await listening(server, options);
   driver.start();
   // It listens on an address and a port, hence not on a path.
   const at = server.address() as AddressInfo;
@@ -53,13 +54,16 @@ export async function serveApi(
   };
 }
 
-function listening(server: Server, host: string, port: number): Promise<void> {
+function listening(server: Server, options: ListenOptions): Promise<void> {
+  const { host = '127.0.0.1', port = 0, listener } = options;
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    server.once('listening', () => {
       server.off('error', reject);
       resolve();
     });
+    if (listener === undefined) server.listen(port, host);
+    else server.listen(listener);
   });
 }
 

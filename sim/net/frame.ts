@@ -31,6 +31,13 @@ interface FrameBody {
   readonly texts?: AddressTexts | undefined;
 }
 
+/** What the bytes of a frame do not tell. */
+interface TranslatedBody {
+  readonly trail: number;
+  /** Where texts of addresses are kept. */
+  readonly texts: AddressTexts;
+}
+
 const frameHeader = 14;
 
 /**
@@ -73,19 +80,14 @@ export class Frame {
    */
   static ofBytes(bytes: Uint8Array, trail = 0): Frame {
     assert(bytes.length >= frameHeader, `${bytes.length} bytes hold an Ethernet header`);
-    const head = { ethSource: readMac(bytes, 6), ethTarget: readMac(bytes, 0) };
-    return new Frame(head, ((bytes[12] ?? 0) << 8) | (bytes[13] ?? 0), { bytes, trail });
+    return new Frame(headOf(bytes), etherTypeOf(bytes), { bytes, trail });
   }
 
-  /** What a program made of a frame: the same frame in other bytes, addresses in `texts`. */
-  static translated(frame: Frame, bytes: Uint8Array, texts?: AddressTexts): Frame {
-    const before = frame.bytes;
-    const trail = frame.packet?.trail ?? 0;
-    // Programs leave the addresses of most frames alone, and texts of them are dear.
-    for (let index = 0; index < 12; index += 1) {
-      if (bytes[index] !== before[index]) return Frame.ofBytes(bytes, trail);
-    }
-    return new Frame(frame, frame.etherType, { bytes, trail, texts });
+  /** What a program made of a frame; `head` has its Ethernet addresses where they are known. */
+  static translated(
+    head: EthernetAddresses | undefined, bytes: Uint8Array, body: TranslatedBody,
+  ): Frame {
+    return new Frame(head ?? headOf(bytes), etherTypeOf(bytes), { bytes, ...body });
   }
 
   static ofPacket(packet: Packet, head: EthernetAddresses): Frame {
@@ -137,6 +139,18 @@ export class Frame {
     return this.#length;
   }
 
+  /** All bytes, those of the Ethernet header included. */
+  get length(): number {
+    return this.payloadLength + frameHeader;
+  }
+
+  /** Writes the bytes at `at`, without making them where those of an earlier hop will do. */
+  put(target: Uint8Array, at: number): void {
+    const from = this.#bytes === undefined ? this.#from : undefined;
+    target.set(from ?? this.bytes, at);
+    if (from !== undefined) this.#renew(target, at);
+  }
+
   /** 32 bits of what the frame says, for the trace; not a checksum. */
   get digest(): number {
     if (this.#digest === 0) {
@@ -181,10 +195,15 @@ export class Frame {
 
   #renewed(from: Uint8Array): Uint8Array {
     const bytes = from.slice();
-    writeMac(bytes, 0, this.ethTarget);
-    writeMac(bytes, 6, this.ethSource);
-    for (let hop = 0; hop < this.#age; hop += 1) ageHeader(bytes, this.etherType);
+    this.#renew(bytes, 0);
     return bytes;
+  }
+
+  /** Makes bytes of an earlier hop those of this one. */
+  #renew(bytes: Uint8Array, at: number): void {
+    writeMac(bytes, at, this.ethTarget);
+    writeMac(bytes, at + 6, this.ethSource);
+    for (let hop = 0; hop < this.#age; hop += 1) ageHeader(bytes, at, this.etherType);
   }
 
   #encode(): Uint8Array {
@@ -205,16 +224,25 @@ function trailed(content: FrameContent, trail: number): FrameContent {
 }
 
 /** One TTL less in the header, whose IPv4 checksum rises by as much (RFC 1141). */
-function ageHeader(bytes: Uint8Array, etherType: number): void {
+function ageHeader(bytes: Uint8Array, frameAt: number, etherType: number): void {
+  const header = frameAt + frameHeader;
   if (etherType !== etherTypes.ipv4) {
-    bytes[21] = (bytes[21] ?? 0) - 1;
+    bytes[header + 7] = (bytes[header + 7] ?? 0) - 1;
     return;
   }
-  bytes[22] = (bytes[22] ?? 0) - 1;
-  const sum = (((bytes[24] ?? 0) << 8) | (bytes[25] ?? 0)) + 0x100;
+  bytes[header + 8] = (bytes[header + 8] ?? 0) - 1;
+  const sum = (((bytes[header + 10] ?? 0) << 8) | (bytes[header + 11] ?? 0)) + 0x100;
   const folded = (sum & 0xffff) + (sum >>> 16);
-  bytes[24] = folded >>> 8;
-  bytes[25] = folded;
+  bytes[header + 10] = folded >>> 8;
+  bytes[header + 11] = folded;
+}
+
+function headOf(bytes: Uint8Array): EthernetAddresses {
+  return { ethSource: readMac(bytes, 6), ethTarget: readMac(bytes, 0) };
+}
+
+function etherTypeOf(bytes: Uint8Array): number {
+  return ((bytes[12] ?? 0) << 8) | (bytes[13] ?? 0);
 }
 
 function decodeContent(

@@ -1,4 +1,5 @@
 import { hook as hooks, reason as reasons } from '../../bpf/layout.gen.ts';
+import type { PassOutcome } from '../../bpf/vm/machine.ts';
 import { broadcastMac } from '../../l2/frames.ts';
 import { isGroupMac } from '../net/address.ts';
 import { Frame } from '../net/frame.ts';
@@ -56,19 +57,16 @@ export class FrameHooks {
   }
 
   run(program: HookName, frame: Frame, device: HookDevice): HookVerdict {
-    const { bytes } = frame;
     const { ifindex, mac, mark = 0 } = device;
     const ingress = program === 'fl_uplink_in' || program === 'fl_from_pod';
     const outcome = this.#kernel.passPacket(program, {
-      bytes, mark, ifindex,
+      frame, mark, ifindex,
       packetType: ingress ? packetTypeOf(frame, mac) : packetTypes.host,
       protocol: frame.etherType,
       ingressIfindex: ingress ? ifindex : 0,
     });
     if (outcome.verdict === actions.shot) return this.#dropped(program);
-    const after = outcome.bytes === bytes
-      ? frame
-      : Frame.translated(frame, outcome.bytes, this.#texts);
+    const after = this.#after(frame, outcome);
     if (outcome.verdict !== actions.redirect || outcome.redirect === undefined) {
       return { kind: 'pass', frame: after };
     }
@@ -77,6 +75,14 @@ export class FrameHooks {
     // An answer in place of a refused packet is counted under its reason as a drop is.
     this.#countedNow(program);
     return { kind: 'send', frame: after, ifindex: target };
+  }
+
+  #after(frame: Frame, { changed, readdressed }: PassOutcome): Frame {
+    if (changed === undefined) return frame;
+    // Programs leave the addresses of most frames alone, and texts of them are dear.
+    return Frame.translated(readdressed ? undefined : frame, changed, {
+      trail: frame.packet?.trail ?? 0, texts: this.#texts,
+    });
   }
 
   #dropped(program: HookName): HookVerdict {

@@ -119,7 +119,7 @@ function cpuMs(): number {
 function install(): number {
   const of = cluster(10_000, 100);
   const from = cpuMs();
-  const started = start(of, 'node-1', new DatapathMemo());
+  const started = start(of, 'node-1', new DatapathMemo('one'));
   run(started, 1);
   if (!started.ready() || started.kernel.records !== 10_000) throw new Error('not installed');
   return cpuMs() - from;
@@ -127,7 +127,7 @@ function install(): number {
 
 /** Port calls of the same. */
 function installCalls(): number {
-  const started = start(cluster(10_000, 100), 'node-1', new DatapathMemo());
+  const started = start(cluster(10_000, 100), 'node-1', new DatapathMemo('one'));
   run(started, 1);
   return started.kernel.calls;
 }
@@ -135,7 +135,7 @@ function installCalls(): number {
 /** Microseconds from one changed endpoint among 10,000 Services to its commit. */
 function update(): number {
   const of = cluster(10_000, 100);
-  const started = start(of, 'node-1', new DatapathMemo());
+  const started = start(of, 'node-1', new DatapathMemo('one'));
   run(started, 1);
   const rounds = 200;
   const from = performance.now();

@@ -2,8 +2,12 @@ import test from 'ava';
 import fc from 'fast-check';
 import { Backends, backendQuarantine } from '../../bpf/datapath/backends.ts';
 import { IdCounter, IdPool, RegionPool, type Region } from '../../bpf/datapath/ids.ts';
-import { backendKey, type BackendImage } from '../../bpf/datapath/image.ts';
+import {
+  addressBytes, addressKey, backendKey, bytesText, frontKey, type BackendImage,
+} from '../../bpf/datapath/image.ts';
 import { Quarantine } from '../../bpf/datapath/quarantine.ts';
+import { encodeAddrKey, encodeFrontKey } from '../../bpf/layout.gen.ts';
+import { ip, ipBytes16 } from '../../lb/ip.ts';
 
 test('ids start at 1, end before the limit, and freed ones come back first', (t) => {
   const pool = new IdPool(4);
@@ -92,8 +96,8 @@ test('what is in quarantine is told once, when its time is over and not before',
 });
 
 function image(last: number): BackendImage {
-  const of = { addr: Uint8Array.of(...new Uint8Array(15), last), port: 80, proto: 6, flags: 0 };
-  return { ...of, key: backendKey(of) };
+  const of = { port: 80, proto: 6, flags: 0 };
+  return { ...of, key: backendKey(addressKey(ip(`10.0.0.${last}`)), of) };
 }
 
 test('a backend that nobody uses keeps its id for the life of a UDP flow, and returns by itself', (t) => {
@@ -121,5 +125,19 @@ test('a backend that was never written gives its id back at once', (t) => {
 test('locality makes another backend of the same address', (t) => {
   const backends = new Backends(8);
   const near = { ...image(1), flags: 1 };
-  t.not(backends.use({ ...near, key: backendKey(near) }, 0), backends.use(image(1), 0));
+  const key = backendKey(near.key.slice(0, 16), near);
+  t.not(backends.use({ ...near, key }, 0), backends.use(image(1), 0));
+});
+
+test('keys made of texts are the bytes that the codecs write', (t) => {
+  const texts = ['0.0.0.0', '10.200.0.10', '255.254.253.252', '2001:db8::1', '::1'];
+  for (const address of texts.map(ip)) {
+    const addr = ipBytes16(address);
+    t.is(addressKey(address), bytesText(encodeAddrKey({ addr })), address);
+    t.deepEqual(addressBytes(addressKey(address)), addr);
+    for (const port of [0, 80, 255, 256, 65_535]) {
+      const key = frontKey(addressKey(address), port, 17);
+      t.is(key, bytesText(encodeFrontKey({ addr, port, proto: 17 })), `${address} ${port}`);
+    }
+  }
 });

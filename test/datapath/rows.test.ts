@@ -50,7 +50,7 @@ const histories: Record<FlowState | 'datagram' | 'dialogue', (programs: Probe) =
 };
 
 function recordOf(fate: keyof typeof fates, protocol: 'TCP' | 'UDP'): ServicePortRecord {
-  const context = { place: placeOf('n-a', nodes[0]), memo: new DerivationMemo() };
+  const context = { place: placeOf('n-a', nodes[0]), memo: new DerivationMemo('one') };
   const slices = [slice(fates[fate], { ports: listed })];
   const found = deriveServicePorts(of, slices, { ...context, algorithm: 'random' })
     .find((record) => record.kind === 'service-port' && record.protocol === protocol);

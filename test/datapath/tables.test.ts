@@ -94,7 +94,7 @@ test('tables are made a few a round, so that no round is long', (t) => {
 });
 
 test('nodes that list the same endpoints in another order share one table', (t) => {
-  const memo = new DatapathMemo();
+  const memo = new DatapathMemo('one');
   const images = [1, 2, 3].map((last) => ({
     addr: Uint8Array.of(...new Uint8Array(15), last), port: 80, proto: 6, flags: last & 1,
     key: `${String.fromCharCode(last)}-${String.fromCharCode(last & 1)}`,

@@ -41,8 +41,9 @@ test('a collection that outlives its world gives the second run another hash', (
 
 const root = join(import.meta.dirname, '../..');
 const sources = [
-  'agent.ts', 'controller.ts', 'package.json', 'lb', 'l2', 'kube', 'bpf', 'sim', 'test/hostile',
-  'test/scenario/manifests', 'test/vm/checked.ts',
+  'agent.ts', 'controller.ts', 'settings.ts', 'settingtable.ts', 'package.json',
+  'lb', 'l2', 'kube', 'bpf', 'sim',
+  'test/hostile', 'test/scenario/manifests', 'test/vm/checked.ts',
 ];
 
 interface Told {

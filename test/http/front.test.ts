@@ -1,4 +1,5 @@
 import test from 'ava';
+import { base64Bytes } from '../../lb/base64.ts';
 import { lineTexts, place } from './place.ts';
 
 const pods = '/api/v1/namespaces/default/pods';
@@ -179,3 +180,24 @@ test(discovers, '/api', '', 'APIVersions', undefined);
 test(discovers, '/apis', 'application/json', 'APIGroupList', 'v1');
 test(discovers, '/apis/apps', both, 'APIGroup', 'v1');
 test(discovers, '/apis/apps/v1', both, 'APIResourceList', 'v1');
+
+test('strategic merge patches and protobuf bodies reach the server, and documents the client', (t) => {
+  const at = place();
+  const namespace = base64Bytes(
+    'azhzAAoPCgJ2MRIJTmFtZXNwYWNlEhsKEwoDbnMxEgAaACIAKgAyADgAQgASABoCCgAaACIA',
+  );
+  const protobuf = { 'content-type': 'application/vnd.kubernetes.protobuf' };
+  const made = at.ask('POST /api/v1/namespaces', namespace, protobuf);
+  t.is(made.code, 201);
+  t.is(made.body.metadata.name, 'ns1');
+  const merge = { 'content-type': 'application/strategic-merge-patch+json' };
+  const body = { metadata: { finalizers: ['a/b'] } };
+  const patched = at.ask('PATCH /api/v1/namespaces/ns1', body, merge);
+  t.deepEqual(patched.body.metadata.finalizers, ['a/b']);
+  const paths = at.ask('GET /openapi/v3').body.paths;
+  t.true('apis/cilium.io/v2' in paths);
+  const document = at.ask(`GET ${paths['apis/cilium.io/v2'].serverRelativeURL}`).body;
+  const pool = document.components.schemas['io.cilium.v2.CiliumLoadBalancerIPPool'];
+  t.is(pool.properties.spec.properties.disabled.type, 'boolean');
+  t.is(at.ask('GET /openapi/v3/apis/none/v1').code, 404);
+});

@@ -148,7 +148,7 @@ function startSecond(
     link: node.linkPort(process), devices: node.devicesPort(process),
     hooks: nodeHooks,
     kube: createSimKube(process, way, { user: 'second', node: name }),
-    caches: createAgentCaches(),
+    caches: createAgentCaches('one'),
   }, { nodeName: name, namespace, l2, datapath });
   process.enter(() => agent.start());
   return { process, pending: () => [...agent.announcer?.pending() ?? []] };

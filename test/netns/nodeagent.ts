@@ -86,7 +86,7 @@ function start(): void {
   if (!node.ok) throw new Error(node.error.text);
   const { kernel, devices, hooks, limits } = node.value;
   const datapath = createHookedDatapath({ clock, kernel, devices, hooks, journal }, tables, {
-    nodeName, options: { ...datapathDefaults, ...options }, memo: new DatapathMemo(), limits,
+    nodeName, options: { ...datapathDefaults, ...options }, memo: new DatapathMemo('one'), limits,
   });
   datapath.start();
   process.stdout.write(`${JSON.stringify({ effective: 0 })}\n`);

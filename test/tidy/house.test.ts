@@ -50,6 +50,9 @@ test(importRow, 'sim/cluster/cluster.ts', '../../cli/main.ts', false);
 test(importRow, 'sim/node/node.ts', '../model/packet.ts', false);
 test(importRow, 'sim/check/forwarding.ts', '../model/packet.ts', true);
 test(importRow, 'cli/main.ts', '../sim/front.real.ts', true);
+test(importRow, 'kind/lab/lab.ts', '../../bpf/native.real.ts', true);
+test(importRow, 'kind/lab/lab.ts', '../../cli/main.ts', false);
+test(importRow, 'sim/world.ts', '../kind/lab/lab.ts', false);
 
 test('nothing is left unfinished and no test is set aside', (t) => {
   const words = ['TO' + 'DO', 'FIX' + 'ME', 'XX' + 'X', 'HA' + 'CK', 'not ' + 'implemented'];

@@ -10,8 +10,9 @@ const knows: ReadonlyMap<string, readonly string[]> = new Map([
   ['bpf', ['lb']],
   ['root', ['lb', 'kube', 'l2', 'bgp', 'bpf']],
   ['sim', ['lb', 'kube', 'l2', 'bgp', 'bpf', 'root']],
-  ['cli', ['lb', 'kube', 'l2', 'bgp', 'bpf', 'root', 'sim']],
-  ['test', ['lb', 'kube', 'l2', 'bgp', 'bpf', 'root', 'sim', 'cli', '.ci']],
+  ['kind', ['lb', 'kube', 'l2', 'bgp', 'bpf', 'root', 'sim']],
+  ['cli', ['lb', 'kube', 'l2', 'bgp', 'bpf', 'root', 'sim', 'kind']],
+  ['test', ['lb', 'kube', 'l2', 'bgp', 'bpf', 'root', 'sim', 'kind', 'cli', '.ci']],
 ]);
 
 // Packages that one file alone wraps, because their own behaviour is a trap elsewhere.
@@ -41,7 +42,7 @@ function allowed(path: string, target: string): boolean {
 
 // A real adapter may build on another one of its own folder.
 function mayTouchReal(path: string): boolean {
-  return path.endsWith('.real.ts') || /^(?:cli|test)\//.test(path);
+  return path.endsWith('.real.ts') || /^(?:cli|kind|test)\//.test(path);
 }
 
 function partOf(path: string): string {

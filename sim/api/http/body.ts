@@ -1,11 +1,11 @@
 import { parse as parseYaml } from 'yaml';
 import type { KubeObject } from '../../../kube/port.ts';
-import { err, ok } from '../../../lb/result.ts';
+import { ok } from '../../../lb/result.ts';
 import { objectOf } from '../json.ts';
+import { protobufObject } from '../protobuf/body.ts';
 import { badRequest, type Outcome } from '../refusal.ts';
 import { servedVersion, type ServedKind } from './kinds.ts';
 import type { HttpRequest } from './message.ts';
-import { unsupportedType } from './status.ts';
 
 /** The media type of a request's body without its parameters; JSON where none is named. */
 export function mediaType(request: HttpRequest): string {
@@ -13,13 +13,11 @@ export function mediaType(request: HttpRequest): string {
   return type.trim() === '' ? 'application/json' : type.trim().toLowerCase();
 }
 
-/** The body as JSON, or as YAML where its type says so. */
+/** The body as JSON, or as YAML or protobuf where its type says so. */
 export function parsedBody(request: HttpRequest): Outcome<unknown> {
   const { body } = request;
   const type = mediaType(request);
-  if (typeof body !== 'string') {
-    return err(unsupportedType(`the body of media type ${type} is not understood`));
-  }
+  if (typeof body !== 'string') return protobufObject(body);
   try {
     return ok(type.includes('yaml') ? parseYaml(body) : JSON.parse(body));
   } catch (error) {

@@ -5,9 +5,12 @@ import { groupDiscovery, rootDiscovery, versionDiscovery } from './discovery.ts'
 import { ItemEnd } from './item.ts';
 import { servedKinds, type ServedKind } from './kinds.ts';
 import { CollectionEnd } from './collection.ts';
-import { jsonAnswer, textAnswer, type Exchange, type Hold, type HttpRequest } from './message.ts';
+import {
+  jsonAnswer, textAnswer, type Exchange, type Hold, type HttpAnswer, type HttpRequest,
+} from './message.ts';
 import { routeOf } from './route.ts';
 import type { Call, FrontOptions, FrontParts } from './call.ts';
+import { OpenApiEnd } from './openapi.ts';
 import { methodNotAllowed, refusalAnswer, unknownResource } from './status.ts';
 
 /**
@@ -17,6 +20,7 @@ import { methodNotAllowed, refusalAnswer, unknownResource } from './status.ts';
 export class ApiFront {
   readonly #parts: FrontParts;
   readonly #kinds: readonly ServedKind[] = servedKinds();
+  #openApi: OpenApiEnd | undefined;
 
   constructor(world: World, server: ApiServer, options: FrontOptions = {}) {
     const { kubernetes = '1.32', expiredWatch = 'event', frozen = () => false } = options;
@@ -54,7 +58,14 @@ export class ApiFront {
     if (root === 'healthz' || root === 'livez' || root === 'readyz') {
       return exchange.answer(textAnswer(200, 'ok'));
     }
-    return exchange.answer(textAnswer(404, '404 page not found\n'));
+    const document = root === 'openapi' ? this.#document(path) : undefined;
+    return exchange.answer(document ?? textAnswer(404, '404 page not found\n'));
+  }
+
+  // Made when first asked for: most clusters live without.
+  #document(path: string): HttpAnswer | undefined {
+    this.#openApi ??= new OpenApiEnd(this.#kinds);
+    return this.#openApi.answer(path);
   }
 }
 

@@ -77,12 +77,11 @@ export class ItemEnd {
     const ref = this.#ref;
     const sub = this.#sub();
     switch (mediaType(request)) {
-      case 'application/merge-patch+json': case 'application/json-patch+json': {
+      case 'application/merge-patch+json': case 'application/json-patch+json':
+      case 'application/strategic-merge-patch+json': {
         const body = parsedBody(request);
         if (!body.ok) return body;
-        const verb = mediaType(request).startsWith('application/json-patch')
-          ? 'json-patch'
-          : 'patch';
+        const verb = patchVerbs.get(mediaType(request)) ?? 'patch';
         // Parsed JSON.
         return ok({ verb, ref, ...sub, body: body.value as Json });
       }
@@ -155,6 +154,11 @@ export class ItemEnd {
     call.exchange.answer(refusalAnswer(refusal, this.#subject));
   }
 }
+
+const patchVerbs: ReadonlyMap<string, 'json-patch' | 'strategic-patch'> = new Map([
+  ['application/json-patch+json', 'json-patch'],
+  ['application/strategic-merge-patch+json', 'strategic-patch'],
+]);
 
 type Deletion = Omit<ApiRequest & { verb: 'delete' }, 'verb' | 'ref'>;
 

@@ -67,7 +67,7 @@ export class BenchNode {
       clock: this.clock, kernel: this.#timed(this.#kernel), journal: { note: () => undefined },
       devices: { facts: () => facts, onChange: () => undefined },
     }, this.#tables, {
-      nodeName, memo: new DatapathMemo(), limits,
+      nodeName, memo: new DatapathMemo('one'), limits,
       options: { ...datapathDefaults, serviceRanges: [place.serviceRange as Prefix] },
       ...(runtime === undefined ? {} : { runtime }),
     });
