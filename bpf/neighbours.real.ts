@@ -9,16 +9,32 @@ import { runTool } from './tool.real.ts';
  * who installed rules has the tool too, but perhaps in another image, so this warns and never more.
  */
 export function readNeighbours(
-  addon: Addon, of: { readonly devices: readonly string[]; readonly hooks: readonly LinkHook[] },
+  addon: Addon,
+  { devices, cgroup }: { readonly devices: readonly Device[]; readonly cgroup: string | undefined },
 ): NeighbourFacts {
+  const sockets: readonly LinkHook[] = cgroup === undefined ? []
+    : [connect4, connect6].map((attach) => ({ kind: 'cgroup', path: cgroup, attach }));
+  const hooks = [...sockets, ...devices.flatMap(({ ifindex }) => (
+    (['ingress', 'egress'] as const).map((direction) => (
+      { kind: 'tcx', ifindex, direction } as const
+    ))
+  ))];
   return {
-    devices: of.devices,
+    devices: devices.map(({ name }) => name),
     nftables: runTool('nft', ['list', 'tables']).out.split('\n')
       .flatMap((line) => /^table (.+)$/u.exec(line)?.[1] ?? []),
     iptables: runTool('iptables-save', []).out + runTool('ip6tables-save', []).out,
-    programs: of.hooks.flatMap((hook) => foreignPrograms(addon, hook)),
+    programs: hooks.flatMap((hook) => foreignPrograms(addon, hook)),
   };
 }
+
+interface Device {
+  readonly name: string;
+  readonly ifindex: number;
+}
+
+// enum bpf_attach_type.
+const [connect4, connect6] = [10, 11] as const;
 
 function foreignPrograms(addon: Addon, hook: LinkHook): readonly ForeignProgram[] {
   const ids = programsOn(addon, hook);

@@ -11,7 +11,6 @@ import type { ServiceDatapathTables } from './datapath/settings.ts';
 import type { MapLimits } from './datapath/stores.ts';
 import { realDevices, type RealDevices } from './devices.real.ts';
 import { features as knownFeatures, missingText, type FeatureName } from './features.ts';
-import type { LinkHook } from './hooks.real.ts';
 import { realKernel, type RealKernel } from './kernel.real.ts';
 import { layoutHash, maps } from './layout.gen.ts';
 import type { Addon, LockHandle, SocketHandle } from './native.real.ts';
@@ -148,22 +147,12 @@ function tellNeighbours(
   const opened = openDevices<SocketHandle>(addon as SocketAddon<SocketHandle>);
   const devices = opened.read();
   opened.close();
-  const hooks: readonly LinkHook[] = [
-    ...[connect4, connect6].map((attach) => ({ kind: 'cgroup', path: cgroup, attach }) as const),
-    ...devices.flatMap(({ ifindex }) => (['ingress', 'egress'] as const).map((direction) => (
-      { kind: 'tcx', ifindex, direction } as const
-    ))),
-  ];
-  const names = devices.map(({ name }) => name);
-  for (const { kind, text } of neighboursOf(readNeighbours(addon, { devices: names, hooks }))) {
+  for (const { kind, text } of neighboursOf(readNeighbours(addon, { devices, cgroup }))) {
     if (kind === 'service-proxy' && !allowOtherProxy) return err(text);
     note(journal, 'datapath.neighbour', text);
   }
   return ok(undefined);
 }
-
-// enum bpf_attach_type.
-const [connect4, connect6] = [10, 11] as const;
 
 interface NodePlace {
   readonly programs: NodePrograms;

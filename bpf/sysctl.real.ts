@@ -67,6 +67,11 @@ export function restoreSysctls(node: string): RestoredSysctls {
   return { restored, kept };
 }
 
+/** The sysctls that are changed for a node now, as their paths. */
+export function changedSysctls(node: string): readonly string[] {
+  return Object.keys(readRecords(node));
+}
+
 type Records = Readonly<Record<string, SysctlRecord>>;
 
 const recordsEnd = '.sysctls.json';
@@ -97,4 +102,11 @@ function attempt(file: string, change: () => void): string | undefined {
   } catch (error) {
     return `${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`;
   }
+}
+
+/** Nodes of this machine for which sysctls were changed. */
+export function nodesWithSysctls(): readonly string[] {
+  const names = existsSync(runFolder) ? readdirSync(runFolder) : [];
+  return names.filter((name) => name.endsWith(recordsEnd))
+    .map((name) => name.slice(0, -recordsEnd.length));
 }

@@ -1,7 +1,8 @@
-import type { KubeAnswer, KubeObject, KubePort, KubeRequest } from '../kube/port.ts';
+import type { KubeError, KubeObject, KubePort } from '../kube/port.ts';
 import { resources } from '../kube/resource.ts';
 import { changedLease, closedAnnotation, l2Label, nodeOf } from '../l2/lease.ts';
 import { ok, type Result } from '../lb/result.ts';
+import { asked } from './asked.ts';
 import type { Configuration } from './daemon/configuration.ts';
 import { kubeClient } from './daemon/kubeclient.ts';
 
@@ -28,7 +29,7 @@ export async function giveUpLeases(
   try {
     const given = await giveUp(client.value, { node, namespace: settings.namespace });
     if (given.ok) return { count: given.value, left: undefined };
-    return { count: 0, left: `Leases (${given.error}; the controller removes them)` };
+    return { count: 0, left: `Leases (${given.error.message}; the controller removes them)` };
   } finally {
     client.value.close();
   }
@@ -36,7 +37,7 @@ export async function giveUpLeases(
 
 async function giveUp(
   kube: KubePort, { node, namespace }: { readonly node: string; readonly namespace: string },
-): Promise<Result<number, string>> {
+): Promise<Result<number, KubeError>> {
   const resource = resources.leases;
   const listed = await asked(kube, {
     verb: 'list', resource, namespace, options: { labelSelector: l2Label }, timeout: requestTimeout,
@@ -79,12 +80,4 @@ function holderOf(lease: KubeObject): string {
   const spec = lease['spec'] as Readonly<Record<string, unknown>> | undefined;
   const holder = spec?.['holderIdentity'];
   return typeof holder === 'string' ? holder : '';
-}
-
-function asked(kube: KubePort, request: KubeRequest): Promise<Result<KubeAnswer, string>> {
-  return new Promise((resolve) => {
-    kube.request(request, (result) => {
-      resolve(result.ok ? result : { ok: false, error: result.error.message });
-    });
-  });
 }

@@ -4,7 +4,9 @@ import { registerCompletion } from './completion.ts';
 import { registerConfig } from './config.ts';
 import type { Console } from './console.ts';
 import { registerController } from './controller.ts';
+import { registerDoctor } from './doctor.ts';
 import { CommandEnd, exitCodes } from './exit.ts';
+import { registerHelp } from './help.ts';
 import { registerInstall } from './install.ts';
 import { registerIppool } from './ippool.ts';
 import { registerLb } from './lb.ts';
@@ -27,12 +29,14 @@ const subcommands: readonly Register[] = [
   registerValidate,
   registerSim,
   registerDemo,
+  registerDoctor,
   registerInstall,
   registerUninstall,
   registerPrepare,
   registerConfig,
   registerCompletion,
   registerVersion,
+  registerHelp,
 ];
 
 /** Runs one command line, without `node` and the script. The answer is the exit code. */
