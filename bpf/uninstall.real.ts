@@ -59,7 +59,8 @@ function removeEmpty(folder: string): void {
   if (existsSync(folder) && readdirSync(folder).length === 0) rmSync(folder, { recursive: true });
 }
 
-function detachAll(addon: Addon, folder: string): Result<number, string> {
+/** Takes every program whose attachment is pinned in a folder off its hook, and counts them. */
+export function detachAll(addon: Addon, folder: string): Result<number, string> {
   const names = entries(folder);
   for (const name of names) {
     const pin = join(folder, name);

@@ -5,7 +5,6 @@ import { ruleCount } from '../bpf/kubeproxy.ts';
 import { uninstallNode, type Uninstalled } from '../bpf/uninstall.real.ts';
 import { configurationAtStart } from './daemon/configflags.ts';
 import type { ConfigSources, Configuration } from './daemon/configuration.ts';
-import { stopSignal } from './daemon/stopsignal.ts';
 import { nodeNameOf, textOf } from './daemon/values.ts';
 import { CommandEnd, exitCodes } from './exit.ts';
 import { giveUpLeases } from './nodeleases.ts';
@@ -45,7 +44,20 @@ export async function cleanNode(
     left: leases.left === undefined ? [] : [leases.left],
   };
   session.console.out(`${cleanedText(cleaned)}\n`);
-  if (flags.stay === true) await stopSignal();
+  if (flags.stay === true) await signalled();
+}
+
+function signalled(): Promise<void> {
+  // A pending promise holds no process: what listens for signals has to be alive.
+  const alive = setInterval(() => undefined, 60_000);
+  return new Promise((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(name, () => {
+        clearInterval(alive);
+        resolve();
+      });
+    }
+  });
 }
 
 function removeRules(): number {

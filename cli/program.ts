@@ -9,6 +9,7 @@ import { CommandEnd, exitCodes } from './exit.ts';
 import { registerHelp } from './help.ts';
 import { registerInstall } from './install.ts';
 import { registerIppool } from './ippool.ts';
+import { registerLab } from './lab.ts';
 import { registerLb } from './lb.ts';
 import { nearestNames } from './nearest.ts';
 import { registerPrepare } from './prepare.ts';
@@ -28,6 +29,7 @@ const subcommands: readonly Register[] = [
   registerLb,
   registerValidate,
   registerSim,
+  registerLab,
   registerDemo,
   registerDoctor,
   registerInstall,
