@@ -156,11 +156,15 @@ function clusterCredentials(entry: ConfigEntry): KubeCredentials {
   const ca = pemIn(entry, 'certificate-authority');
   const serverName = body.text('tls-server-name');
   const insecure = body.flag('insecure-skip-tls-verify') === true;
-  if (body.text('proxy-url') !== undefined) body.refuse('proxy-url', 'is not supported');
+  const proxy = body.text('proxy-url');
+  if (proxy !== undefined && !/^(?:https?|socks5):\/\/[^/]/u.test(proxy)) {
+    body.refuse('proxy-url', `expected a URL of http, https or socks5, got '${proxy}'`);
+  }
   return {
     ...(ca !== undefined && { ca }),
     ...(serverName !== undefined && serverName !== '' && { serverName }),
     ...(insecure && { insecure }),
+    ...(proxy !== undefined && { proxy }),
   };
 }
 

@@ -22,13 +22,19 @@ test('certificates and keys stand in the file or beside it', async (t) => {
   const drawer = t.context;
   for (const name of ['ca.pem', 'me.pem']) drawer.put(name, pem);
   const kubeconfigPath = drawer.put('config', kubeconfig(server, {
-    cluster: { 'certificate-authority': 'ca.pem', 'tls-server-name': 'kubernetes' },
+    cluster: {
+      'certificate-authority': 'ca.pem', 'tls-server-name': 'kubernetes',
+      'proxy-url': 'socks5://192.0.2.9:1080',
+    },
     user: { 'client-certificate': 'me.pem', 'client-key-data': base64(pem) },
   }));
   t.deepEqual(await access({ kubeconfig: kubeconfigPath }), {
     name: 'lab', namespace: 'default',
     endpoint: { origin: server, base: '', name: '192.0.2.1:6443' },
-    credentials: { ca: pem, serverName: 'kubernetes', client: { certificate: pem, key: pem } },
+    credentials: {
+      ca: pem, serverName: 'kubernetes', proxy: 'socks5://192.0.2.9:1080',
+      client: { certificate: pem, key: pem },
+    },
   });
 });
 
@@ -137,8 +143,8 @@ test(
   /^FILE: clusters\[0\]\.cluster\.certificate-authority-data: expected PEM in base64$/u,
 );
 test(
-  refuses, kubeconfig(server, { cluster: { 'proxy-url': 'http://p' } }), {},
-  /^FILE: clusters\[0\]\.cluster\.proxy-url: is not supported$/u,
+  refuses, kubeconfig(server, { cluster: { 'proxy-url': 'ftp://p' } }), {},
+  /^FILE: clusters\[0\]\.cluster\.proxy-url: expected a URL of http, https or socks5/u,
 );
 test(
   refuses, user({ 'client-certificate-data': base64(pem) }), {},
