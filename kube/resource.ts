@@ -34,6 +34,21 @@ export const resources = {
   replicaSets: resource('apps/v1', 'replicasets ReplicaSet'),
   daemonSets: resource('apps/v1', 'daemonsets DaemonSet'),
   statefulSets: resource('apps/v1', 'statefulsets StatefulSet'),
+  disruptionBudgets: resource('policy/v1', 'poddisruptionbudgets PodDisruptionBudget'),
+  roles: resource('rbac.authorization.k8s.io/v1', 'roles Role'),
+  roleBindings: resource('rbac.authorization.k8s.io/v1', 'rolebindings RoleBinding'),
+  clusterRoles: resource('rbac.authorization.k8s.io/v1', 'clusterroles ClusterRole', false),
+  clusterRoleBindings: resource(
+    'rbac.authorization.k8s.io/v1',
+    'clusterrolebindings ClusterRoleBinding',
+    false,
+  ),
+  flowSchemas: resource('flowcontrol.apiserver.k8s.io/v1', 'flowschemas FlowSchema', false),
+  definitions: resource(
+    'apiextensions.k8s.io/v1',
+    'customresourcedefinitions CustomResourceDefinition',
+    false,
+  ),
   pools: resource('cilium.io/v2', 'ciliumloadbalancerippools CiliumLoadBalancerIPPool', false),
   l2Policies: resource(
     'cilium.io/v2alpha1',

@@ -1,7 +1,7 @@
 import { delimiter, join } from 'node:path';
 import anyTest, { type TestFn } from 'ava';
 import { clusterAccess, type ClusterAccess, type KubeFlags } from '../../cli/kubeconfig.ts';
-import { podAccess } from '../../kube/incluster.real.ts';
+import { accountFiles, podEndpoint } from '../../kube/incluster.real.ts';
 import { Drawer, kubeconfig } from './livecluster.ts';
 
 const test = anyTest as TestFn<Drawer>;
@@ -97,11 +97,11 @@ test('a pod is its own configuration', async (t) => {
   const drawer = t.context;
   for (const [name, text] of [['token', 'abc'], ['ca.crt', pem]] as const) drawer.put(name, text);
   const env = { KUBERNETES_SERVICE_HOST: '2001:db8::1', KUBERNETES_SERVICE_PORT: '443' };
-  t.deepEqual(podAccess(env, drawer.path), {
-    endpoint: '[2001:db8::1]:443', tokenFile: join(drawer.path, 'token'),
-    caFile: join(drawer.path, 'ca.crt'),
+  t.is(podEndpoint(env), '[2001:db8::1]:443');
+  t.is(podEndpoint({}), undefined);
+  t.deepEqual(accountFiles(drawer.path), {
+    token: join(drawer.path, 'token'), ca: join(drawer.path, 'ca.crt'),
   });
-  t.is(podAccess({}, drawer.path), undefined);
   t.is((await access({}, env)).name, 'in-cluster');
   t.is(await clusterAccess({}, {}), undefined);
 });

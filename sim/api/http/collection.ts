@@ -6,6 +6,7 @@ import type { ApiRequest, HandleOptions } from '../server.ts';
 import { traitsOf } from '../traits.ts';
 import { objectBody } from './body.ts';
 import type { Call, FrontParts } from './call.ts';
+import { deletionOf } from './deletion.ts';
 import { servedVersion } from './kinds.ts';
 import { inVersion, jsonAnswer, type Hold } from './message.ts';
 import type { Route } from './route.ts';
@@ -64,12 +65,17 @@ export class CollectionEnd {
 
   #listRequest({ request }: Call): ApiRequest & { verb: 'list' } {
     const { served, namespace } = this.#route;
-    const labelSelector = request.query.get('labelSelector');
-    const resourceVersion = request.query.get('resourceVersion');
+    const { query } = request;
+    const labelSelector = query.get('labelSelector');
+    const fieldSelector = query.get('fieldSelector');
+    const resourceVersion = query.get('resourceVersion');
+    const exact = query.get('resourceVersionMatch') === 'Exact';
     return {
       verb: 'list',
       resource: served.resource,
       namespace,
+      ...(fieldSelector !== undefined && { fieldSelector }),
+      ...(exact && { resourceVersionMatch: 'Exact' }),
       options: {
         ...(labelSelector !== undefined && { labelSelector }),
         ...(resourceVersion !== undefined && { resourceVersion }),
@@ -123,8 +129,9 @@ export class CollectionEnd {
   }
 
   #deleteAll(call: Call): undefined {
-    const options = writeOptions(call.request);
-    if (!options.ok) return this.#refuse(call, options.error);
+    const asked = deletionOf(call.request);
+    if (!asked.ok) return this.#refuse(call, asked.error);
+    const { request, options } = asked.value;
     const listed = this.#ask(call, this.#listRequest(call));
     if (!listed.ok) return this.#refuse(call, listed.error);
     if (listed.value.kind !== 'list') return undefined;
@@ -133,7 +140,7 @@ export class CollectionEnd {
     for (const { metadata } of items) {
       const name = metadata?.name ?? '';
       const ref = { resource, namespace: metadata?.namespace ?? '', name };
-      const gone = this.#ask(call, { verb: 'delete', ref }, options.value);
+      const gone = this.#ask(call, { verb: 'delete', ref, ...request }, options);
       if (!gone.ok && gone.error.kind !== 'gone') return this.#refuse(call, gone.error, name);
     }
     call.exchange.answer(jsonAnswer(200, this.#listDocument(items, resourceVersion)));

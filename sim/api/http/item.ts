@@ -1,10 +1,10 @@
 import type { Json, KubeAnswer, KubeObject, ObjectRef } from '../../../kube/port.ts';
 import { ok } from '../../../lb/result.ts';
-import { objectOf } from '../json.ts';
 import { badRequest, type Outcome, type Refusal } from '../refusal.ts';
 import type { ApiRequest, HandleOptions } from '../server.ts';
 import { mediaType, objectBody, parsedBody } from './body.ts';
 import type { Call, FrontParts } from './call.ts';
+import { deletionOf } from './deletion.ts';
 import { servedVersion } from './kinds.ts';
 import { inVersion, jsonAnswer, type HttpRequest } from './message.ts';
 import { writeOptions } from './parameters.ts';
@@ -115,13 +115,10 @@ export class ItemEnd {
   }
 
   #delete(call: Call): undefined {
-    const options = writeOptions(call.request);
-    if (!options.ok) return this.#refuse(call, options.error);
     const asked = deletionOf(call.request);
     if (!asked.ok) return this.#refuse(call, asked.error);
-    const deleted = this.#ask(
-      call, { verb: 'delete', ref: this.#ref, ...asked.value }, options.value,
-    );
+    const { request, options } = asked.value;
+    const deleted = this.#ask(call, { verb: 'delete', ref: this.#ref, ...request }, options);
     if (!deleted.ok) return this.#refuse(call, deleted.error);
     if (deleted.value.kind !== 'object') return undefined;
     const { object } = deleted.value;
@@ -159,29 +156,3 @@ const patchVerbs: ReadonlyMap<string, 'json-patch' | 'strategic-patch'> = new Ma
   ['application/json-patch+json', 'json-patch'],
   ['application/strategic-merge-patch+json', 'strategic-patch'],
 ]);
-
-type Deletion = Omit<ApiRequest & { verb: 'delete' }, 'verb' | 'ref'>;
-
-// DeleteOptions come in the body or, of kubectl's raw requests, in the query.
-function deletionOf(request: HttpRequest): Outcome<Deletion> {
-  const empty = request.body.length === 0;
-  const parsed = empty ? ok({}) : parsedBody(request);
-  if (!parsed.ok) return parsed;
-  const options = objectOf(parsed.value) ?? {};
-  const preconditions = objectOf(options['preconditions']);
-  const grace = options['gracePeriodSeconds'] ?? request.query.get('gracePeriodSeconds');
-  const seconds = grace === undefined || grace === null ? undefined : Number(grace);
-  if (seconds !== undefined && !(Number.isSafeInteger(seconds) && seconds >= 0)) {
-    return badRequest('gracePeriodSeconds: must be greater than or equal to 0');
-  }
-  const { uid, resourceVersion } = preconditions ?? {};
-  return ok({
-    ...(preconditions !== undefined && {
-      preconditions: {
-        ...(typeof uid === 'string' && { uid }),
-        ...(typeof resourceVersion === 'string' && { resourceVersion }),
-      },
-    }),
-    ...(seconds !== undefined && { gracePeriodSeconds: seconds }),
-  });
-}

@@ -45,13 +45,14 @@ export class HttpWatch implements Hold {
   start(): boolean {
     const { server, options } = this.#parts;
     const { served, namespace, exchange, user } = this.#call;
-    const { labelSelector, resourceVersion } = this.#parameters;
+    const { labelSelector, fieldSelector, resourceVersion } = this.#parameters;
     const opened = server.open(
       {
         resource: served.resource,
         namespace,
         resourceVersion,
         ...(labelSelector !== undefined && { labelSelector }),
+        ...(fieldSelector !== undefined && { fieldSelector }),
       },
       (event) => { this.#event(event); },
       user,
