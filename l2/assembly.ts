@@ -16,6 +16,7 @@ import { Overtime } from './overtime.ts';
 import { Ownership } from './ownership.ts';
 import { Place, type FrontPort } from './place.ts';
 import type { Rank } from './rank.ts';
+import type { Selections } from './selections.ts';
 import { Session } from './session.ts';
 import type { SessionHooks } from './sessionparts.ts';
 import type { L2Settings } from './settings.ts';
@@ -34,6 +35,7 @@ export interface AnnouncerPorts {
   readonly events: EventSink;
   readonly leases: LeaseReader;
   readonly rank: Rank;
+  readonly selections: Selections;
   /** Undefined where something else forwards the traffic: then C9 asks nothing of it. */
   readonly datapath: FrontPort | undefined;
 }
@@ -84,7 +86,7 @@ export class Assembly {
     this.#ports = ports;
     this.#settings = settings;
     this.#hooks = hooks;
-    this.catalogue = new Catalogue(tables);
+    this.catalogue = new Catalogue(tables, ports.selections);
     this.view = new LeaseView(ports.leases, () => ports.clock.now(), hooks.view);
     this.stream = this.#createStream();
     this.links = new Links(ports, settings.devices);
@@ -93,9 +95,9 @@ export class Assembly {
     this.place = this.#createPlace();
     this.session = this.#createSession();
     this.elections = this.#createElections();
-    const { clock, kube } = ports;
+    const { clock, kube, journal } = ports;
     const store = new LockStore(
-      { clock, kube, wake: hooks.wake }, settings.namespace, settings.duration,
+      { clock, kube, journal, wake: hooks.wake }, settings.namespace, settings.duration,
     );
     this.silence = this.#createSilence(store);
     this.bursts = this.#createBursts();
@@ -104,7 +106,7 @@ export class Assembly {
     this.claims = this.#createClaims();
     this.overtime = new Overtime({
       clock, wake: hooks.wake, settings, keys: this.keys, duties: this.duties,
-      ownership: this.ownership, session: () => this.session,
+      ownership: this.ownership, session: () => this.session, chronicle: this.chronicle,
     });
     this.upkeep = this.#createUpkeep();
   }
@@ -186,7 +188,8 @@ export class Assembly {
     const { clock, kernel } = this.#ports;
     return new Ownership({
       clock, wake: this.#hooks.wake, catalogue: this.catalogue, view: this.view,
-      elections: this.elections, silence: this.silence, session: () => this.session,
+      leases: this.#ports.leases, elections: this.elections, silence: this.silence,
+      session: () => this.session,
       settings: this.#settings, bootId: kernel.bootId, duties: () => this.duties,
       linksFor: this.#linksFor, servable: (address) => this.place.servable(address),
       looked: this.#hooks.looked,
@@ -200,6 +203,7 @@ export class Assembly {
       links: this.links, view: this.view, bursts: this.bursts, chronicle: this.chronicle,
       session: () => this.session,
       address: (address) => this.ownership.addresses.get(address),
+      occupied: (ipv4) => this.ownership.occupied(ipv4),
       linksChanged: () => this.place.refreshLinks(), changed: () => this.session.publish(),
       relist: () => this.stream.relist(),
     });

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { ipv6Bytes, ipv6Text } from './ipv6.ts';
 import { assert, err, ok, type Brand, type Result } from './result.ts';
 
 /**
@@ -32,7 +33,7 @@ export function parseIp(text: string): Result<Ip, AddressError> {
   if (tail.includes('.') && !dotted.test(tail)) return err({ kind: 'syntax', text });
   const parsed = ipaddr.IPv6.parse(text);
   if (parsed.isIPv4MappedAddress()) return err({ kind: 'mapped', text });
-  return ok(parsed.toRFC5952String() as Ip);
+  return ok(ipv6Text(Uint8Array.from(parsed.toByteArray()), 0) as Ip);
 }
 
 /**
@@ -62,7 +63,7 @@ export function bitsOf(family: Family): 32 | 128 {
 
 /** The address as 4 or 16 bytes in network order. */
 export function ipBytes(address: Ip): Uint8Array {
-  if (familyOf(address) === 'IPv6') return Uint8Array.from(ipaddr.parse(address).toByteArray());
+  if (familyOf(address) === 'IPv6') return ipv6Bytes(address);
   const bytes = new Uint8Array(4);
   const number = ipv4Number(address);
   bytes[0] = number >>> 24;
@@ -102,16 +103,28 @@ export function ipBytes16(address: Ip): Uint8Array {
 /** The reverse of `ipBytes` and of `ipBytes16`: 16 mapped bytes give the IPv4 address. */
 export function ipFromBytes(bytes: Uint8Array): Ip {
   assert(bytes.length === 4 || bytes.length === 16, `${bytes.length} bytes make an address`);
-  if (bytes.length === 4) return ipv4At(bytes, 0);
-  const parsed = new ipaddr.IPv6([...bytes]);
-  if (parsed.isIPv4MappedAddress()) return parsed.toIPv4Address().toString() as Ip;
-  return parsed.toRFC5952String() as Ip;
+  return bytes.length === 4 ? ipv4At(bytes, 0) : ipAt(bytes, 0);
+}
+
+/** The address in 16 bytes at an offset, where a mapped one is the IPv4 address. */
+export function ipAt(bytes: Uint8Array, offset: number): Ip {
+  for (let index = 0; index < 12; index += 1) {
+    if (bytes[offset + index] !== (index < 10 ? 0 : 0xff)) return ipv6Text(bytes, offset) as Ip;
+  }
+  return ipv4At(bytes, offset + 12);
 }
 
 /** The IPv4 address in four bytes at an offset, without a copy of them. */
 export function ipv4At(bytes: Uint8Array, offset: number): Ip {
   const [first, second] = [bytes[offset], bytes[offset + 1]];
   return `${first}.${second}.${bytes[offset + 2]}.${bytes[offset + 3]}` as Ip;
+}
+
+/** The IPv4 address in four bytes at an offset as an unsigned integer. */
+export function ipv4NumberAt(bytes: Uint8Array, offset: number): number {
+  const [second, third] = [bytes[offset + 1] ?? 0, bytes[offset + 2] ?? 0];
+  const low = (second << 16) | (third << 8) | (bytes[offset + 3] ?? 0);
+  return (bytes[offset] ?? 0) * 0x100_0000 + low;
 }
 
 /** The address as an unsigned integer of 32 or 128 bits. */
@@ -135,7 +148,7 @@ export function ipFromNumber(number: bigint, family: Family): Ip {
 // A number in ::ffff:0:0/96 stays IPv6 here: the caller named the family.
 function ipFromBytes16OrV4(bytes: Uint8Array, family: Family): Ip {
   if (family === 'IPv4') return bytes.join('.') as Ip;
-  return new ipaddr.IPv6([...bytes]).toRFC5952String() as Ip;
+  return ipv6Text(bytes, 0) as Ip;
 }
 
 /** Total order: IPv4 before IPv6, then by value. */

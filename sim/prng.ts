@@ -32,6 +32,17 @@ export class Prng {
     this.#d = state[3] ?? 0;
   }
 
+  /** Remembers this place of the stream; the returned function goes back to it. */
+  mark(): () => void {
+    const [a, b, c, d] = [this.#a, this.#b, this.#c, this.#d];
+    return () => {
+      this.#a = a;
+      this.#b = b;
+      this.#c = c;
+      this.#d = d;
+    };
+  }
+
   /** A uniform unsigned 32-bit integer. */
   next(): number {
     this.#counter.draws += 1;

@@ -44,7 +44,7 @@ export interface LabSpec {
 
 /** The lab that these manifests make, before anything is made. */
 export function planSpec(inputs: LabInputs): Result<LabSpec, string> {
-  const prepared = prepareManifests(inputs.objects, inputs.cluster.nodes, ownNamespace);
+  const prepared = prepareManifests(inputs.objects, inputs.cluster, ownNamespace);
   const serviceCidrs = serviceRanges(prepared.objects);
   const api = new ApiServer(new World({ seed: 0n }), { freeze: false, serviceCidrs });
   const refused = api.load(prepared.objects);

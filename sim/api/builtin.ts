@@ -2,6 +2,7 @@ import type { Fault } from '../../lb/model.ts';
 import type { KubeObject } from '../../kube/port.ts';
 import { parseTimeMs } from '../../lb/time.ts';
 import { base64OfText } from './base64.ts';
+import { budgetFaults } from './budget.ts';
 import { equalJson, listOf, objectOf, omit, type JsonObject } from './json.ts';
 
 const podGraceSeconds = 30;
@@ -71,6 +72,7 @@ export function builtInFaults(object: KubeObject, before: KubeObject | undefined
     case 'EndpointSlice': return sliceFaults(object, before);
     case 'Node': return nodeFaults(specOf(object), before);
     case 'Event': return eventFaults(object);
+    case 'PodDisruptionBudget': return budgetFaults(specOf(object));
     case 'Deployment': case 'ReplicaSet': case 'DaemonSet': case 'StatefulSet':
       return workloadFaults(specOf(object), before);
     case undefined: default: return [];

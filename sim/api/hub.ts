@@ -1,28 +1,27 @@
-import type { Matcher } from '../../lb/selector.ts';
-import { matchEverything } from '../../lb/selector.ts';
 import type { KubeObject, WatchEvent } from '../../kube/port.ts';
 import type { Resource } from '../../kube/resource.ts';
-import { labelsOf } from './matching.ts';
+import { everyObject, type ObjectMatcher } from './matching.ts';
 import type { Commit } from './store.ts';
 
 /** Called with each event and its version, inside the commit. */
 export type WatchListener = (event: WatchEvent, commit: Commit) => void;
 
-/** What one list or watch is about; `matches` is compiled from `labelSelector`. */
+/** What one list or watch is about; `matches` is compiled from the selectors. */
 export interface WatchScope {
   readonly resource: Resource;
   /** Empty: all namespaces. */
   readonly namespace: string;
   readonly labelSelector: string | undefined;
-  readonly matches: Matcher;
+  readonly fieldSelector?: string | undefined;
+  readonly matches: ObjectMatcher;
 }
 
 /** The objects inside a scope; the list itself where the scope is everything. */
 export function select(items: readonly KubeObject[], scope: WatchScope): readonly KubeObject[] {
   const { namespace, matches } = scope;
-  if (namespace === '' && matches === matchEverything) return items;
+  if (namespace === '' && matches === everyObject) return items;
   return items.filter((object) => (namespace === '' || object.metadata?.namespace === namespace)
-    && matches(labelsOf(object)));
+    && matches(object));
 }
 
 /** Listeners of one scope, so that its selector is judged once per commit however many listen. */
@@ -69,7 +68,8 @@ export class WatchHub {
 }
 
 function sameScope(left: WatchScope, right: WatchScope): boolean {
-  return left.namespace === right.namespace && left.labelSelector === right.labelSelector;
+  return left.namespace === right.namespace && left.labelSelector === right.labelSelector
+    && left.fieldSelector === right.fieldSelector;
 }
 
 /** What one commit looks like through selectors: a change of match is ADDED or DELETED (A3). */
@@ -84,9 +84,9 @@ export class EventSet {
   for(scope: WatchScope): WatchEvent | undefined {
     const { type, object, previous } = this.#commit;
     if (scope.namespace !== '' && object.metadata?.namespace !== scope.namespace) return undefined;
-    if (scope.matches === matchEverything) return this.#event(type);
-    const before = previous !== undefined && scope.matches(labelsOf(previous));
-    const after = type !== 'DELETED' && scope.matches(labelsOf(object));
+    if (scope.matches === everyObject) return this.#event(type);
+    const before = previous !== undefined && scope.matches(previous);
+    const after = type !== 'DELETED' && scope.matches(object);
     if (before && after) return this.#event('MODIFIED');
     if (after) return this.#event('ADDED');
     return before ? this.#event('DELETED') : undefined;

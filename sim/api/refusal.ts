@@ -3,6 +3,12 @@ import { err, type Result } from '../../lb/result.ts';
 import type { KubeError, ObjectRef } from '../../kube/port.ts';
 import type { Resource } from '../../kube/resource.ts';
 
+/** One reason of a refusal. */
+export interface Cause extends Fault {
+  /** `FieldManagerConflict`; absent where the message tells it. */
+  readonly reason?: string;
+}
+
 /** A `KubeError` with what metav1.Status carries beside it (A19). */
 export interface Refusal extends KubeError {
   /** HTTP status. */
@@ -10,7 +16,7 @@ export interface Refusal extends KubeError {
   /** `NotFound`, `Conflict`, `Invalid`, … */
   readonly reason: string;
   /** One per field at fault. */
-  readonly causes?: readonly Fault[];
+  readonly causes?: readonly Cause[];
 }
 
 /** What the API server answers inside: a value or a refusal with its status. */
@@ -24,6 +30,12 @@ export function resourceText(resource: Resource): string {
 /** 404. */
 export function notFound(ref: ObjectRef): Outcome<never> {
   const message = `${resourceText(ref.resource)} "${ref.name}" not found`;
+  return err({ kind: 'gone', code: 404, reason: 'NotFound', message });
+}
+
+/** 404 of a path that nothing is served at. */
+export function unknownResource(): Outcome<never> {
+  const message = 'the server could not find the requested resource';
   return err({ kind: 'gone', code: 404, reason: 'NotFound', message });
 }
 

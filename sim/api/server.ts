@@ -2,24 +2,27 @@ import type { Fault } from '../../lb/model.ts';
 import type { Micros } from '../../lb/ports.ts';
 import { ok } from '../../lb/result.ts';
 import type {
-  Json, KubeAnswer, KubeError, KubeObject, KubeRequest, ObjectRef, Watch, WatchEvent, WatchRequest,
+  KubeAnswer, KubeError, KubeObject, ObjectRef, Preconditions, Watch, WatchEvent, WatchRequest,
   WatchSink,
 } from '../../kube/port.ts';
-import { apiVersion, resources, type Resource } from '../../kube/resource.ts';
+import { resources, type Resource } from '../../kube/resource.ts';
 import type { World } from '../world.ts';
 import { ServiceAllocation, type AllocationOptions } from './allocation.ts';
+import { evicted, evictionRefusal } from './eviction.ts';
 import { EventSet, select, WatchHub, type WatchListener, type WatchScope } from './hub.ts';
-import { mergePatch, objectOf } from './json.ts';
-import { patchJson } from './jsonpatch.ts';
-import { matcherOf } from './matching.ts';
-import { messageOfKind } from './message/catalog.ts';
-import {
-  badRequest, expired, notFound, unsupportedPatch, versionAhead, type Outcome,
-} from './refusal.ts';
+import { objectOf } from './json.ts';
+import { everyObject, objectMatcher } from './matching.ts';
+import { patched, patchedScale } from './patching.ts';
+import { badRequest, expired, notFound, versionAhead, type Outcome } from './refusal.ts';
+import type {
+  ApiRequest, EvictRequest, HandleOptions, ListRequest, WriteRequest,
+} from './request.ts';
+import { refuseScale, scaled, scaleOf } from './scale.ts';
 import { RequestStatistics, type RequestCount } from './statistics.ts';
 import { keyOf, Store, type Commit, type Snapshot } from './store.ts';
-import { strategicPatch } from './strategic.ts';
 import { Writer } from './writer.ts';
+
+export type { ApiRequest, HandleOptions } from './request.ts';
 
 /** Of one cluster; default ranges are 10.96.0.0/16 and ports 30000 to 32767. */
 export interface ApiServerOptions extends Partial<AllocationOptions> {
@@ -29,25 +32,13 @@ export interface ApiServerOptions extends Partial<AllocationOptions> {
   readonly gappyVersions?: boolean;
 }
 
-/** What a client can ask, and what only scenarios do. */
-export type ApiRequest = KubeRequest
-  /** RFC 6902, and the patch of Kubernetes that merges lists by key (built-in kinds only, A8). */
-  | {
-    readonly verb: 'json-patch' | 'strategic-patch'; readonly ref: ObjectRef;
-    readonly subresource?: 'status'; readonly body: Json;
-  };
-
 /** An object of `load` that was refused. */
 export interface LoadFault {
   readonly object: KubeObject;
   readonly faults: readonly Fault[];
 }
 
-/** What an HTTP query says beside the request. */
-export interface HandleOptions {
-  /** Plans and answers without committing (A10). */
-  readonly dryRun?: boolean;
-}
+const reads: readonly string[] = ['get', 'list', 'get-scale'];
 
 const standardNamespaces: readonly string[] = [
   'default', 'kube-node-lease', 'kube-public', 'kube-system',
@@ -107,9 +98,13 @@ export class ApiServer {
       verb: request.verb, resource, user, now: this.#world.now,
     });
     const before = this.#store.version;
-    const answer = this.#answer(request, options.dryRun === true);
+    const forgetDraws = this.#world.stream('api/uid').mark();
+    const answer = this.#answer(request, options);
+    // What committed nothing leaves no trace in later draws, so that a record of the writes that
+    // were served repeats a session.
+    if (this.#store.version === before) forgetDraws();
     if (!answer.ok) tally.refused += 1;
-    else if (request.verb !== 'get' && request.verb !== 'list') {
+    else if (!reads.includes(request.verb)) {
       if (this.#store.version > before) tally.commits += 1;
       else tally.unchanged += 1;
     }
@@ -127,18 +122,14 @@ export class ApiServer {
   }
 
   /** Answers a list from a watch cache that stands where the store stood at `time` (A2). */
-  staleList(request: KubeRequest & { verb: 'list' }, time: Micros): Outcome<KubeAnswer> {
+  staleList(request: ListRequest, time: Micros): Outcome<KubeAnswer> {
     return this.#list(request, this.#store.listAt(request.resource, time));
   }
 
   /** Every commit of a resource from now on, inside the commit: a listener only takes a note. */
   subscribe(resource: Resource, listener: (event: WatchEvent) => void): void {
-    const matches = matcherOf(undefined);
-    if (matches.ok) {
-      this.#hub.add(
-        { resource, namespace: '', labelSelector: undefined, matches: matches.value }, listener,
-      );
-    }
+    const scope = { resource, namespace: '', labelSelector: undefined, matches: everyObject };
+    this.#hub.add(scope, listener);
   }
 
   /**
@@ -152,15 +143,17 @@ export class ApiServer {
 
   /** As `watch`, with the commit beside each event; synthetic first events have none. */
   open(
-    request: WatchRequest,
+    request: WatchRequest & { readonly fieldSelector?: string },
     listener: (event: WatchEvent, commit: Commit | undefined) => void,
     user = 'in-process',
   ): Outcome<Watch> {
-    const { resource, namespace, labelSelector, resourceVersion } = request;
+    const { resource, namespace, labelSelector, fieldSelector, resourceVersion } = request;
     this.#statistics.count({ verb: 'watch', resource, user, now: this.#world.now });
-    const matches = matcherOf(labelSelector);
+    const matches = objectMatcher({ labelSelector, fieldSelector }, resource);
     if (!matches.ok) return badRequest(matches.error);
-    const scope: WatchScope = { resource, namespace, labelSelector, matches: matches.value };
+    const scope: WatchScope = {
+      resource, namespace, labelSelector, fieldSelector, matches: matches.value,
+    };
     if (resourceVersion === '' || resourceVersion === '0') {
       for (const object of select(this.#store.list(resource), scope)) listener(
         { type: 'ADDED', object }, undefined,
@@ -224,30 +217,53 @@ export class ApiServer {
     return this.#statistics.rows();
   }
 
-  #answer(request: ApiRequest, dryRun: boolean): Outcome<KubeAnswer> {
+  #answer(request: ApiRequest, options: HandleOptions): Outcome<KubeAnswer> {
     switch (request.verb) {
       case 'get': return this.#read(request.ref);
       case 'list': return this.#list(request);
+      case 'get-scale': {
+        const read = refuseScale(request.ref) ?? this.#read(request.ref);
+        return shownAsScale(read);
+      }
+      default: return this.#write(request, options);
+    }
+  }
+
+  #write(request: WriteRequest, options: HandleOptions): Outcome<KubeAnswer> {
+    const { dryRun = false } = options;
+    switch (request.verb) {
       case 'create': return this.#writer.create(request, dryRun);
       case 'update': return this.#writer.update(request, dryRun);
-      case 'patch': {
-        const change = (before: KubeObject) => ok(mergePatch(before, request.body));
-        return this.#writer.patch(request, change, dryRun);
-      }
-      case 'json-patch': {
-        const change = (before: KubeObject) => patchJson(before, request.body);
-        return this.#writer.patch(request, change, dryRun);
-      }
-      case 'strategic-patch': {
-        const { resource } = request.ref;
-        const message = messageOfKind(apiVersion(resource), resource.kind);
-        if (message === undefined) return unsupportedPatch();
-        const change = (before: KubeObject) => strategicPatch(before, request.body, message);
-        return this.#writer.patch(request, change, dryRun);
-      }
       case 'apply': return this.#writer.apply(request, dryRun);
-      case 'delete': return this.#writer.delete(request, dryRun);
+      case 'delete': return this.#writer.delete(request, options);
+      case 'evict': return this.#evict(request, options);
+      case 'patch': case 'json-patch': case 'strategic-patch':
+        return this.#writer.patch(request, (before) => patched(before, request), dryRun);
+      case 'write-scale': case 'patch-scale': case 'json-patch-scale': {
+        const { ref } = request;
+        const change = (before: KubeObject): Outcome<unknown> => {
+          const scale = patchedScale(before, request);
+          return scale.ok ? scaled(before, scale.value, ref) : scale;
+        };
+        return refuseScale(ref) ?? shownAsScale(this.#writer.patch({ ref }, change, dryRun));
+      }
     }
+  }
+
+  #evict(request: EvictRequest, options: HandleOptions): Outcome<KubeAnswer> {
+    const { ref, body } = request;
+    const pod = this.#store.get(ref.resource, keyOf(ref));
+    if (pod === undefined) return notFound(ref);
+    const refused = evictionRefusal(pod, this.#store);
+    if (refused !== undefined) return refused;
+    const { preconditions, gracePeriodSeconds } = objectOf(body['deleteOptions']) ?? {};
+    const deleted = this.#writer.delete({
+      verb: 'delete',
+      ref,
+      ...(preconditions !== undefined && { preconditions: preconditions as Preconditions }),
+      ...(typeof gracePeriodSeconds === 'number' && { gracePeriodSeconds }),
+    }, options);
+    return deleted.ok ? ok({ kind: 'object', object: evicted }) : deleted;
   }
 
   #read(ref: ObjectRef): Outcome<KubeAnswer> {
@@ -255,16 +271,19 @@ export class ApiServer {
     return object === undefined ? notFound(ref) : ok({ kind: 'object', object });
   }
 
-  #list(request: KubeRequest & { verb: 'list' }, snapshot?: Snapshot): Outcome<KubeAnswer> {
-    const { resource, namespace, options } = request;
+  #list(request: ListRequest, stale?: Snapshot): Outcome<KubeAnswer> {
+    const { resource, namespace, options, fieldSelector } = request;
     const { labelSelector, resourceVersion: wanted = '' } = options;
-    const matches = matcherOf(labelSelector);
+    const matches = objectMatcher({ labelSelector, fieldSelector }, resource);
     if (!matches.ok) return badRequest(matches.error);
-    const { version } = snapshot ?? this.#store;
+    const { version } = stale ?? this.#store;
     if (Number(wanted) > version) return versionAhead(wanted, version);
+    const exact = request.resourceVersionMatch === 'Exact';
+    const snapshot = exact ? this.#store.listOf(resource, Number(wanted)) : stale;
+    if (exact && snapshot === undefined) return expired(wanted, String(version));
     const scope = { resource, namespace, labelSelector, matches: matches.value };
     const items = select(snapshot?.items ?? this.#store.list(resource), scope);
-    return ok({ kind: 'list', items, resourceVersion: String(version) });
+    return ok({ kind: 'list', items, resourceVersion: String(snapshot?.version ?? version) });
   }
 
   // A listener may write: its commits wait here, so that all see all commits in version order.
@@ -285,4 +304,9 @@ function unroll(object: KubeObject): readonly KubeObject[] {
   const items = object['items'];
   if (object.kind?.endsWith('List') !== true || !Array.isArray(items)) return [object];
   return items.flatMap((item) => unroll((objectOf(item) ?? {}) as KubeObject));
+}
+
+function shownAsScale(answer: Outcome<KubeAnswer>): Outcome<KubeAnswer> {
+  if (!answer.ok || answer.value.kind === 'list') return answer;
+  return ok({ kind: 'object', object: scaleOf(answer.value.object) });
 }

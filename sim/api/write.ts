@@ -14,6 +14,7 @@ import {
   carryMetadata, contentDiffers, deletingSince, finalizersOf, metadataFaults, newFinalizerFaults,
 } from './metadata.ts';
 import { badRequest, conflict, forbidden, invalid, modified, type Outcome } from './refusal.ts';
+import type { HandleOptions } from './request.ts';
 import { serviceStatusFaults } from './service-rules.ts';
 import { settleService, settleServiceStatus } from './service.ts';
 import type { Traits } from './traits.ts';
@@ -90,25 +91,27 @@ export function planDelete(
   before: KubeObject, place: WritePlace, options: {
     preconditions?: Preconditions;
     graceSeconds?: number | undefined;
+    propagation?: HandleOptions['propagation'];
   },
 ): Outcome<Plan> {
   const { ref, traits, wall } = place;
-  const held = preconditionsHold(before, options.preconditions ?? {}, ref);
-  if (!held.ok) return held;
+  const refused = preconditionsHold(before, options.preconditions ?? {}, ref);
+  if (!refused.ok) return refused;
   if (ref.resource.kind === 'Namespace' && protectedNamespaces.includes(ref.name)) {
     return forbidden(ref, 'this namespace may not be deleted');
   }
   const grace = ref.resource.kind === 'Pod' ? podGrace(before, options.graceSeconds) : 0;
   const since = deletingSince(before);
-  const metadata = objectOf(before.metadata) ?? {};
-  if (grace === 0 && isFree(before, 0)) return ok({ kind: 'remove', object: before });
+  const held = withPropagation(before, options.propagation);
+  const metadata = objectOf(held.metadata) ?? {};
+  if (grace === 0 && isFree(held, 0)) return ok({ kind: 'remove', object: before });
   const granted = metadata['deletionGracePeriodSeconds'];
   // A second delete may only shorten the grace of a pod.
   if (
     since !== undefined
     && (ref.resource.kind !== 'Pod' || (typeof granted === 'number' && granted <= grace))
   ) {
-    return ok({ kind: 'unchanged', object: before });
+    return ok({ kind: held === before ? 'unchanged' : 'put', object: held });
   }
   const generation = metadata['generation'];
   const marked: JsonObject = {
@@ -124,6 +127,24 @@ export function planDelete(
     && { status: { ...status, phase: 'Terminating' } };
   return ok({ kind: 'put', object: { ...before, ...terminating, metadata: marked } as KubeObject });
 }
+
+// Foreground and Orphan are finalizers that the garbage collector takes off when its work is done.
+function withPropagation(
+  object: KubeObject, propagation: HandleOptions['propagation'],
+): KubeObject {
+  if (propagation === undefined) return object;
+  const wanted = propagation === 'Foreground' ? [foregroundFinalizer]
+    : propagation === 'Orphan' ? [orphanFinalizer] : [];
+  const others = finalizersOf(object).filter(
+    (entry) => entry !== foregroundFinalizer && entry !== orphanFinalizer,
+  );
+  const finalizers = [...others, ...wanted];
+  if (equalJson(finalizers, finalizersOf(object))) return object;
+  return { ...object, metadata: { ...object.metadata, finalizers } };
+}
+
+const foregroundFinalizer = 'foregroundDeletion';
+const orphanFinalizer = 'orphan';
 
 const protectedNamespaces: readonly string[] = [
   'default', 'kube-system', 'kube-public', 'kube-node-lease',

@@ -15,6 +15,7 @@ import {
   alreadyExists, badRequest, conflict, forbidden, invalid, notFound, type Outcome,
 } from './refusal.ts';
 import { keyOf, keyOfObject, type Commit, type Store } from './store.ts';
+import type { HandleOptions } from './request.ts';
 import { traitsOf } from './traits.ts';
 import {
   planCreate, planDelete, planReplace, preconditionsHold, type Plan, type WritePlace,
@@ -173,14 +174,18 @@ export class Writer {
   }
 
   /** DELETE, with finalizers, grace and preconditions (A13). */
-  delete(request: KubeRequest & { verb: 'delete' }, dryRun: boolean): Outcome<KubeAnswer> {
+  delete(
+    request: KubeRequest & { verb: 'delete' }, options: HandleOptions,
+  ): Outcome<KubeAnswer> {
     const { ref, preconditions, gracePeriodSeconds } = request;
     const before = this.#store.get(ref.resource, keyOf(ref));
     if (before === undefined) return notFound(ref);
     const planned = planDelete(before, this.#place(ref), {
       ...(preconditions !== undefined && { preconditions }), graceSeconds: gracePeriodSeconds,
+      propagation: options.propagation,
     });
     if (!planned.ok) return planned;
+    const { dryRun = false } = options;
     return ok({ kind: 'object', object: this.#commit(planned.value, ref, dryRun) });
   }
 

@@ -5,6 +5,7 @@ import type { KubeObject, KubePort } from '../../kube/port.ts';
 import { resources, type Resource } from '../../kube/resource.ts';
 import type { Ip } from '../../lb/ip.ts';
 import type { Fault, Node, Pool } from '../../lb/model.ts';
+import type { Micros } from '../../lb/ports.ts';
 import { ApiPath, type ApiClient } from '../api/path.ts';
 import { createSimKube } from '../api/client.ts';
 import { ApiServer } from '../api/server.ts';
@@ -42,6 +43,8 @@ export interface ClusterInput {
   readonly objects: readonly KubeObject[];
   readonly traffic: readonly TrafficSpec[];
   readonly timings?: Partial<ActorTimings>;
+  /** Wall clock at the start, microseconds since the Unix epoch; default: that of every world. */
+  readonly epoch?: Micros;
   /** Deep-freezes stored objects, to catch a process that modifies one. */
   readonly freeze?: boolean;
   /** False: each agent has its own caches, as on machines; slower and nothing else. */
@@ -82,12 +85,13 @@ export class Cluster {
   #programs: CompiledObject;
 
   constructor(input: ClusterInput) {
-    this.world = new World({ seed: input.seed, order: input.order ?? 'fifo' });
+    const { seed, order = 'fifo', epoch } = input;
+    this.world = new World({ seed, order, ...(epoch !== undefined && { epoch }) });
     this.tap = new PacketTap(this.world);
     this.#sharing = input.sharing ?? true;
     this.#programs = input.programs ?? fastPrograms;
-    this.prepared = prepareManifests(input.objects, input.cluster.nodes, ownNamespace);
-    const serviceCidrs = serviceRanges(this.prepared.objects);
+    this.prepared = prepareManifests(input.objects, input.cluster, ownNamespace);
+    const serviceCidrs = input.cluster.serviceCidrs ?? serviceRanges(this.prepared.objects);
     this.api = new ApiServer(this.world, { freeze: input.freeze ?? false, serviceCidrs });
     this.path = new ApiPath(this.world);
     this.store = new ObjectStore(this.api);
@@ -112,6 +116,7 @@ export class Cluster {
       runtimes: this.machines.all().map(({ node }) => node),
       reach: (node) => this.#reaches({ user: `kubelet/${node}`, node }),
       reachControl: () => this.#reaches({ user: 'kube-controller-manager' }),
+      kubernetes: input.cluster.kubernetes,
       timings: { nodeGrace: graceOf(input.cluster.kubernetes), ...input.timings },
     });
     this.machines.onPower((node) => this.actors.wake(node));
@@ -249,6 +254,7 @@ export class Cluster {
                 ipam,
                 l2Enabled: l2.enabled,
                 ignoreExcludeLabel: l2.ignoreExcludeLabel,
+                externalIps: this.settings.datapath.externalIps,
               },
             })
           : undefined,

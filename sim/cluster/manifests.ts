@@ -3,7 +3,9 @@ import type { KubeObject } from '../../kube/port.ts';
 import { resourceOf } from '../../kube/resource.ts';
 import type { Fault } from '../../lb/model.ts';
 import { compareText } from '../../lb/table.ts';
-import type { NodeSpec } from '../scenario/spec.ts';
+import { parsePrefix } from '../../lb/ip.ts';
+import { nodeRange } from '../kube/podcidrs.ts';
+import type { ClusterSpec, NodeSpec } from '../scenario/spec.ts';
 
 export interface Prepared {
   /** In the order of creation: namespaces, nodes, then the rest as given. */
@@ -24,14 +26,17 @@ const standardNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-
  */
 export function prepareManifests(
   manifests: readonly KubeObject[],
-  nodes: readonly NodeSpec[],
+  cluster: Pick<ClusterSpec, 'nodes' | 'podCidrs'>,
   namespace: string,
 ): Prepared {
   const faults: Fault[] = [];
   const placed = manifests.map(inNamespace);
   const named = placed.filter((object) => object.kind === 'Node');
   const assumedNodes = named.length === 0;
-  const machines = (assumedNodes ? nodes.map(assumeNode) : named).map(withPodRange);
+  const ranges = cluster.podCidrs ?? ['10.244.0.0/14', 'fd00:244::/48'];
+  const machines = (assumedNodes ? cluster.nodes.map(assumeNode) : named).map(
+    (node, index) => withPodRange(node, index, ranges),
+  );
   const present = new Set([
     ...standardNamespaces,
     ...placed
@@ -86,10 +91,14 @@ function assumeNode(spec: NodeSpec, index: number): KubeObject {
   };
 }
 
-function withPodRange(node: KubeObject, index: number): KubeObject {
+function withPodRange(node: KubeObject, index: number, ranges: readonly string[]): KubeObject {
   const spec = typeof node['spec'] === 'object' && node['spec'] !== null ? node['spec'] : {};
   if ('podCIDR' in spec || 'podCIDRs' in spec) return node;
-  const podCIDRs = [`10.244.${index}.0/24`, `fd00:244:${index.toString(16)}::/64`];
+  const podCIDRs = ranges.flatMap((range) => {
+    const parsed = parsePrefix(range);
+    return parsed.ok ? (nodeRange(parsed.value, index) ?? []) : [];
+  });
+  if (podCIDRs.length === 0) return node;
   return { ...node, spec: { ...spec, podCIDR: podCIDRs[0], podCIDRs } };
 }
 

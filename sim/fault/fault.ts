@@ -97,16 +97,25 @@ export class FaultSet {
     );
   }
 
+  /** The faults that nothing has ended yet, oldest first. */
+  get inForce(): readonly FaultUse[] {
+    return this.#active.flatMap(({ use, heal }) => (heal === undefined ? [] : [use]));
+  }
+
   /**
-   * Heals the faults of that name, narrowed to those with equal parameters where some are given.
+   * Heals the faults of that name, narrowed to those with equal parameters where some are given;
+   * how many it ended.
    */
-  heal(name: string, parameters: Readonly<Record<string, unknown>> | undefined): void {
+  heal(name: string, parameters: Readonly<Record<string, unknown>> | undefined): number {
     const wanted = parameters === undefined ? undefined : canonicalJson(parameters);
+    let ended = 0;
     for (const entry of this.#active) {
-      if (entry.use.name !== name) continue;
+      if (entry.use.name !== name || entry.heal === undefined) continue;
       if (wanted !== undefined && canonicalJson(entry.use.with) !== wanted) continue;
       this.#end(entry);
+      ended += 1;
     }
+    return ended;
   }
 
   #end(entry: { readonly use: FaultUse; heal: Heal | undefined }): void {

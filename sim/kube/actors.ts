@@ -9,6 +9,7 @@ import {
   applyWrites, defaultTimings, type ActorApi, type ActorContext, type ActorTimings,
 } from './actor.ts';
 import { Catalog, type Step } from './catalog.ts';
+import { DisruptionController } from './disruption.ts';
 import { fields } from './fields.ts';
 import { ForeignBalancer, type ForeignBalancerOptions } from './foreign.ts';
 import { GarbageCollector } from './garbage.ts';
@@ -23,7 +24,7 @@ import { Workloads } from './workloads.ts';
 
 /** The controllers of a control plane, `garbage` with the emptying of namespaces. */
 export type ControllerName =
-  | 'garbage' | 'lifecycle' | 'podCidrs' | 'scheduler' | 'slices' | 'workloads';
+  | 'disruption' | 'garbage' | 'lifecycle' | 'podCidrs' | 'scheduler' | 'slices' | 'workloads';
 
 export interface ActorOptions {
   /** The controllers that run; all unless given. */
@@ -35,6 +36,8 @@ export interface ActorOptions {
   /** The same for the controllers of the control plane. */
   readonly reachControl?: () => boolean;
   readonly timings?: Partial<ActorTimings>;
+  /** Minor version of the kubelets; `1.32` unless given. */
+  readonly kubernetes?: string;
   /** Ranges from which Nodes without podCIDRs get a /24 or a /64 each. */
   readonly clusterCidrs?: readonly string[];
   /** A second load-balancer controller with a class of its own. */
@@ -83,12 +86,14 @@ class BuiltInActors implements Actors {
   #garbage: GarbageCollector | undefined;
   #foreign: ForeignBalancer | undefined;
   #workloads: Workloads | undefined;
+  #disruption: DisruptionController | undefined;
   #draining: { readonly node: string; readonly done: (() => void) | undefined }[] = [];
 
   constructor(world: World, api: ActorApi, options: ActorOptions) {
     const context: ActorContext = {
       world, api, catalog: new Catalog(), timings: { ...defaultTimings, ...options.timings },
       reachControl: options.reachControl ?? (() => true),
+      kubernetes: options.kubernetes ?? '1.32',
     };
     this.#context = context;
     const reach = options.reach ?? (() => true);
@@ -106,6 +111,7 @@ class BuiltInActors implements Actors {
     const { foreignBalancer } = options;
     this.#foreign = foreignBalancer && new ForeignBalancer(context, foreignBalancer);
     this.#workloads = runs('workloads') && new Workloads(context);
+    this.#disruption = runs('disruption') && new DisruptionController(context);
   }
 
   start(): void {
@@ -120,6 +126,7 @@ class BuiltInActors implements Actors {
     this.#garbage?.start();
     this.#workloads?.start();
     this.#slices?.start();
+    this.#disruption?.start();
     this.#foreign?.start();
   }
 
@@ -132,6 +139,7 @@ class BuiltInActors implements Actors {
       ...this.#podCidrs?.pending() ?? [],
       ...this.#lifecycle?.pending() ?? [],
       ...this.#garbage?.pending() ?? [],
+      ...this.#disruption?.pending() ?? [],
       ...this.#foreign?.pending() ?? [],
       ...this.#draining.map(({ node }) => `drain of ${node}`),
     ];
@@ -215,6 +223,7 @@ class BuiltInActors implements Actors {
     this.#slices?.podChanged(step);
     this.#lifecycle?.podChanged(step);
     this.#workloads?.podChanged(step);
+    this.#disruption?.podChanged(step);
     const node = after?.spec.nodeName ?? before?.spec.nodeName ?? '';
     this.#kubelets.get(node)?.podChanged(step);
     if (this.#draining.length > 0 && after === undefined) this.#lookAtDrains();

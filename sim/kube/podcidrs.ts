@@ -65,13 +65,21 @@ function assignPodCidrs(api: ActorApi, clusterCidrs: readonly string[]): void {
 }
 
 function lowestFree(range: PrefixParts, taken: Set<string>): string | undefined {
-  const bits = nodeBits[range.family];
-  const size = 1n << BigInt((range.family === 'IPv4' ? 32 : 128) - bits);
-  for (let first = range.first; first + size - 1n <= range.last; first += size) {
-    const cidr = `${ipFromNumber(first, range.family)}/${bits}`;
+  for (let index = 0; ; index += 1) {
+    const cidr = nodeRange(range, index);
+    if (cidr === undefined) return undefined;
     if (taken.has(cidr)) continue;
     taken.add(cidr);
     return cidr;
   }
-  return undefined;
+}
+
+/** The range of the node at `index`, a /24 or a /64 of `range`; undefined beyond its end. */
+export function nodeRange(range: PrefixParts, index: number): string | undefined {
+  const bits = nodeBits[range.family];
+  const size = 1n << BigInt((range.family === 'IPv4' ? 32 : 128) - bits);
+  const first = range.first + BigInt(index) * size;
+  return first + size - 1n > range.last
+    ? undefined
+    : `${ipFromNumber(first, range.family)}/${bits}`;
 }

@@ -1,21 +1,21 @@
 import type { LiveWorld } from './live.ts';
 
-/** A failure inside the world: the driver stops, and who runs it decides what to tell. */
-export type FailureListener = (error: unknown) => void;
-
 /**
  * Runs a live world on the host's clock. What the world wants to do to the host is queued as an
  * effect and done after each run, because nothing of the host may be touched inside one.
  */
 export class LiveDriver {
   readonly live: LiveWorld;
+  readonly #failed: (error: unknown) => void;
   #effects: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
   #stopped = false;
 
-  constructor(live: LiveWorld) {
+  /** A failure inside the world is a bug: the driver stops and tells `failed`, or throws it. */
+  constructor(live: LiveWorld, failed?: (error: unknown) => void) {
     this.live = live;
+    this.#failed = failed ?? ((error) => { throw error; });
   }
 
   /** The host's monotonic time in whole microseconds. */
@@ -31,13 +31,13 @@ export class LiveDriver {
   /** Performs `act` inside the world, then whatever it had to tell. */
   enter(what: { kind: string; entity: string }, act: () => void): void {
     if (this.#stopped) return;
-    this.live.enter(LiveDriver.now(), what, act);
+    this.#guarded(() => { this.live.enter(LiveDriver.now(), what, act); });
     this.#settle();
   }
 
   /** Changes the pace: `change` gets the host's time. */
   pace(change: (live: LiveWorld, hostNow: number) => void): void {
-    change(this.live, LiveDriver.now());
+    this.#guarded(() => { change(this.live, LiveDriver.now()); });
     this.#settle();
   }
 
@@ -55,10 +55,21 @@ export class LiveDriver {
 
   #advance(): void {
     if (this.#stopped) return;
-    const more = this.live.advance(LiveDriver.now());
+    let more = false;
+    this.#guarded(() => { more = this.live.advance(LiveDriver.now()); });
     this.#flush();
+    if (this.#stopped) return;
     if (more) this.#immediate = setImmediate(() => this.#advance());
     else this.#arm();
+  }
+
+  #guarded(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.stop();
+      this.#failed(error);
+    }
   }
 
   #settle(): void {

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Server as Listener } from 'node:net';
-import type { ApiFront } from '../api/http/front.ts';
-import type { Exchange, Hold, HttpAnswer, HttpRequest } from '../api/http/message.ts';
+import {
+  httpRequest, type Exchange, type Hold, type HttpAnswer, type HttpRequest, type RequestEnd,
+} from '../api/http/message.ts';
 import type { Refusal } from '../api/refusal.ts';
 import { refusalAnswer } from '../api/http/status.ts';
 import type { LiveDriver } from './driver.real.ts';
@@ -32,7 +33,7 @@ const keepAliveMs = 90_000;
 
 /** Serves the front over HTTP/1.1 in the clear; the driver runs from now on (simulator.md 6.4). */
 export async function serveApi(
-  driver: LiveDriver, front: ApiFront, options: ListenOptions = {},
+  driver: LiveDriver, front: RequestEnd, options: ListenOptions = {},
 ): Promise<ServedApi> {
   const server = createServer({ keepAliveTimeout: keepAliveMs }, (message, response) => {
     receive({ driver, front }, message, response);
@@ -69,7 +70,7 @@ function listening(server: Server, options: ListenOptions): Promise<void> {
 
 interface Place {
   readonly driver: LiveDriver;
-  readonly front: ApiFront;
+  readonly front: RequestEnd;
 }
 
 function receive(place: Place, message: IncomingMessage, response: ServerResponse): void {
@@ -133,26 +134,11 @@ function requestOf(message: IncomingMessage, body: Buffer): HttpRequest | undefi
   for (const [name, value] of Object.entries(message.headers)) {
     if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
   }
-  const url = URL.parse(message.url ?? '/', 'http://localhost');
-  const path = url === null ? undefined : decoded(url.pathname);
-  if (url === null || path === undefined) return undefined;
-  const query = new Map<string, string>();
-  for (const [name, value] of url.searchParams) if (!query.has(name)) query.set(name, value);
   const type = headers.get('content-type') ?? '';
-  return {
+  return httpRequest({
     method: message.method ?? 'GET',
-    path,
-    query,
+    target: message.url ?? '/',
     headers,
     body: type.includes('protobuf') ? new Uint8Array(body) : body.toString('utf8'),
-  };
-}
-
-function decoded(path: string): string | undefined {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    // Only a lone percent sign ends here; the caller answers 400.
-    return undefined;
-  }
+  });
 }

@@ -1,12 +1,14 @@
-import type { KubeObject } from '../../kube/port.ts';
+import type { Json, KubeObject } from '../../kube/port.ts';
 import { faultsOf } from '../fault/fault.ts';
 import { parseDuration } from './quantity.ts';
 import { Reader } from './reader.ts';
 import { readCheck } from './parse-checks.ts';
-import type { Action, Step, Trigger, When } from './spec.ts';
+import type { Action, ApiCall, Step, Trigger, When } from './spec.ts';
 
 const second = 1_000_000;
-const actions = ['fault', 'heal', 'apply', 'delete', 'patch', 'waitFor', 'mark', 'check'] as const;
+const actions = [
+  'fault', 'heal', 'apply', 'delete', 'patch', 'request', 'waitFor', 'mark', 'check',
+] as const;
 
 /** The steps of a scenario: each has one trigger and one action (simulator.md 7.1). */
 export function readSteps(steps: readonly Reader[]): Step[] {
@@ -82,6 +84,8 @@ function readAction(step: Reader): Action | undefined {
       return { kind, objects: step.texts('delete') };
     case 'patch':
       return readPatch(step);
+    case 'request':
+      return { kind, request: readRequest(step.child('request')) };
     case 'waitFor': {
       const state = step.oneOf('waitFor', ['quiescent', 'converged']) ?? 'quiescent';
       return { kind, state, timeout: step.duration('timeout') ?? 120 * second };
@@ -109,6 +113,22 @@ function readPatch(step: Reader): Action {
   const patch = mapping(inner, 'with');
   inner.finish();
   return { kind: 'patch', object, patch };
+}
+
+function readRequest(request: Reader): ApiCall {
+  const method = request.oneOf('method', ['POST', 'PUT', 'PATCH', 'DELETE']) ?? 'POST';
+  const path = request.text('path') ?? '';
+  if (!path.startsWith('/')) request.fault('path', 'expected a path of the API: /api/v1/…');
+  const type = request.text('type');
+  const user = request.text('user') ?? 'kubernetes-admin';
+  const body = request.raw('body');
+  request.finish();
+  return {
+    method, path, user,
+    ...(type !== undefined && { type }),
+    // YAML holds nothing that JSON does not.
+    ...(body !== undefined && { body: body as Json }),
+  };
 }
 
 function readApply(step: Reader): Action {

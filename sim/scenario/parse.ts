@@ -1,5 +1,6 @@
 import type { Fault, Labels } from '../../lb/model.ts';
 import type { Micros } from '../../lb/ports.ts';
+import { parsePrefix } from '../../lb/ip.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 import { Reader } from './reader.ts';
 import { validTarget } from '../cluster/traffic.ts';
@@ -78,8 +79,19 @@ function readCluster(cluster: Reader): ClusterSpec {
   if ((cluster.text('cni') ?? 'routes') !== 'routes') {
     cluster.fault('cni', 'pod ranges are reached by plain routes: expected routes');
   }
+  const ranges = (field: 'serviceCidrs' | 'podCidrs') =>
+    (cluster.has(field) ? { [field]: readPrefixes(cluster, field) } : {});
+  const more = { ...ranges('serviceCidrs'), ...ranges('podCidrs') };
   cluster.finish();
-  return { kubernetes, nodes, settings: read };
+  return { kubernetes, nodes, settings: read, ...more };
+}
+
+function readPrefixes(reader: Reader, field: string): string[] {
+  const prefixes = reader.texts(field);
+  for (const [index, prefix] of prefixes.entries()) {
+    if (!parsePrefix(prefix).ok) reader.fault(`${field}[${index}]`, `${prefix} is no prefix`);
+  }
+  return prefixes;
 }
 
 function readNode(node: Reader): NodeSpec {

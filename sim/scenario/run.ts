@@ -7,6 +7,7 @@ import { Cluster } from '../cluster/cluster.ts';
 import { watchOracles, type OracleWatch } from '../check/oracles.ts';
 import { applyFault, FaultSet } from '../fault/fault.ts';
 import type { OrderMode } from '../world.ts';
+import { ApiCalls } from './calls.ts';
 import { evaluateChecks } from './checks.ts';
 import { measure } from './measure.ts';
 import type { Action, Scenario, Step } from './spec.ts';
@@ -152,12 +153,14 @@ class StepRunner {
   #cluster: Cluster;
   #input: RunInput;
   #faults: FaultSet;
+  #calls: ApiCalls;
   #acted = false;
 
   constructor(cluster: Cluster, input: RunInput) {
     this.#cluster = cluster;
     this.#input = input;
     this.#faults = new FaultSet(cluster);
+    this.#calls = new ApiCalls(cluster);
   }
 
   begin(): void {
@@ -220,7 +223,8 @@ class StepRunner {
       case 'fault':
         return this.#faults.start(action.fault, applyFault(cluster, action.fault));
       case 'heal':
-        return this.#faults.heal(action.name, action.with);
+        this.#faults.heal(action.name, action.with);
+        return undefined;
       case 'apply':
         for (const object of action.objects) this.#asked('apply', cluster.store.apply(object));
         for (const file of action.files) {
@@ -238,6 +242,13 @@ class StepRunner {
           `patch ${action.object}`,
           cluster.store.patch(action.object, action.patch),
         );
+      case 'request': {
+        const { method, path } = action.request;
+        const message = this.#calls.make(action.request);
+        if (message === undefined) return undefined;
+        this.failures.push({ name: `${method} ${path}`, passed: false, message });
+        return undefined;
+      }
       case 'mark':
         return cluster.world.note('scenario', {
           level: 'info',

@@ -1,6 +1,6 @@
 import type { Micros } from '../../lb/ports.ts';
 import type { Labels } from '../../lb/model.ts';
-import type { KubeObject } from '../../kube/port.ts';
+import type { Json, KubeObject } from '../../kube/port.ts';
 import type { PathQuery } from '../check/jsonpath.ts';
 import type { NeighbourSettings } from '../net/neighbour-rules.ts';
 import type { SwitchOptions } from '../net/switch.ts';
@@ -22,6 +22,21 @@ export interface ClusterSpec {
   readonly nodes: readonly NodeSpec[];
   /** Settings by their names of interface.md 10, flat: `l2.onApiOutage`. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Ranges of cluster IPs; absent: derived from the Nodes' families. */
+  readonly serviceCidrs?: readonly string[];
+  /** Nodes without a range get a /24 or a /64 of these; absent: 10.244.0.0/14, fd00:244::/48. */
+  readonly podCidrs?: readonly string[];
+}
+
+/** One request to the API server as it came over HTTP. */
+export interface ApiCall {
+  readonly method: string;
+  /** With its query, encoded: `/api/v1/namespaces/web/pods?fieldManager=kubectl`. */
+  readonly path: string;
+  /** Media type of the body; absent: JSON. */
+  readonly type?: string;
+  readonly user: string;
+  readonly body?: Json;
 }
 
 export interface SegmentSpec {
@@ -142,6 +157,7 @@ export type Action =
       readonly state: 'quiescent' | 'converged';
       readonly timeout: Micros;
     }
+  | { readonly kind: 'request'; readonly request: ApiCall }
   | { readonly kind: 'mark'; readonly mark: string }
   | { readonly kind: 'check'; readonly checks: readonly CheckSpec[] };
 

@@ -1,6 +1,8 @@
 import { ApiFront } from '../../sim/api/http/front.ts';
 import type { FrontOptions } from '../../sim/api/http/call.ts';
-import type { Exchange, Hold, HttpAnswer } from '../../sim/api/http/message.ts';
+import {
+  httpRequest, type Exchange, type Hold, type HttpAnswer, type RequestEnd,
+} from '../../sim/api/http/message.ts';
 import { ApiServer } from '../../sim/api/server.ts';
 import { World } from '../../sim/world.ts';
 
@@ -35,24 +37,27 @@ export function place(options: FrontOptions = {}): Place {
   return {
     world, server, front,
     pass: (seconds) => { world.run(world.now + seconds * 1_000_000); },
-    ask: (line, body, headers = {}) => {
-      const [method = '', target = ''] = line.split(' ');
-      const url = new URL(target, 'http://localhost');
-      const heard: Heard = {
-        code: 0, headers: {}, body: undefined, lines: [], ended: false, reset: false,
-        hold: undefined,
-      };
-      heard.hold = front.serve({
-        method,
-        path: decodeURIComponent(url.pathname),
-        query: new Map(url.searchParams),
-        headers: new Map(Object.entries({ 'user-agent': 'tester/1', ...headers })),
-        body: body === undefined || typeof body === 'string' || body instanceof Uint8Array
-          ? body ?? ''
-          : JSON.stringify(body),
-      }, exchangeInto(heard));
-      return heard;
-    },
+    ask: asker(front),
+  };
+}
+
+/** Asks one end as `Place.ask` says. */
+export function asker(end: RequestEnd): Place['ask'] {
+  return (line, body, headers = {}) => {
+    const [method = '', target = ''] = line.split(' ');
+    const heard: Heard = {
+      code: 0, headers: {}, body: undefined, lines: [], ended: false, reset: false, hold: undefined,
+    };
+    const request = httpRequest({
+      method,
+      target,
+      headers: new Map(Object.entries({ 'user-agent': 'tester/1', ...headers })),
+      body: body === undefined || typeof body === 'string' || body instanceof Uint8Array
+        ? body ?? ''
+        : JSON.stringify(body),
+    });
+    heard.hold = end.serve(request!, exchangeInto(heard));
+    return heard;
   };
 }
 

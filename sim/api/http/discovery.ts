@@ -1,9 +1,6 @@
 import { servedGroups, servedVersion, type ServedKind } from './kinds.ts';
 import { jsonAnswer, type HttpAnswer } from './message.ts';
 
-const verbs: readonly string[] = [
-  'create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch',
-];
 const subresourceVerbs: readonly string[] = ['get', 'patch', 'update'];
 
 /** Versions of aggregated discovery that are spoken; the client's first choice wins. */
@@ -64,8 +61,15 @@ function aggregatedList(kinds: readonly ServedKind[], core: boolean, version: st
 }
 
 function aggregatedResource(served: ServedKind): unknown {
-  const { resource, version, singular, shortNames, categories, status } = served;
+  const { resource, version, singular, shortNames, categories, verbs } = served;
   const responseKind = { group: resource.group, version, kind: resource.kind };
+  const status = { subresource: 'status', responseKind, verbs: subresourceVerbs };
+  const subresources = [
+    ...served.subresources.map(({ name, group, kind, verbs: allowed }) => ({
+      subresource: name, responseKind: { group, version: 'v1', kind }, verbs: allowed,
+    })),
+    ...(served.status ? [status] : []),
+  ];
   return {
     resource: resource.plural,
     responseKind,
@@ -74,9 +78,7 @@ function aggregatedResource(served: ServedKind): unknown {
     verbs,
     ...(shortNames.length > 0 && { shortNames }),
     ...(categories.length > 0 && { categories }),
-    ...(status && {
-      subresources: [{ subresource: 'status', responseKind, verbs: subresourceVerbs }],
-    }),
+    ...(subresources.length > 0 && { subresources }),
   };
 }
 
@@ -104,22 +106,29 @@ export function versionDiscovery(
     kind: 'APIResourceList',
     apiVersion: 'v1',
     groupVersion,
-    resources: served.flatMap((kind) => {
-      const { resource, singular, shortNames, categories, status } = kind;
-      const common = { namespaced: resource.namespaced, kind: resource.kind };
-      const main = {
-        name: resource.plural,
-        singularName: singular,
-        ...common,
-        verbs,
-        ...(shortNames.length > 0 && { shortNames }),
-        ...(categories.length > 0 && { categories }),
-      };
-      if (!status) return [main];
-      const name = `${resource.plural}/status`;
-      return [main, { name, singularName: '', ...common, verbs: subresourceVerbs }];
-    }),
+    resources: served.flatMap(legacyResources),
   });
+}
+
+function legacyResources(served: ServedKind): readonly unknown[] {
+  const { resource, singular, shortNames, categories, verbs } = served;
+  const { namespaced, plural, kind } = resource;
+  const main = {
+    name: plural,
+    singularName: singular,
+    namespaced,
+    kind,
+    verbs,
+    ...(shortNames.length > 0 && { shortNames }),
+    ...(categories.length > 0 && { categories }),
+  };
+  const more = served.subresources.map((sub) => ({
+    name: `${plural}/${sub.name}`, singularName: '', namespaced, group: sub.group, version: 'v1',
+    kind: sub.kind, verbs: sub.verbs,
+  }));
+  if (!served.status) return [main, ...more];
+  const name = `${plural}/status`;
+  return [main, ...more, { name, singularName: '', namespaced, kind, verbs: subresourceVerbs }];
 }
 
 function inVersion(

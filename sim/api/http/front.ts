@@ -1,5 +1,7 @@
 import type { World } from '../../world.ts';
 import type { Refusal } from '../refusal.ts';
+import { objectOf } from '../json.ts';
+import { reviewed, type ReviewKind } from '../review.ts';
 import type { ApiServer } from '../server.ts';
 import { groupDiscovery, rootDiscovery, versionDiscovery } from './discovery.ts';
 import { ItemEnd } from './item.ts';
@@ -7,8 +9,12 @@ import { servedKinds, type ServedKind } from './kinds.ts';
 import { CollectionEnd } from './collection.ts';
 import {
   jsonAnswer, textAnswer, type Exchange, type Hold, type HttpAnswer, type HttpRequest,
+  type RequestEnd,
 } from './message.ts';
-import { routeOf } from './route.ts';
+import { formOf, Presentation } from './presentation.ts';
+import { routeOf, type Route } from './route.ts';
+import { SubresourceEnd } from './subresource.ts';
+import { parsedBody } from './body.ts';
 import type { Call, FrontOptions, FrontParts } from './call.ts';
 import { OpenApiEnd } from './openapi.ts';
 import { methodNotAllowed, refusalAnswer, unknownResource } from './status.ts';
@@ -17,7 +23,7 @@ import { methodNotAllowed, refusalAnswer, unknownResource } from './status.ts';
  * The HTTP surface of the API server: from request to answer or watch, at the world's present time
  * (simulator.md 6.3). It touches no socket: an exchange carries what it has to say.
  */
-export class ApiFront {
+export class ApiFront implements RequestEnd {
   readonly #parts: FrontParts;
   readonly #kinds: readonly ServedKind[] = servedKinds();
   #openApi: OpenApiEnd | undefined;
@@ -27,15 +33,13 @@ export class ApiFront {
     this.#parts = { world, server, options: { kubernetes, expiredWatch, frozen } };
   }
 
-  /** Serves one request now. What it returns still holds the exchange: a watch, or a wait. */
   serve(request: HttpRequest, exchange: Exchange): Hold | undefined {
     const route = routeOf(request.path, this.#kinds);
     const call: Call = { request, exchange, user: userOf(request) };
     const accept = request.headers.get('accept') ?? '';
     const host = request.headers.get('host') ?? '';
     switch (route.kind) {
-      case 'collection': return new CollectionEnd(this.#parts, route).serve(call);
-      case 'item': return new ItemEnd(this.#parts, route).serve(call);
+      case 'collection': case 'item': return this.#objects(call, route);
       case 'unknown': return refuse(exchange, unknownResource);
       case 'elsewhere': return this.#other(call);
       case 'version': case 'group': case 'root': break;
@@ -47,6 +51,22 @@ export class ApiFront {
       exchange.answer(groupDiscovery(this.#kinds, route.group));
     } else exchange.answer(versionDiscovery(this.#kinds, route));
     return undefined;
+  }
+
+  #objects(call: Call, route: Route & { kind: 'collection' | 'item' }): Hold | undefined {
+    const { served } = route;
+    if (served.review !== undefined) {
+      return route.kind === 'item'
+        ? refuse(call.exchange, methodNotAllowed)
+        : review(call, served.review);
+    }
+    const form = formOf(call.request);
+    if (!form.ok) return refuse(call.exchange, form.error);
+    const shown = { ...call, shown: new Presentation(served, form.value) };
+    if (route.kind === 'collection') return new CollectionEnd(this.#parts, route).serve(shown);
+    const sub = served.subresources.find((candidate) => candidate.name === route.subresource);
+    if (sub !== undefined) return new SubresourceEnd(this.#parts, route, sub).serve(call);
+    return new ItemEnd(this.#parts, route).serve(shown);
   }
 
   #other({ request, exchange }: Call): undefined {
@@ -73,6 +93,14 @@ function refuse(exchange: Exchange, refusal: Refusal): undefined {
   exchange.answer(refusalAnswer(refusal));
 }
 
+// A question is answered and kept nowhere (A18).
+function review({ request, exchange, user }: Call, kind: ReviewKind): undefined {
+  if (request.method !== 'POST') return refuse(exchange, methodNotAllowed);
+  const body = parsedBody(request);
+  if (!body.ok) return refuse(exchange, body.error);
+  return exchange.answer(jsonAnswer(201, reviewed(kind, objectOf(body.value) ?? {}, user)));
+}
+
 function versionOf(kubernetes: string): unknown {
   const [major = '1', minor = '32'] = kubernetes.split('.');
   return {
@@ -94,7 +122,7 @@ const tokenUser = /^Bearer user:(\S+)$/u;
  * Who asks: the impersonated user, the NAME of a token `user:NAME`, or the program. Any other token
  * counts as the program's, so that no secret turns up in a record (A18).
  */
-function userOf(request: HttpRequest): string {
+export function userOf(request: HttpRequest): string {
   const { headers } = request;
   const impersonated = headers.get('impersonate-user');
   if (impersonated !== undefined && impersonated !== '') return impersonated;

@@ -1,7 +1,34 @@
 import { schemaOf } from '../../../kube/schema/kinds.ts';
 import { resources, type Resource } from '../../../kube/resource.ts';
 import { compareText } from '../../../lb/table.ts';
+import { reviewKinds, type ReviewKind } from '../review.ts';
+import { isScalable } from '../scale.ts';
 import { traitsOf } from '../traits.ts';
+
+/** A sub-resource with a kind of its own, as discovery shows it. */
+export interface Subresource {
+  readonly name: 'eviction' | 'scale' | 'token';
+  readonly group: string;
+  readonly kind: string;
+  readonly verbs: readonly string[];
+}
+
+const scale: Subresource = {
+  name: 'scale', group: 'autoscaling', kind: 'Scale', verbs: ['get', 'patch', 'update'],
+};
+const eviction: Subresource = {
+  name: 'eviction', group: 'policy', kind: 'Eviction', verbs: ['create'],
+};
+const token: Subresource = {
+  name: 'token', group: 'authentication.k8s.io', kind: 'TokenRequest', verbs: ['create'],
+};
+
+// Beside `/status`; each in version v1 of its group.
+function subresourcesOf(kind: string): readonly Subresource[] {
+  if (isScalable(kind)) return [scale];
+  if (kind === 'Pod') return [eviction];
+  return kind === 'ServiceAccount' ? [token] : [];
+}
 
 /** One kind in one version, as discovery and routes know it. */
 export interface ServedKind {
@@ -13,12 +40,21 @@ export interface ServedKind {
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly status: boolean;
+  readonly verbs: readonly string[];
+  readonly subresources: readonly Subresource[];
+  /** Set for questions, which are only created. */
+  readonly review?: ReviewKind;
 }
+
+const allVerbs: readonly string[] = [
+  'create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch',
+];
 
 const shortNames: Readonly<Record<string, readonly string[]>> = {
   Service: ['svc'], Node: ['no'], Pod: ['po'], Namespace: ['ns'], ConfigMap: ['cm'],
   ServiceAccount: ['sa'], Event: ['ev'], Deployment: ['deploy'], ReplicaSet: ['rs'],
-  DaemonSet: ['ds'], StatefulSet: ['sts'],
+  DaemonSet: ['ds'], StatefulSet: ['sts'], PodDisruptionBudget: ['pdb'],
+  CustomResourceDefinition: ['crd', 'crds'],
 };
 
 const inAll: readonly string[] = [
@@ -35,12 +71,30 @@ export function servedKinds(): readonly ServedKind[] {
       shortNames: schema?.shortNames ?? shortNames[resource.kind] ?? [],
       categories: schema?.categories ?? (inAll.includes(resource.kind) ? ['all'] : []),
       status: traitsOf(resource).status,
+      verbs: allVerbs,
+      subresources: subresourcesOf(resource.kind),
     };
     const versions = schema?.versions.filter((version) => version.served) ?? [];
     if (versions.length === 0) return [{ ...common, version: resource.version }];
     return versions.map(({ name }) => ({ ...common, version: name }));
   });
-  return kinds.sort((left, right) => compareText(idOf(left), idOf(right)));
+  return [...kinds, ...reviewKinds.map(servedReview)].sort(
+    (left, right) => compareText(idOf(left), idOf(right)),
+  );
+}
+
+function servedReview(review: ReviewKind): ServedKind {
+  return {
+    resource: { ...review, version: 'v1' },
+    version: 'v1',
+    singular: review.kind.toLowerCase(),
+    shortNames: [],
+    categories: [],
+    status: false,
+    verbs: ['create'],
+    subresources: [],
+    review,
+  };
 }
 
 function idOf({ resource, version }: ServedKind): string {

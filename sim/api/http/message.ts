@@ -14,6 +14,29 @@ export interface HttpRequest {
   readonly body: string | Uint8Array;
 }
 
+/**
+ * A request from its parts as they came; `target` is the encoded path with its query. Undefined
+ * when the target is malformed.
+ */
+export function httpRequest(
+  parts: Omit<HttpRequest, 'path' | 'query'> & { readonly target: string },
+): HttpRequest | undefined {
+  const { target, ...rest } = parts;
+  const [path = '', ...tail] = target.split('?');
+  const query = new Map<string, string>();
+  try {
+    for (const pair of tail.join('?').split('&').filter((each) => each !== '')) {
+      const [name = '', ...value] = pair.split('=').map((part) => part.replaceAll('+', ' '));
+      const decoded = decodeURIComponent(name);
+      if (!query.has(decoded)) query.set(decoded, decodeURIComponent(value.join('=')));
+    }
+    return { ...rest, path: decodeURIComponent(path), query };
+  } catch {
+    // A percent sign without its digits is all that can end here.
+    return undefined;
+  }
+}
+
 /** A complete answer. */
 export interface HttpAnswer {
   readonly code: number;
@@ -39,6 +62,12 @@ export interface Exchange {
 export interface Hold {
   /** The client went away; nothing is written afterwards. */
   cancel(): void;
+}
+
+/** Whoever serves requests: the front, or what stands before it. */
+export interface RequestEnd {
+  /** Serves one request now. What it returns still holds the exchange: a watch, or a wait. */
+  serve(request: HttpRequest, exchange: Exchange): Hold | undefined;
 }
 
 const jsonType = 'application/json';

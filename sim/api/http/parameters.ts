@@ -1,12 +1,15 @@
-import { ok } from '../../../lb/result.ts';
+import { err, ok } from '../../../lb/result.ts';
 import { badRequest, type Outcome } from '../refusal.ts';
 import type { HandleOptions } from '../server.ts';
+import { invalidOptions, matchFaults } from './listing.ts';
 import type { HttpRequest } from './message.ts';
 
 /** What the query of a watch asks for. */
 export interface WatchParameters {
+  /** `now`: without what is there already. */
   readonly resourceVersion: string;
   readonly labelSelector: string | undefined;
+  readonly fieldSelector: string | undefined;
   /** Whole seconds of virtual time; undefined: a draw from half an hour to an hour (A3). */
   readonly timeoutSeconds: number | undefined;
   readonly bookmarks: boolean;
@@ -19,10 +22,15 @@ export function watchParameters({ query }: HttpRequest): Outcome<WatchParameters
   if (timeout !== undefined && !/^\d{1,9}$/u.test(timeout)) {
     return badRequest(`invalid timeoutSeconds: "${timeout}" is not a whole number`);
   }
+  const faults = matchFaults(query, true);
+  if (faults.length > 0) return err(invalidOptions(faults));
   const initialEvents = isTrue(query.get('sendInitialEvents'));
+  const version = query.get('resourceVersion') ?? '';
+  const plain = query.get('sendInitialEvents') === 'false' && version === '';
   return ok({
-    resourceVersion: initialEvents ? '' : query.get('resourceVersion') ?? '',
+    resourceVersion: initialEvents ? '' : plain ? 'now' : version,
     labelSelector: query.get('labelSelector'),
+    fieldSelector: query.get('fieldSelector'),
     timeoutSeconds: timeout === undefined || timeout === '0' ? undefined : Number(timeout),
     bookmarks: isTrue(query.get('allowWatchBookmarks')),
     initialEvents,

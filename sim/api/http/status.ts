@@ -1,5 +1,4 @@
-import type { Fault } from '../../../lb/model.ts';
-import type { Refusal } from '../refusal.ts';
+import type { Cause, Refusal } from '../refusal.ts';
 import { jsonAnswer, type HttpAnswer } from './message.ts';
 
 /** What a Status says about its object, `details` of metav1.Status. */
@@ -79,9 +78,9 @@ function detailsOf(refusal: Refusal, subject: StatusSubject | undefined): unknow
   };
 }
 
-function causeOf({ path, message }: Fault): unknown {
+function causeOf({ path, message, reason: given }: Cause): unknown {
   const known = causeReasons.find(([start]) => message.startsWith(start));
-  const reason = known?.[1] ?? 'FieldValueInvalid';
+  const reason = given ?? known?.[1] ?? 'FieldValueInvalid';
   return { reason, message, ...(path !== '' && { field: path }) };
 }
 

@@ -55,10 +55,18 @@ SubjectRulesReviewStatus
   resourceRules 1 []ResourceRule !; nonResourceRules 2 []NonResourceRule !; incomplete 3 bool !;
   evaluationError 4 string
 package authentication
+BoundObjectReference
+  kind 1 string; apiVersion 2 string; name 3 string; uid 4 string
 SelfSubjectReview
   metadata 1 meta.ObjectMeta; status 2 SelfSubjectReviewStatus
 SelfSubjectReviewStatus
   userInfo 1 UserInfo
+TokenRequest
+  metadata 1 meta.ObjectMeta; spec 2 TokenRequestSpec !; status 3 TokenRequestStatus
+TokenRequestSpec
+  audiences 1 []string !; expirationSeconds 4 *int64; boundObjectRef 3 *BoundObjectReference
+TokenRequestStatus
+  token 1 string !; expirationTimestamp 2 Time !
 UserInfo
   username 1 string; uid 2 string; groups 3 []string; extra 4 {}[]string
 `;

@@ -27,6 +27,7 @@ export const groupPackages: ReadonlyMap<string, string> = new Map([
   ['autoscaling', 'autoscaling'],
   ['authorization.k8s.io', 'authorization'],
   ['authentication.k8s.io', 'authentication'],
+  ['flowcontrol.apiserver.k8s.io', 'flowcontrol'],
   ['apiextensions.k8s.io', 'apiextensions'],
 ]);
 

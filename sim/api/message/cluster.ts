@@ -1,4 +1,4 @@
-/** Leases, slices, budgets, scale and definitions; `grammar.ts` says how to read them. */
+/** Leases, slices, budgets, scale, flow and definitions; `grammar.ts` says how to read them. */
 export const clusterMessages = `
 package coordination
 Lease
@@ -42,6 +42,38 @@ ScaleSpec
   replicas 1 int32
 ScaleStatus
   replicas 1 int32 !; selector 2 string
+package flowcontrol
+FlowDistinguisherMethod
+  type 1 string !
+FlowSchema
+  metadata 1 meta.ObjectMeta; spec 2 FlowSchemaSpec; status 3 FlowSchemaStatus
+FlowSchemaCondition
+  type 1 string; status 2 string; lastTransitionTime 3 Time; reason 4 string; message 5 string
+FlowSchemaSpec
+  priorityLevelConfiguration 1 PriorityLevelConfigurationReference !;
+  matchingPrecedence 2 int32; distinguisherMethod 3 *FlowDistinguisherMethod;
+  rules 4 []PolicyRulesWithSubjects
+FlowSchemaStatus
+  conditions 1 []FlowSchemaCondition @type #type
+GroupSubject
+  name 1 string !
+NonResourcePolicyRule
+  verbs 1 []string ! #; nonResourceURLs 6 []string ! #
+PolicyRulesWithSubjects
+  subjects 1 []Subject !; resourceRules 2 []ResourcePolicyRule;
+  nonResourceRules 3 []NonResourcePolicyRule
+PriorityLevelConfigurationReference
+  name 1 string !
+ResourcePolicyRule
+  verbs 1 []string ! #; apiGroups 2 []string ! #; resources 3 []string ! #; clusterScope 4 bool;
+  namespaces 5 []string #
+ServiceAccountSubject
+  namespace 1 string !; name 2 string !
+Subject
+  kind 1 string !; user 2 *UserSubject; group 3 *GroupSubject;
+  serviceAccount 4 *ServiceAccountSubject
+UserSubject
+  name 1 string !
 package apiextensions
 CustomResourceColumnDefinition
   name 1 string !; type 2 string !; format 3 string; description 4 string; priority 5 int32;

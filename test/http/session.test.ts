@@ -1,0 +1,110 @@
+import test from 'ava';
+import { liveCluster, type LiveRig } from './liverig.ts';
+import { parseCommand } from '../../sim/live/command.ts';
+import { parseScenario } from '../../sim/scenario/parse.ts';
+import { runScenario } from '../../sim/scenario/run.ts';
+import { resources } from '../../kube/resource.ts';
+import type { Cluster } from '../../sim/cluster/cluster.ts';
+
+const services = '/api/v1/namespaces/default/services';
+const pools = '/apis/cilium.io/v2/ciliumloadbalancerippools';
+
+function everything(cluster: Cluster): unknown {
+  return Object.values(resources).flatMap((resource) => cluster.api.list(resource));
+}
+
+function play(at: LiveRig): void {
+  at.say('until converged');
+  at.pass(0.35);
+  const spec = { blocks: [{ cidr: '192.0.2.0/24' }] };
+  at.ask(`POST ${pools}`, { metadata: { name: 'p' }, spec });
+  at.pass(0.001);
+  at.ask(`POST ${services}?fieldManager=me`, {
+    metadata: { name: 'web' }, spec: { type: 'LoadBalancer', ports: [{ port: 80 }] },
+  });
+  at.ask(`POST ${services}`, { metadata: { name: 'web' } }); // refused: it exists
+  at.ask(`POST ${services}`, { metadata: { name: 'bad' }, spec: { type: 'Odd' } }); // invalid
+  const ports = [{ port: 80 }];
+  at.ask(`POST ${services}?dryRun=All`, { metadata: { name: 'dry' }, spec: { ports } });
+  at.ask(`POST ${services}`, { metadata: { name: 'late' }, spec: { ports } });
+  at.pass(2);
+  at.say('fault process.crash target=agent/node-2 for=3s');
+  at.say('pause');
+  at.ask(`PATCH ${services}/web`, { metadata: { labels: { a: 'b' } } }, {
+    'content-type': 'application/merge-patch+json',
+  });
+  at.say('step 2s');
+  at.say('fault api.outage form=refuse');
+  at.say('step 700ms');
+  at.say('heal api.outage');
+  at.say('resume');
+  at.pass(1.2);
+  at.ask(`DELETE ${services}/web`);
+  at.pass(1);
+  at.say('pause');
+}
+
+test('a recorded session repeats as a scenario, down to every uid and version', (t) => {
+  const at = liveCluster();
+  play(at);
+  t.is(at.session.recording.count, 8);
+  const document = at.session.recording.scenario({
+    name: 'session', cluster: at.spec, manifests: [], end: at.session.cluster.world.now,
+  });
+  const parsed = parseScenario(JSON.parse(JSON.stringify(document)));
+  if (!parsed.ok) return t.fail(JSON.stringify(parsed.error));
+  const run = runScenario({
+    scenario: parsed.value, objects: [], files: new Map(), seed: at.seed,
+  });
+  t.deepEqual(run.verdict.expectations.filter((each) => !each.passed), []);
+  t.deepEqual(everything(run.cluster), everything(at.session.cluster));
+});
+
+const commands = test.macro({
+  exec: (t, line: string, expected: unknown) => {
+    const parsed = parseCommand(line);
+    t.deepEqual(parsed.ok ? parsed.value : parsed.error, expected as never);
+  },
+  title: (_, line, expected) => `'${line}' is ${JSON.stringify(expected)}`,
+});
+
+test(commands, 'pause', { kind: 'pause' });
+test(commands, ' exit ', { kind: 'quit' });
+test(commands, '# nothing', { kind: 'none' });
+test(commands, 'step', { kind: 'step', time: 1_000_000 });
+test(commands, 'step 500ms', { kind: 'step', time: 500_000 });
+test(commands, '10x', { kind: 'rate', rate: { virtual: 10_000, host: 1000 } });
+test(commands, '0.25x', { kind: 'rate', rate: { virtual: 250, host: 1000 } });
+test(commands, 'until converged', { kind: 'until', state: 'converged', timeout: 600_000_000 });
+test(commands, 'fault node.powerOff node=node-2 for=3s', { kind: 'fault', use: { name: 'node.powerOff', with: { node: 'node-2' }, for: 3_000_000, path: 'fault' } });
+test(commands, 'heal node.powerOff', { kind: 'heal', name: 'node.powerOff', with: undefined });
+test(commands, 'heal node.powerOff node=n1', { kind: 'heal', name: 'node.powerOff', with: { node: 'n1' } });
+test(commands, 'save a.yaml', { kind: 'save', file: 'a.yaml' });
+test(commands, 'pause now', 'pause takes nothing after it');
+test(commands, 'step soon', "'soon' is no time such as 30s or 500ms");
+test(commands, 'step 1s 2s', "'1s 2s' is no time such as 30s or 500ms");
+test(commands, '0x', "unknown command '0x'; help lists all");
+test(commands, 'dance', "unknown command 'dance'; help lists all");
+test(commands, 'until later', 'until takes converged or quiescent');
+test(commands, 'save', 'save takes the name of a file');
+test(commands, 'fault', 'fault takes the name of a fault; faults lists them');
+test(commands, 'fault node.powerOff for=ever', 'for takes a time such as 30s');
+test(commands, 'fault node.powerOff node', "'node' is not KEY=VALUE");
+test(commands, 'fault node.powerOff', 'fault.with.node: is required: names, any, all; or owner-of: ADDRESS, labels: a=b');
+
+test('commands say what they did', (t) => {
+  const at = liveCluster();
+  t.regex(at.say('until converged'), /^converged after .*, now .*\n$/);
+  t.is(at.say('pause').slice(0, 9), 'paused at');
+  t.is(at.say('10x'), '10x, still paused\n');
+  t.is(at.say('resume'), 'going on at 10x\n');
+  t.regex(at.say('step 3s'), /^3 s passed, now /);
+  t.is(at.say('heal node.powerOff'), 'no such fault is in force\n');
+  t.regex(at.say('fault node.powerOff node=nobody'), /^node nobody .*there are node-1, node-2/);
+  t.regex(at.say('fault node.powerOff node=node-1'), /^node\.powerOff at /);
+  t.regex(at.say('faults'), /^api\.[^]*in force: node\.powerOff \{"node":"node-1"\}\n$/);
+  t.regex(at.say('status'), /nodes 2 of 2 ready\nservices 0\nfaults node\.powerOff\n/);
+  t.is(at.say('heal node.powerOff'), 'healed node.powerOff\n');
+  t.regex(at.say('until converged 1ms'), /^not converged within 1 ms: \S/);
+  t.regex(at.say('help'), /^pause {2,}/);
+});
