@@ -1,5 +1,5 @@
 import { createHookedDatapath, type DatapathHooks } from './bpf/datapath/hooks.ts';
-import type { ServiceDatapath } from './bpf/datapath/settings.ts';
+import type { ServiceDatapath, ServiceDatapathTables } from './bpf/datapath/settings.ts';
 import type { MapLimits } from './bpf/datapath/stores.ts';
 import type { DatapathDevices } from './bpf/datapath/devices.ts';
 import { DatapathMemo } from './bpf/datapath/memo.ts';
@@ -17,9 +17,12 @@ import { createLeaseReader, type LeaseReader } from './l2/leasereader.ts';
 import { createRank, type Rank } from './l2/rank.ts';
 import type { L2Settings } from './l2/settings.ts';
 import type { DatapathOptions } from './lb/datapathoptions.ts';
+import { createHealthPorts, type HealthListenerPort, type HealthPorts } from './lb/healthports.ts';
+import { Life, type LifeState } from './lb/lifecycle.ts';
 import type { EndpointSlice, L2Policy, Node, Service } from './lb/model.ts';
 import type { Clock, Journal, KernelPort, LinkPort, Random } from './lb/ports.ts';
 import type { MemoNodes } from './lb/serviceport.ts';
+import { shareHostLock } from './lb/sharedlock.ts';
 import { Table } from './lb/table.ts';
 
 /**
@@ -34,6 +37,8 @@ export interface AgentPorts {
   readonly link: LinkPort;
   readonly devices: DatapathDevices;
   readonly hooks: DatapathHooks;
+  /** Absent: nobody can connect to health check node ports. */
+  readonly healthListeners?: HealthListenerPort;
   /**
    * Pure caches. Sharing them between the processes of one world changes speed and nothing else.
    */
@@ -61,12 +66,17 @@ export function createAgentCaches(nodes: MemoNodes = 'several'): AgentCaches {
   };
 }
 
+/** Settings of announcing; `enabled` false: this node announces nothing. */
+export type AgentL2Settings = L2Settings & { readonly enabled: boolean };
+
 export interface AgentConfig {
   readonly nodeName: string;
   /** Namespace of the Leases and of the agent's own pod. */
   readonly namespace: string;
-  readonly l2: L2Settings & { readonly enabled: boolean };
+  readonly l2: AgentL2Settings;
   readonly datapath: DatapathOptions;
+  /** False: something else serves Services on this node, and this agent only announces. */
+  readonly datapathEnabled?: boolean;
   /** Entries of the maps where they are not those of the layout. */
   readonly mapLimits?: MapLimits;
 }
@@ -76,12 +86,22 @@ export interface Agent {
   start(): void;
   /** Hands over every address, keeps the kernel's tables, and calls back once nothing is held. */
   stop(done: () => void): void;
+  /** Hands over every address and announces none; the node goes on serving. */
+  drain(): void;
+  undrain(): void;
+  /** Announces by other settings from now on, under a new session. */
+  announceBy(settings: AgentL2Settings): void;
+  /** Lists everything again, whatever the watches say. */
+  relist(): void;
   /** What is still to be done, one sentence each; empty when idle. */
   pending(): readonly string[];
+  readonly state: LifeState;
   readonly tables: AgentTables;
   readonly datapath: ServiceDatapath;
-  /** Undefined where `l2.enabled` is false. */
+  /** Undefined where `l2.enabled` is false, and while drained. */
   readonly announcer: Announcer | undefined;
+  /** Kubernetes Events of this process. */
+  readonly events: EventRecorder;
 }
 
 /** What the watches of an agent have brought. */
@@ -97,53 +117,179 @@ export interface AgentTables {
  * and the announcer claims addresses. Nothing is written before the listings are complete.
  */
 export function createAgent(ports: AgentPorts, config: AgentConfig): Agent {
-  const tables: AgentTables = {
+  return new NodeAgent(ports, config);
+}
+
+class NodeAgent implements Agent {
+  readonly tables: AgentTables = {
     services: new Table('services'),
     slices: new Table('endpointslices'),
     nodes: new Table('nodes'),
     policies: new Table('ciliuml2announcementpolicies'),
   };
-  const events = createEventRecorder(ports, {
-    component: 'fairlead-agent',
-    instance: config.nodeName,
-  });
-  const feeds = createFeeds(ports, tables);
-  const { clock, kernel, journal, devices, hooks } = ports;
-  const datapath = createHookedDatapath(
-    { clock, kernel, journal, devices, hooks, events },
-    tables,
-    {
-      nodeName: config.nodeName, options: config.datapath, memo: ports.caches.servicePorts,
-      ...(config.mapLimits === undefined ? {} : { limits: config.mapLimits }),
-    },
-  );
-  const announcer = config.l2.enabled
-    ? announce({ ports, config, tables, events, datapath })
-    : undefined;
-  return {
-    tables,
-    datapath,
-    announcer,
-    start() {
-      for (const feed of feeds) feed.start();
-      datapath.start();
-      announcer?.start();
-    },
-    stop(done) {
-      const close = (): void => {
-        datapath.stop();
-        for (const feed of feeds) feed.stop();
-        events.stop();
-        done();
-      };
-      if (announcer === undefined) close();
-      else announcer.stop(close);
-    },
-    pending() {
-      const parts = [...feeds, datapath, ...(announcer === undefined ? [] : [announcer]), events];
-      return parts.flatMap((part) => part.pending());
-    },
-  };
+  readonly events: EventRecorder;
+  readonly datapath: ServiceDatapath;
+  #ports: AgentPorts;
+  #config: AgentConfig;
+  #l2: AgentL2Settings;
+  #feeds: readonly Reflector[];
+  #healthPorts: HealthPorts | undefined;
+  #announcer: Announcer | undefined;
+  #hostLock: KernelPort['hostLock'];
+  #life: Life;
+  #stopped: (() => void)[] = [];
+
+  constructor(ports: AgentPorts, config: AgentConfig) {
+    const { clock, kernel } = ports;
+    this.#ports = ports;
+    this.#config = config;
+    this.#l2 = config.l2;
+    this.#hostLock = shareHostLock(kernel, clock);
+    this.events = createEventRecorder(ports, {
+      component: 'fairlead-agent',
+      instance: config.nodeName,
+    });
+    this.#feeds = createFeeds(ports, this.tables);
+    this.datapath = this.#createDatapath();
+    this.#healthPorts = this.#createHealthPorts();
+    this.#life = new Life(clock, {
+      open: () => this.#open(),
+      announce: () => this.#announce(),
+      withdraw: (done) => this.#withdraw(done),
+      close: () => this.#close(),
+      listed: () => Object.values(this.tables).every(({ complete }) => complete),
+      serving: () => this.datapath.ready(),
+    });
+    for (const table of Object.values(this.tables)) table.onChange(() => this.#life.look());
+    this.datapath.onChange(() => this.#life.look());
+  }
+
+  get state(): LifeState {
+    return this.#life.state;
+  }
+
+  get announcer(): Announcer | undefined {
+    return this.#announcer;
+  }
+
+  start(): void {
+    this.#life.send({ type: 'START' });
+  }
+
+  stop(done: () => void): void {
+    if (this.#life.state === 'ended') return done();
+    this.#stopped.push(done);
+    this.#life.send({ type: 'STOP' });
+  }
+
+  drain(): void {
+    this.#life.send({ type: 'DRAIN' });
+  }
+
+  undrain(): void {
+    this.#life.send({ type: 'UNDRAIN' });
+  }
+
+  announceBy(settings: AgentL2Settings): void {
+    this.#l2 = settings;
+    this.#life.send({ type: 'RENEW' });
+  }
+
+  relist(): void {
+    for (const feed of this.#feeds) feed.relist();
+  }
+
+  pending(): readonly string[] {
+    const parts = [
+      ...this.#feeds, this.datapath, this.#healthPorts, this.#announcer, this.events,
+    ];
+    return parts.flatMap((part) => part?.pending() ?? []);
+  }
+
+  #open(): void {
+    for (const feed of this.#feeds) feed.start();
+    this.datapath.start();
+    this.#healthPorts?.start();
+  }
+
+  #announce(): void {
+    if (!this.#l2.enabled) return;
+    this.#announcer = this.#createAnnouncer(this.#l2);
+    this.#announcer.start();
+  }
+
+  #withdraw(done: () => void): void {
+    const announcer = this.#announcer;
+    if (announcer === undefined) return done();
+    announcer.stop(() => {
+      if (this.#announcer === announcer) this.#announcer = undefined;
+      done();
+    });
+  }
+
+  #close(): void {
+    this.datapath.stop();
+    this.#healthPorts?.stop();
+    for (const feed of this.#feeds) feed.stop();
+    this.events.stop();
+    for (const done of this.#stopped.splice(0)) done();
+  }
+
+  #createDatapath(): ServiceDatapath {
+    const { clock, kernel, journal, devices, hooks, caches } = this.#ports;
+    const { nodeName, datapath: options, datapathEnabled = true, mapLimits } = this.#config;
+    const tables = datapathEnabled ? this.tables : servingNothing(this.tables);
+    return createHookedDatapath(
+      { clock, kernel, journal, devices, hooks, events: this.events },
+      tables,
+      {
+        nodeName, options, memo: caches.servicePorts,
+        ...(mapLimits === undefined ? {} : { limits: mapLimits }),
+      },
+    );
+  }
+
+  #createHealthPorts(): HealthPorts | undefined {
+    const { clock, healthListeners } = this.#ports;
+    const { nodeName, datapathEnabled = true } = this.#config;
+    if (healthListeners === undefined || !datapathEnabled) return undefined;
+    const ports = { clock, events: this.events, listeners: healthListeners };
+    return createHealthPorts(ports, this.tables, nodeName);
+  }
+
+  #createAnnouncer(settings: AgentL2Settings): Announcer {
+    const { clock, random, kube, kernel, link, journal, caches } = this.#ports;
+    const { nodeName, namespace, datapathEnabled = true } = this.#config;
+    const { datapath } = this;
+    return createAnnouncer(
+      {
+        clock,
+        random,
+        kube,
+        kernel: { ...kernel, hostLock: this.#hostLock },
+        link,
+        journal,
+        events: this.events,
+        leases: caches.leases,
+        rank: caches.rank,
+        datapath: datapathEnabled ? datapath : {
+          ready: () => datapath.ready(),
+          hasFront: () => true,
+          onChange: (listener) => datapath.onChange(listener),
+        },
+      },
+      this.tables,
+      { ...settings, nodeName, namespace },
+    );
+  }
+}
+
+/** Tables of a node whose Services something else serves: the programs are there, and empty. */
+function servingNothing(tables: AgentTables): ServiceDatapathTables {
+  const services = new Table<Service>('services');
+  const slices = new Table<EndpointSlice>('endpointslices');
+  for (const table of [services, slices]) table.markComplete();
+  return { services, slices, nodes: tables.nodes };
 }
 
 function createFeeds(ports: AgentPorts, tables: AgentTables): Reflector[] {
@@ -167,32 +313,4 @@ function createFeeds(ports: AgentPorts, tables: AgentTables): Reflector[] {
       decode: decoder.l2Policy,
     }),
   ];
-}
-
-interface AnnounceParts {
-  readonly ports: AgentPorts;
-  readonly config: AgentConfig;
-  readonly tables: AgentTables;
-  readonly events: EventRecorder;
-  readonly datapath: ServiceDatapath;
-}
-
-function announce({ ports, config, tables, events, datapath }: AnnounceParts): Announcer {
-  const { clock, random, kube, kernel, link, journal, caches } = ports;
-  return createAnnouncer(
-    {
-      clock,
-      random,
-      kube,
-      kernel,
-      link,
-      journal,
-      events,
-      leases: caches.leases,
-      rank: caches.rank,
-      datapath,
-    },
-    tables,
-    { ...config.l2, nodeName: config.nodeName, namespace: config.namespace },
-  );
 }

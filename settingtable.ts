@@ -17,6 +17,8 @@ export interface Setting {
   readonly usual?: boolean | number | string | readonly string[];
   /** `hot`: in force at once; `restart`: by an orderly restart that the process performs itself. */
   readonly reload: 'hot' | 'restart';
+  /** The process that reads it; absent: both. */
+  readonly of?: 'agent' | 'controller';
   /** Names that Cilium has for it. */
   readonly aliases?: readonly string[];
   readonly about: string;
@@ -202,27 +204,28 @@ const l2: readonly Setting[] = [
     aliases: ['enable-l2-announcements'], about: 'layer-2 announcement',
   },
   {
-    key: 'l2.session.duration', schema: duration, usual: '5s', reload: 'hot',
+    key: 'l2.session.duration', of: 'agent', schema: duration, usual: '5s', reload: 'hot',
     about: 'how long one counted renewal lets a node answer, 1s to 60s',
   },
   {
-    key: 'l2.session.renew', schema: duration, usual: '1s', reload: 'hot',
+    key: 'l2.session.renew', of: 'agent', schema: duration, usual: '1s', reload: 'hot',
     about: 'renewal of the session, 100ms to a quarter of the duration',
   },
   {
-    key: 'l2.devices', schema: texts, usual: [], reload: 'hot',
+    key: 'l2.devices', of: 'agent', schema: texts, usual: [], reload: 'hot',
     about: 'managed devices; empty: those with a Node address or a default route',
   },
   {
-    key: 'l2.onApiOutage', schema: oneOf('strict', 'availability'), usual: 'strict', reload: 'hot',
+    key: 'l2.onApiOutage', of: 'agent',
+    schema: oneOf('strict', 'availability'), usual: 'strict', reload: 'hot',
     about: 'whether an owner goes on without the API',
   },
   {
-    key: 'l2.preempt', schema: oneOf('none', 'graceful'), usual: 'none', reload: 'hot',
+    key: 'l2.preempt', of: 'agent', schema: oneOf('none', 'graceful'), usual: 'none', reload: 'hot',
     about: 'whether a better candidate takes over from a living owner',
   },
   {
-    key: 'l2.reannounceInterval', schema: duration, reload: 'hot',
+    key: 'l2.reannounceInterval', of: 'agent', schema: duration, reload: 'hot',
     about: 'repeats announcements; 60s, or 10s in availability; 0 is off',
   },
   {
@@ -230,14 +233,15 @@ const l2: readonly Setting[] = [
     about: 'announce from nodes excluded from external load balancers too',
   },
   {
-    key: 'l2.responder', schema: oneOf('auto', 'ebpf', 'fallback'), usual: 'auto', reload: 'hot',
+    key: 'l2.responder', of: 'agent',
+    schema: oneOf('auto', 'ebpf', 'fallback'), usual: 'auto', reload: 'hot',
     about: 'who answers ARP and Neighbor Solicitations',
   },
 ];
 
 const surroundings: readonly Setting[] = [
   {
-    key: 'bgp.enabled', schema: fact, usual: true, reload: 'restart',
+    key: 'bgp.enabled', of: 'controller', schema: fact, usual: true, reload: 'restart',
     aliases: ['enable-bgp-control-plane'], about: 'whether Services of its class get addresses',
   },
   {
@@ -257,7 +261,8 @@ const surroundings: readonly Setting[] = [
     about: 'probes: 127.0.0.1:9474 of the agent, :9475 of the controller; empty is off',
   },
   {
-    key: 'api.socket', schema: text, usual: '/run/fairlead/agent.sock', reload: 'restart',
+    key: 'api.socket', of: 'agent',
+    schema: text, usual: '/run/fairlead/agent.sock', reload: 'restart',
     about: 'unix socket of the agent API; empty is off',
   },
   {
@@ -272,22 +277,26 @@ const surroundings: readonly Setting[] = [
     about: 'levels of components by name',
   },
   {
-    key: 'leader.lease', schema: duration, usual: '15s', reload: 'restart',
+    key: 'leader.lease', of: 'controller', schema: duration, usual: '15s', reload: 'restart',
     about: 'how long others leave an unrenewed leadership alone',
   },
   {
-    key: 'leader.renewDeadline', schema: duration, usual: '10s', reload: 'restart',
+    key: 'leader.renewDeadline', of: 'controller',
+    schema: duration, usual: '10s', reload: 'restart',
     about: 'a leader stops this long after its last renewal',
   },
   {
-    key: 'leader.retry', schema: duration, usual: '2s', reload: 'restart',
+    key: 'leader.retry', of: 'controller', schema: duration, usual: '2s', reload: 'restart',
     about: 'between renewals',
   },
 ];
 
 /** Every setting, in the order of the reference. */
 export const settingTable: readonly Setting[] = [
-  ...kubernetes, ...allocation, ...datapath, ...l2, ...surroundings,
+  ...kubernetes,
+  ...allocation.map((setting) => ({ ...setting, of: 'controller' as const })),
+  ...datapath.map((setting) => ({ ...setting, of: 'agent' as const })),
+  ...l2, ...surroundings,
 ];
 
 /** Settings under our names, and what was given besides. */

@@ -9,8 +9,10 @@ export function registerAgent(program: Command, session: Session): void {
   withConfig(program.command('agent'))
     .description('the process of one node: serves Services and announces their addresses')
     .action(async (flags: ConfigFlags) => {
-      const configuration = await configurationAtStart(sourcesOf(session, flags));
-      const { runAgent } = await import('./daemon/agentprocess.ts');
-      await runAgent(session, configuration);
+      const sources = sourcesOf(session, flags);
+      const configuration = await configurationAtStart(sources);
+      const { runLives } = await import('./daemon/lives.ts');
+      const { liveAsAgent: live } = await import('./daemon/agentprocess.ts');
+      await runLives({ session, sources, configuration, role: 'agent', live });
     });
 }

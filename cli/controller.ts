@@ -9,8 +9,10 @@ export function registerController(program: Command, session: Session): void {
   withConfig(program.command('controller'))
     .description('the process of the cluster: allocates addresses and writes conditions')
     .action(async (flags: ConfigFlags) => {
-      const configuration = await configurationAtStart(sourcesOf(session, flags));
-      const { runController } = await import('./daemon/controllerprocess.ts');
-      await runController(session, configuration);
+      const sources = sourcesOf(session, flags);
+      const configuration = await configurationAtStart(sources);
+      const { runLives } = await import('./daemon/lives.ts');
+      const { liveAsController: live } = await import('./daemon/controllerprocess.ts');
+      await runLives({ session, sources, configuration, role: 'controller', live });
     });
 }

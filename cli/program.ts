@@ -7,6 +7,7 @@ import { registerController } from './controller.ts';
 import { CommandEnd, exitCodes } from './exit.ts';
 import { registerInstall } from './install.ts';
 import { registerIppool } from './ippool.ts';
+import { registerLab } from './lab.ts';
 import { registerLb } from './lb.ts';
 import { nearestNames } from './nearest.ts';
 import { registerService } from './service.ts';
@@ -24,6 +25,7 @@ const subcommands: readonly Register[] = [
   registerLb,
   registerValidate,
   registerSim,
+  registerLab,
   registerDemo,
   registerInstall,
   registerConfig,

@@ -58,7 +58,10 @@ class NodeAnnouncer implements Announcer {
         ended: () => this.#ended(),
       },
       review: (address: Ip) => this.#review(address),
-      looked: () => this.#considerNeed(),
+      looked: () => {
+        this.#parts.place.nodeSeen();
+        this.#considerNeed();
+      },
     };
     this.#parts = new Assembly(ports, tables, { settings, hooks });
     const read = (): void => this.#parts.ownership.tablesChanged();

@@ -40,15 +40,31 @@ export class Place {
   #parts: PlaceParts;
   #holdUp: Timer | undefined;
   #told = '';
+  /** Of the own Node; undefined until every listing was complete. */
+  #addresses: string | undefined;
 
   constructor(parts: PlaceParts) {
     this.#parts = parts;
   }
 
-  /** Reads the interfaces; a change reaches elections, held addresses and the session. */
+  /** The own Node is as the catalogue has it now: its addresses decide what is managed. */
+  nodeSeen(): void {
+    const { catalogue, settings, links } = this.#parts;
+    if (!catalogue.complete) return;
+    const addresses = catalogue.node(settings.nodeName)?.addresses ?? [];
+    if (this.#addresses === String(addresses)) return;
+    this.#addresses = String(addresses);
+    links.setNodeAddresses(addresses);
+    this.refreshLinks();
+  }
+
+  /**
+   * Reads the interfaces; a change reaches elections, held addresses and the session. Before the
+   * own Node can be known nothing is read: what is there at the first look is usable at once.
+   */
   refreshLinks(): void {
-    const { clock, wake, settings, catalogue, links } = this.#parts;
-    links.setNodeAddresses(catalogue.node(settings.nodeName)?.addresses ?? []);
+    if (this.#addresses === undefined) return;
+    const { clock, wake, links } = this.#parts;
     const again = links.refresh();
     if (again !== undefined) {
       this.#holdUp?.cancel();

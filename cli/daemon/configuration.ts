@@ -22,7 +22,7 @@ export interface Configuration {
   readonly settings: Settings;
   /** By key; of settings that have a default, or were given. */
   readonly values: Readonly<Record<string, unknown>>;
-  /** By key: `default`, `--flag`, `FAIRLEAD_VARIABLE` or `file:line`, an alias in brackets. */
+  /** By key: `default`, `--flag`, `FAIRLEAD_VARIABLE`, or `file:line` and an alias in brackets. */
   readonly origins: ReadonlyMap<string, string>;
   /** Names in the file that nobody here reads. */
   readonly ignored: readonly string[];

@@ -42,6 +42,8 @@ export interface Blueprint {
   readonly cables: readonly Cable[];
   /** Address of the API server on the management network. */
   readonly control: Ip;
+  /** Each node's port of the management network, in the namespace of `control`. */
+  readonly managementPorts: Readonly<Record<string, string>>;
 }
 
 export interface BlueprintInputs {
@@ -79,7 +81,12 @@ export function planLab(inputs: BlueprintInputs): Result<Blueprint, string> {
     controlMachine(inputs, management),
     ...topology.machines.map((plan, index) => labMachine(inputs, plan, management(index + 1))),
   ];
-  return ok({ name, machines, cables, control: control as Ip });
+  const managementPorts = Object.fromEntries(topology.machines.flatMap(
+    ({ kind, name: machine }, index) => (
+      kind === 'node' ? [[machine, managementPort(index)]] : []
+    ),
+  ));
+  return ok({ name, machines, cables, control: control as Ip, managementPorts });
 }
 
 const reservedNames: Readonly<Record<string, true>> = { switch: true, control: true, pod: true };

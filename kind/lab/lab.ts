@@ -6,7 +6,7 @@ import { dismantle, type Dismantled } from './dismantle.ts';
 import { Machine } from './machine.ts';
 import { makeMachines } from './make.ts';
 import { LabRecord } from './record.ts';
-import { startIn } from './site.ts';
+import { processesOf, startIn } from './site.ts';
 import type { LabSpec } from './spec.ts';
 
 /** The clone that the processes of a lab run from, unless another one is named. */
@@ -105,6 +105,38 @@ export class Lab {
     return readFileSync(this.record.path('url'), 'utf8');
   }
 
+  /** Asks the agent of a node to end in order. */
+  stopAgent(node: string): void {
+    for (const pid of processesOf(join(this.machine(node).cgroup, 'agent'))) {
+      process.kill(pid, 'SIGTERM');
+    }
+  }
+
+  /** An object or a list of the API server; undefined when it is not there. */
+  async get(path: string): Promise<unknown> {
+    const answer = await fetch(`${this.url}${path}`);
+    if (answer.status === 404) return undefined;
+    return answered(path, answer);
+  }
+
+  /** A merge patch. */
+  async patch(path: string, body: unknown): Promise<void> {
+    await answered(path, await fetch(`${this.url}${path}`, {
+      method: 'PATCH', body: JSON.stringify(body),
+      headers: { 'content-type': 'application/merge-patch+json' },
+    }));
+  }
+
+  async create(path: string, object: unknown): Promise<void> {
+    await answered(path, await fetch(`${this.url}${path}`, {
+      method: 'POST', body: JSON.stringify(object), headers: { 'content-type': 'application/json' },
+    }));
+  }
+
+  async remove(path: string): Promise<void> {
+    await answered(path, await fetch(`${this.url}${path}`, { method: 'DELETE' }));
+  }
+
   /** Takes everything away. */
   down(): Promise<Dismantled> {
     return dismantle(this.record);
@@ -114,7 +146,8 @@ export class Lab {
     const config = this.record.path(`${machine.name}.${part}.json`);
     writeFileSync(config, JSON.stringify({
       ...this.spec.settings, 'kubernetes.endpoints': [this.#endpoint()],
-      'datapath.serviceRanges': this.spec.serviceCidrs, ...own,
+      // Several nodes share one kernel: none of them may take the memory of the whole machine.
+      'datapath.serviceRanges': this.spec.serviceCidrs, 'datapath.mapSize': 'small', ...own,
     }, undefined, 2));
     const log = openSync(this.record.path(`logs/${machine.name}.${part}.log`), 'a');
     const child = startIn(
@@ -133,6 +166,12 @@ export class Lab {
   #logs(): string {
     return `see ${this.record.path('logs')}`;
   }
+}
+
+async function answered(path: string, answer: Response): Promise<unknown> {
+  const body: unknown = await answer.json();
+  if (!answer.ok) throw new Error(`${path}: ${JSON.stringify(body)}`);
+  return body;
 }
 
 interface ProcessOrder {

@@ -3,14 +3,22 @@ import type { KubeObject } from '../../kube/port.ts';
 import { resources } from '../../kube/resource.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 import { prepareManifests } from '../../sim/cluster/manifests.ts';
-import { planTopology } from '../../sim/cluster/topology.ts';
+import { defaultNetwork, planTopology } from '../../sim/cluster/topology.ts';
 import { ApiServer } from '../../sim/api/server.ts';
-import type { ClusterSpec, NetworkSpec } from '../../sim/scenario/spec.ts';
+import type { ClusterSpec, HostSpec, NetworkSpec } from '../../sim/scenario/spec.ts';
 import { World } from '../../sim/world.ts';
 import { planLab, type Blueprint } from './blueprint.ts';
 
 /** Namespace of our processes and their Leases. */
 export const ownNamespace = 'fairlead-system';
+
+/** How many hosts a derived network has. */
+export interface HostCount {
+  /** 0: the LAN has no way out, and nobody is behind one. */
+  readonly routers: number;
+  /** On the LAN besides the usual one: `client-1`, `client-2`, … */
+  readonly clients: number;
+}
 
 export interface LabInputs {
   readonly name: string;
@@ -18,6 +26,8 @@ export interface LabInputs {
   readonly cluster: ClusterSpec;
   /** Undefined: derived from Nodes and pools, as the simulator does it. */
   readonly network: NetworkSpec | undefined;
+  /** Hosts of a network that is derived; default: one router and no further clients. */
+  readonly hosts?: HostCount;
 }
 
 /** Everything that the processes of one lab are told; a file of its folder. */
@@ -48,7 +58,9 @@ export function planSpec(inputs: LabInputs): Result<LabSpec, string> {
     return decoded.ok ? [decoded.value] : [];
   });
   if (nodes.length === 0) return err('a lab needs a Node');
-  const topology = planTopology({ nodes, pools, network: inputs.network });
+  const hosts = inputs.hosts ?? { routers: 1, clients: 0 };
+  const network = inputs.network ?? withHosts(defaultNetwork(nodes), hosts);
+  const topology = planTopology({ nodes, pools, network });
   const blueprint = planLab({ name: inputs.name, topology, nodes });
   if (!blueprint.ok) return blueprint;
   return ok({
@@ -62,6 +74,26 @@ export function planSpec(inputs: LabInputs): Result<LabSpec, string> {
       ))),
     ],
   });
+}
+
+function withHosts(network: NetworkSpec, { routers, clients }: HostCount): NetworkSpec {
+  const [lan, ...others] = network.segments;
+  if (lan === undefined) return network;
+  const routed = routers > 0;
+  const added = Array.from({ length: clients }, (_, index): HostSpec => ({
+    name: `client-${index + 1}`, kind: 'client', neighbour: {}, onLink: [],
+    gateway: routed ? 'router' : undefined,
+  }));
+  const attached = lan.attach.filter((name) => routed || name !== 'router');
+  const hosts = network.hosts.filter(({ name }) => routed || attached.includes(name));
+  return {
+    ...network,
+    segments: [
+      { ...lan, attach: [...attached, ...added.map(({ name }) => name)] },
+      ...(routed ? others : []),
+    ],
+    hosts: [...hosts.map((host) => (routed ? host : { ...host, gateway: undefined })), ...added],
+  };
 }
 
 // Dual-stack where a Node has an IPv6 address, as the simulator assumes it.

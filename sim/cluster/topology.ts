@@ -85,7 +85,8 @@ export function planTopology(inputs: TopologyInputs): Topology {
   return { segments, machines };
 }
 
-function defaultNetwork(nodes: readonly Node[]): NetworkSpec {
+/** The network that is meant where nobody wrote one. */
+export function defaultNetwork(nodes: readonly Node[]): NetworkSpec {
   const subnets = new Set<string>();
   for (const address of nodes.flatMap(internalIps)) {
     const parts = parsePrefix(`${address}/${familyOf(address) === 'IPv4' ? 24 : 64}`);

@@ -28,6 +28,8 @@ export interface RunInput {
   readonly sharing?: boolean;
   /** Keeps the trace records of this block, to show where two runs part. */
   readonly captureBlock?: number;
+  /** Given the cluster before it starts, to watch it or to set what no scenario says. */
+  readonly built?: (cluster: Cluster) => void;
 }
 
 const pollEvery = 100_000;
@@ -53,6 +55,7 @@ export function runScenario(input: RunInput): Run {
     ...(input.programs === undefined ? {} : { programs: input.programs }),
   });
   if (input.captureBlock !== undefined) cluster.world.trace.captureBlock(input.captureBlock);
+  input.built?.(cluster);
   const oracles = watchOracles(cluster, scenario.expect);
   cluster.start();
   const steps = new StepRunner(cluster, input);

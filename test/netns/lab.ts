@@ -323,14 +323,14 @@ function routes(route4: string, route6: string): readonly string[] {
 }
 
 /** With what a killed agent left below it. */
-function removeCgroup(folder: string): void {
+export function removeCgroup(folder: string): void {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     if (entry.isDirectory()) removeCgroup(join(folder, entry.name));
   }
   rmdirSync(folder);
 }
 
-function cgroupMount(): string {
+export function cgroupMount(): string {
   const mount = cgroupPath(parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')));
   if (!mount.ok) throw new Error(mount.error.text);
   return mount.value;
