@@ -8,13 +8,14 @@ import { createDecoder, type Decoder } from './kube/decode.ts';
 import { leaseDecoder } from './kube/lease.ts';
 import type { Same } from './kube/feed.ts';
 import type { KubePort } from './kube/port.ts';
-import type { Reflector } from './kube/reflector.ts';
+import { createKeyOf, type KeyOf, type Reflector } from './kube/reflector.ts';
 import { resources } from './kube/resource.ts';
 import { feedRows } from './kube/rows.ts';
 import { createServiceComparison } from './kube/serviceversion.ts';
 import { createAnnouncer, type Announcer } from './l2/announcer.ts';
 import { createLeaseReader, type LeaseReader } from './l2/leasereader.ts';
 import { createRank, type Rank } from './l2/rank.ts';
+import { Selections } from './l2/selections.ts';
 import type { L2Settings } from './l2/settings.ts';
 import type { DatapathOptions } from './lb/datapathoptions.ts';
 import { createHealthPorts, type HealthListenerPort, type HealthPorts } from './lb/healthports.ts';
@@ -47,10 +48,12 @@ export interface AgentPorts {
 
 export interface AgentCaches {
   readonly decoder: Decoder;
+  readonly keyOf: KeyOf;
   /** Whether two versions of one Service are the same to a node. */
   readonly sameService: Same<Service>;
   readonly leases: LeaseReader;
   readonly rank: Rank;
+  readonly selections: Selections;
   readonly servicePorts: DatapathMemo;
 }
 
@@ -59,9 +62,11 @@ export function createAgentCaches(nodes: MemoNodes = 'several'): AgentCaches {
   const decoder = createDecoder();
   return {
     decoder,
+    keyOf: createKeyOf(),
     sameService: createServiceComparison(),
     leases: createLeaseReader(leaseDecoder(decoder.lease)),
     rank: createRank(),
+    selections: new Selections(),
     servicePorts: new DatapathMemo(nodes),
   };
 }
@@ -272,6 +277,7 @@ class NodeAgent implements Agent {
         events: this.events,
         leases: caches.leases,
         rank: caches.rank,
+        selections: caches.selections,
         datapath: datapathEnabled ? datapath : {
           ready: () => datapath.ready(),
           hasFront: () => true,
@@ -293,18 +299,20 @@ function servingNothing(tables: AgentTables): ServiceDatapathTables {
 }
 
 function createFeeds(ports: AgentPorts, tables: AgentTables): Reflector[] {
-  const { decoder, sameService } = ports.caches;
+  const { decoder, keyOf, sameService } = ports.caches;
   return [
     feedRows(ports, {
       resource: resources.services,
       table: tables.services,
       decode: decoder.service,
+      keyOf,
       same: sameService,
     }),
     feedRows(ports, {
       resource: resources.endpointSlices,
       table: tables.slices,
       decode: decoder.slice,
+      keyOf,
     }),
     feedRows(ports, { resource: resources.nodes, table: tables.nodes, decode: decoder.node }),
     feedRows(ports, {

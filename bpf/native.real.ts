@@ -74,6 +74,8 @@ export interface Addon {
 
   mapCreate(type: number, name: string, ...sizes: Numbers): MapHandle | Code;
   mapFacts(map: MapHandle): Numbers | Code;
+  mapTypes(map: MapHandle): Numbers | Code;
+  btfBytes(id: number): Uint8Array | Code;
   mapUpdate(map: MapHandle, key: Uint8Array, value: Uint8Array, flags: number): Code;
   mapDelete(map: MapHandle, key: Uint8Array): Code;
   mapLookup(map: MapHandle, key: Uint8Array, value: Uint8Array): Code;

@@ -13,7 +13,7 @@ import { realDevices, type RealDevices } from './devices.real.ts';
 import { features as knownFeatures, missingText, type FeatureName } from './features.ts';
 import type { LinkHook } from './hooks.real.ts';
 import { realKernel, type RealKernel } from './kernel.real.ts';
-import { layoutHash, maps } from './layout.gen.ts';
+import { layoutHash, maps, midstream, type Options } from './layout.gen.ts';
 import type { Addon, LockHandle, SocketHandle } from './native.real.ts';
 import { readNeighbours } from './neighbours.real.ts';
 import { neighboursOf } from './neighbours.ts';
@@ -24,6 +24,7 @@ import { loadPrograms, type NodePrograms } from './programs.real.ts';
 import { refusalText, type Refusal } from './refusal.real.ts';
 import { openSelfTest, type SelfTest } from './selftest.real.ts';
 import { endRedirects, reservePorts } from './sysctl.real.ts';
+import { Takeover } from './takeover.real.ts';
 
 /** How one node's datapath is to be. */
 export interface NodeSettings extends ProgramSettings {
@@ -107,17 +108,22 @@ function openLocked(
   if (refused !== undefined) return err(missingText(refused));
   const others = tellNeighbours(parts, settings, cgroup);
   if (!others.ok) return others;
-  const programs = loadPrograms(addon, {
+  const options = programOptions(settings, features);
+  const load = (changed: Partial<Options>): ReturnType<typeof loadPrograms> => loadPrograms(addon, {
     file: readFileSync(objectPath), folder,
-    entriesMax: entriesOf(settings.mapDivisor),
-    options: programOptions(settings, features),
+    entriesMax: entriesOf(settings.mapDivisor), options: { ...options, ...changed },
   });
+  const programs = load({});
   if (!programs.ok) return err(programs.error.log ?? refusalText(programs.error));
+  const { maps: fresh } = programs.value.object;
   const unreserved = reservePorts(settings.datapath.snatPorts);
   if (unreserved !== undefined) note(parts.journal, 'datapath.portsUnreserved', unreserved);
   return ok(new Node(parts, settings, {
     programs: programs.value, cgroup, lock,
     hook: features.has('tcx') ? 'tcx' : 'clsact',
+    takeovers: Takeover.find(addon, folder, fresh),
+    // What these have no row of is left to the programs behind them.
+    passing: () => load({ midstream: midstream.pass }),
   }));
 }
 
@@ -170,6 +176,9 @@ interface NodePlace {
   readonly cgroup: string;
   readonly lock: LockHandle;
   readonly hook: 'tcx' | 'clsact';
+  /** Pins of other layouts, which are to go. */
+  readonly takeovers: readonly Takeover[];
+  passing(): ReturnType<typeof loadPrograms>;
 }
 
 /** Where the start is: tables first, then programs on hooks (datapath.md 11, steps 5 to 8). */
@@ -190,6 +199,7 @@ class Node implements OpenNode, DatapathHooks {
   #settings: NodeSettings;
   #place: NodePlace;
   #attachments: Attachments;
+  #takeovers: readonly Takeover[];
   #devices: RealDevices;
   #tables: ServiceDatapathTables | undefined;
   #listeners: (() => void)[] = [];
@@ -200,18 +210,15 @@ class Node implements OpenNode, DatapathHooks {
   #timer: Timer | undefined;
 
   constructor(parts: NodeParts, settings: NodeSettings, place: NodePlace) {
-    const { addon, journal } = parts;
+    const { addon } = parts;
     const { programs } = place;
     this.#parts = parts;
     this.#settings = settings;
     this.#place = place;
     this.limits = Object.fromEntries(entriesOf(settings.mapDivisor));
     this.kernel = realKernel(addon, programs.object.maps);
-    this.#attachments = new Attachments({
-      addon, object: programs.object, bare: () => programs.bare(), pins: programs.links,
-      hook: place.hook,
-      refused: (refusal) => note(journal, 'datapath.hookRefused', refusalText(refusal)),
-    });
+    this.#takeovers = place.takeovers;
+    this.#attachments = this.#attachmentsOf(programs);
     this.#devices = realDevices({
       addon, place: (placement) => this.#attach(placement),
       options: () => ({
@@ -254,6 +261,7 @@ class Node implements OpenNode, DatapathHooks {
     this.#timer?.cancel();
     this.#selfTest?.close();
     this.#devices.close();
+    for (const takeover of this.#takeovers) takeover.close();
     this.kernel.close();
     this.#place.programs.close();
     this.#parts.addon.close(this.#place.lock);
@@ -263,15 +271,56 @@ class Node implements OpenNode, DatapathHooks {
   #attach(placement: Placement): Hooked {
     if (this.#phase === 'filling') return this.#attachments.inherited(placement);
     this.#endRedirects(placement);
+    if (this.#takeovers.length > 0) this.#precede(placement);
     const hooked = this.#attachments.place(placement);
     // What is refused was told, and is tried again with the next look at devices.
     const attached = this.#phase === 'attached'
       || this.#attachments.placeSockets(this.#place.cgroup);
+    const devices = [...placement.uplinks, ...placement.pods];
+    if (attached && devices.every(({ ifindex }) => hooked.has(ifindex))) this.#succeed();
     if (attached && this.#phase !== 'attached') {
       this.#phase = 'attached';
       this.#test();
     }
     return hooked;
+  }
+
+  /**
+   * Puts programs of this layout in front of those of another one, with the flows that they will be
+   * asked about. A flow that begins meanwhile is wholly the one's or the other's: the new programs
+   * pass on what is in midstream and unknown to them (datapath.md 11, "Other layout").
+   */
+  #precede(placement: Placement): void {
+    const { hook, programs } = this.#place;
+    for (const takeover of this.#takeovers) takeover.carryFlows();
+    const passing = hook === 'tcx' ? this.#place.passing() : undefined;
+    if (passing?.ok === true) {
+      this.#attachmentsOf({ ...passing.value, links: programs.links }).place(placement);
+      passing.value.close();
+    }
+    for (const takeover of this.#takeovers) {
+      takeover.carryFlows();
+      takeover.adoptLinks(programs.links, hook === 'tcx' ? 'sockets' : 'all');
+    }
+  }
+
+  /** Nothing runs any more that reads tables of another layout, so they go. */
+  #succeed(): void {
+    for (const takeover of this.#takeovers) {
+      takeover.carryFlows();
+      const refused = takeover.release();
+      if (refused !== undefined) note(this.#parts.journal, 'datapath.layoutKept', refused);
+    }
+    this.#takeovers = [];
+  }
+
+  #attachmentsOf(programs: Pick<NodePrograms, 'object' | 'bare' | 'links'>): Attachments {
+    const { addon, journal } = this.#parts;
+    return new Attachments({
+      addon, object: programs.object, bare: () => programs.bare(), pins: programs.links,
+      hook: this.#place.hook,
+      refused: (refusal) => note(journal, 'datapath.hookRefused', refusalText(refusal)),
+    });
   }
 
   #test(): void {

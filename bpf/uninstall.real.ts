@@ -30,7 +30,8 @@ export function uninstallNode(addon: Addon, nodeName: string): Result<void, stri
   }
 }
 
-function detachAll(addon: Addon, folder: string): Result<void, string> {
+/** Takes every program whose attachment is pinned in a folder off its hook. */
+export function detachAll(addon: Addon, folder: string): Result<void, string> {
   for (const name of existsSync(folder) ? readdirSync(folder) : []) {
     const pin = join(folder, name);
     const detached = detach(addon, { hook: hookOf(addon, name, pin), pin });

@@ -26,8 +26,8 @@ export type Same<T> = (before: T, after: T) => boolean;
 export interface TableFeed<T extends Readable> extends ReflectorScope {
   readonly table: Table<T>;
   readonly decode: Decode<T>;
-  /** The key of a row, which must not change while the object lives. */
-  readonly key: (value: T) => string;
+  /** The key of a row, which must not change while the object lives; default: the object's. */
+  readonly key?: (value: T) => string;
   /** A later version that is the same leaves the row as it is; default: every version counts. */
   readonly same?: Same<T>;
   /** Called for each version of an object that has faults. */
@@ -44,14 +44,15 @@ export function feedTable<T extends Readable>(
   feed: TableFeed<T>,
 ): Reflector {
   const { table, decode } = feed;
+  /** Of rows whose key is not that of their object. */
   const rowKeys = new Map<string, string>();
   return createReflector(ports, feed, {
     upsert(key, object) {
       const decoded = decode(object);
       const faults = decoded.ok ? decoded.value.faults : decoded.error;
       if (decoded.ok) {
-        const rowKey = feed.key(decoded.value);
-        rowKeys.set(key, rowKey);
+        const rowKey = feed.key?.(decoded.value) ?? key;
+        if (rowKey !== key) rowKeys.set(key, rowKey);
         const before = feed.same === undefined ? undefined : table.get(rowKey);
         const same = before !== undefined && feed.same?.(before, decoded.value) === true;
         if (!same) table.upsert(rowKey, decoded.value);
@@ -59,9 +60,9 @@ export function feedTable<T extends Readable>(
       if (faults.length > 0) feed.onFault?.({ key, object, refused: !decoded.ok, faults });
     },
     remove(key) {
-      const rowKey = rowKeys.get(key);
+      const rowKey = rowKeys.get(key) ?? key;
       rowKeys.delete(key);
-      if (rowKey !== undefined) table.delete(rowKey);
+      table.delete(rowKey);
     },
     synced() {
       table.markComplete();

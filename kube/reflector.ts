@@ -15,10 +15,15 @@ export interface ReflectorPorts {
 
 export interface ReflectorScope {
   readonly resource: Resource;
+  /** `objectKey`, or a memo of it; default: `objectKey`. */
+  readonly keyOf?: KeyOf;
   /** Unset or empty: all namespaces. */
   readonly namespace?: string;
   readonly labelSelector?: string;
 }
+
+/** The key of an object; undefined for what has no usable name. */
+export type KeyOf = (object: KubeObject) => string | undefined;
 
 /** Where a reflector puts what it learns. Keys are `namespace/name`, or the name alone. */
 export interface ReflectorSink {
@@ -355,7 +360,7 @@ class ListAndWatch implements Reflector {
   }
 
   #keyOf(object: KubeObject): string | undefined {
-    const key = objectKey(object);
+    const key = (this.#scope.keyOf ?? objectKey)(object);
     if (key === undefined) {
       this.#note('error', 'kube.namelessObject', `${this.#scope.resource.plural}: no usable name`);
     }
@@ -379,4 +384,16 @@ export function objectKey(object: KubeObject): string | undefined {
   const namespace: unknown = object.metadata?.namespace;
   if (typeof name !== 'string' || name === '') return undefined;
   return typeof namespace === 'string' && namespace !== '' ? `${namespace}/${name}` : name;
+}
+
+/** `objectKey` with a memory, by identity: a hundred nodes then hold one text for each object. */
+export function createKeyOf(): KeyOf {
+  const known = new WeakMap<KubeObject, string>();
+  return (object) => {
+    const found = known.get(object);
+    if (found !== undefined) return found;
+    const key = objectKey(object);
+    if (key !== undefined) known.set(object, key);
+    return key;
+  };
 }

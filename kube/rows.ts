@@ -1,9 +1,9 @@
-import { objectKey, type Fault, type Meta } from '../lb/model.ts';
+import type { Fault, Meta } from '../lb/model.ts';
 import type { EventSink } from '../lb/ports.ts';
 import type { Table } from '../lb/table.ts';
 import type { Decode } from './decode.ts';
 import { feedTable, type FaultyObject, type Readable, type Same } from './feed.ts';
-import type { Reflector, ReflectorPorts } from './reflector.ts';
+import type { KeyOf, Reflector, ReflectorPorts } from './reflector.ts';
 import { apiVersion, type Resource } from './resource.ts';
 
 /** What every kind of the model has. */
@@ -17,6 +17,7 @@ export interface Rows<T extends Row> {
   readonly decode: Decode<T>;
   /** As in `TableFeed`. */
   readonly same?: Same<T>;
+  readonly keyOf?: KeyOf;
   /** Set for a kind whose spec works as a unit: while a field is bad, the last good one does. */
   readonly whole?: true;
   /** Where bad input is told; one process of a cluster tells it, or every node would. */
@@ -28,13 +29,13 @@ export interface Rows<T extends Row> {
  * gets the Event `InvalidObject`, which names the first fields; its last good row stays in force.
  */
 export function feedRows<T extends Row>(ports: ReflectorPorts, rows: Rows<T>): Reflector {
-  const { events, resource, same } = rows;
+  const { events, resource, same, keyOf } = rows;
   return feedTable(ports, {
     resource,
     table: rows.table,
     decode: rows.decode,
-    key: (row) => objectKey(row.meta),
     ...(same === undefined ? {} : { same }),
+    ...(keyOf === undefined ? {} : { keyOf }),
     ...(events === undefined ? {} : { onFault: (faulty) => tell(events, rows, faulty) }),
   });
 }

@@ -195,10 +195,12 @@ class NodeAnnouncer implements Announcer {
   #extend(fence: Micros): void {
     const { overtime, ownership, keys } = this.#parts;
     overtime.counted();
+    const held: Ip[] = [];
     for (const address of ownership.addresses.values()) {
       const placed = address.answers || address.state === 'programming';
-      if (placed && ownership.holds(address.ip)) keys.extend(address.ip, fence);
+      if (placed && ownership.holds(address.ip)) held.push(address.ip);
     }
+    keys.extend(held, fence);
   }
 
   #lost(reason: string, identity: string): void {

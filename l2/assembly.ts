@@ -16,6 +16,7 @@ import { Overtime } from './overtime.ts';
 import { Ownership } from './ownership.ts';
 import { Place, type FrontPort } from './place.ts';
 import type { Rank } from './rank.ts';
+import type { Selections } from './selections.ts';
 import { Session } from './session.ts';
 import type { SessionHooks } from './sessionparts.ts';
 import type { L2Settings } from './settings.ts';
@@ -34,6 +35,7 @@ export interface AnnouncerPorts {
   readonly events: EventSink;
   readonly leases: LeaseReader;
   readonly rank: Rank;
+  readonly selections: Selections;
   /** Undefined where something else forwards the traffic: then C9 asks nothing of it. */
   readonly datapath: FrontPort | undefined;
 }
@@ -84,7 +86,7 @@ export class Assembly {
     this.#ports = ports;
     this.#settings = settings;
     this.#hooks = hooks;
-    this.catalogue = new Catalogue(tables);
+    this.catalogue = new Catalogue(tables, ports.selections);
     this.view = new LeaseView(ports.leases, () => ports.clock.now(), hooks.view);
     this.stream = this.#createStream();
     this.links = new Links(ports, settings.devices);
@@ -186,7 +188,8 @@ export class Assembly {
     const { clock, kernel } = this.#ports;
     return new Ownership({
       clock, wake: this.#hooks.wake, catalogue: this.catalogue, view: this.view,
-      elections: this.elections, silence: this.silence, session: () => this.session,
+      leases: this.#ports.leases, elections: this.elections, silence: this.silence,
+      session: () => this.session,
       settings: this.#settings, bootId: kernel.bootId, duties: () => this.duties,
       linksFor: this.#linksFor, servable: (address) => this.place.servable(address),
       looked: this.#hooks.looked,

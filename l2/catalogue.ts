@@ -4,7 +4,8 @@ import { SliceIndex } from '../lb/sliceindex.ts';
 import { compareText, type Cursor, type Table } from '../lb/table.ts';
 import { localityOf, nodeFacts, nowhere, type Locality, type NodeFacts } from './candidacy.ts';
 import { PolicyBook, type CompiledPolicy } from './policy.ts';
-import { contributionsOf, refusalOf, type Contribution } from './selection.ts';
+import { refusalOf, type Contribution } from './selection.ts';
+import type { Contributed, Selections } from './selections.ts';
 
 /** The tables that decide what is wanted where. */
 export interface L2Tables {
@@ -28,6 +29,7 @@ export interface Refusal {
   readonly reason: string;
 }
 
+const noChange: CatalogueChange = { ips: new Set(), all: false };
 const none: readonly Contribution[] = [];
 
 /**
@@ -35,16 +37,18 @@ const none: readonly Contribution[] = [];
  * that contribute it, a Service the addresses it contributes.
  */
 export class Catalogue {
-  readonly book = new PolicyBook();
+  readonly book: PolicyBook;
   #tables: L2Tables;
+  #selections: Selections;
+  /** The policies in force, by name. */
+  #policies: readonly CompiledPolicy[];
   #cursors: {
     services: Cursor<Service>; slices: Cursor<EndpointSlice>; nodes: Cursor<Node>;
     policies: Cursor<L2Policy>;
   };
-  #byService = new Map<string, Map<Ip, Contribution>>();
-  #byIp = new Map<Ip, Map<string, Contribution>>();
-  /** The lists of `byIp` in order, made when first asked for. */
-  #ordered = new Map<Ip, readonly Contribution[]>();
+  #byService = new Map<string, Contributed>();
+  /** By Service key. */
+  #byIp = new Map<Ip, readonly Contribution[]>();
   #slices = new SliceIndex();
   #localities = new Map<string, Map<Family, Locality>>();
   #nodes = new Map<string, NodeFacts>();
@@ -55,8 +59,11 @@ export class Catalogue {
   /** Raised with every change of a Node or a policy: no candidacy computed before holds. */
   version = 0;
 
-  constructor(tables: L2Tables) {
+  constructor(tables: L2Tables, selections: Selections) {
     this.#tables = tables;
+    this.#selections = selections;
+    this.book = new PolicyBook((policy) => selections.compile(policy));
+    this.#policies = selections.list([]);
     this.#cursors = {
       services: tables.services.cursor(), slices: tables.slices.cursor(),
       nodes: tables.nodes.cursor(), policies: tables.policies.cursor(),
@@ -69,8 +76,9 @@ export class Catalogue {
     return services.complete && slices.complete && nodes.complete && policies.complete;
   }
 
-  /** Takes in what changed since the last call. */
+  /** Takes in what changed since the last call; nothing before the listings are complete. */
   refresh(): CatalogueChange {
+    if (!this.complete) return noChange;
     this.#refreshPolicies();
     for (const change of this.#cursors.nodes.take()) this.#setNode(change.key, change.value);
     this.#refreshSlices();
@@ -87,13 +95,7 @@ export class Catalogue {
    * identical list until one of them, or the endpoints of a Local one, changes.
    */
   contributions(address: Ip): readonly Contribution[] {
-    const known = this.#ordered.get(address);
-    if (known !== undefined) return known;
-    const found = this.#byIp.get(address);
-    if (found === undefined) return none;
-    const list = [...found.values()].sort((a, b) => compareText(a.service.key, b.service.key));
-    this.#ordered.set(address, list);
-    return list;
+    return this.#byIp.get(address) ?? none;
   }
 
   /** P1 to P6. */
@@ -140,9 +142,9 @@ export class Catalogue {
     }
     if (!changed) return;
     this.#all = true;
-    const policies = this.book.all();
+    this.#policies = this.#selections.list(this.book.all());
     for (const service of this.#tables.services.unordered()) {
-      this.#contribute(service.key, service, policies);
+      this.#contribute(service.key, service);
     }
   }
 
@@ -174,9 +176,11 @@ export class Catalogue {
       this.#localities.delete(service);
       // Under policy Cluster endpoints do not decide who announces (C5).
       for (const [address, one] of this.#byService.get(service) ?? []) {
-        if (one.service.externalTrafficPolicy !== 'Local') continue;
+        if (one[0].service.externalTrafficPolicy !== 'Local') continue;
         this.#changed.add(address);
-        this.#ordered.delete(address);
+        const list = this.#byIp.get(address);
+        // Another list of the same, for those who remember what followed from it.
+        if (list !== undefined) this.#byIp.set(address, [...list]);
       }
     };
     for (const change of this.#cursors.slices.take()) this.#slices.take(change, concerns);
@@ -184,37 +188,36 @@ export class Catalogue {
 
   #setService(key: string, service: Service | undefined): void {
     if (service === undefined) this.#localities.delete(key);
-    this.#contribute(key, service, this.book.all());
+    this.#contribute(key, service);
   }
 
-  #contribute(
-    key: string, service: Service | undefined, policies: readonly CompiledPolicy[],
-  ): void {
-    const before = this.#byService.get(key);
-    const wanted = service === undefined ? undefined : contributionsOf(service, policies);
-    if (before === undefined && (wanted === undefined || wanted.size === 0)) return;
-    const after = new Map<Ip, Contribution>();
-    if (service !== undefined) {
-      for (const [address, list] of wanted ?? []) after.set(address, { service, policies: list });
-    }
-    for (const address of before?.keys() ?? []) if (!after.has(address)) this.#drop(address, key);
-    for (const [address, one] of after) {
-      if (!sameContribution(before?.get(address), one)) this.#changed.add(address);
-      const services = this.#byIp.get(address) ?? new Map<string, Contribution>();
-      this.#byIp.set(address, services.set(key, one));
-      this.#ordered.delete(address);
+  #contribute(key: string, service: Service | undefined): void {
+    const selections = this.#selections;
+    const before = this.#byService.get(key) ?? selections.none;
+    const after = service === undefined
+      ? selections.none : selections.of(service, this.#policies);
+    if (before === after) return;
+    for (const [address, [one]] of before) if (!after.has(address)) this.#drop(address, one);
+    for (const [address, alone] of after) {
+      const old = before.get(address)?.[0];
+      if (!sameContribution(old, alone[0])) this.#changed.add(address);
+      const others = this.#byIp.get(address)?.filter((other) => other !== old) ?? none;
+      this.#byIp.set(address, others.length === 0 ? alone : inOrder([...others, ...alone]));
     }
     if (after.size === 0) this.#byService.delete(key);
     else this.#byService.set(key, after);
   }
 
-  #drop(address: Ip, key: string): void {
-    const services = this.#byIp.get(address);
-    services?.delete(key);
-    if (services?.size === 0) this.#byIp.delete(address);
-    this.#ordered.delete(address);
+  #drop(address: Ip, one: Contribution): void {
+    const others = this.#byIp.get(address)?.filter((other) => other !== one) ?? none;
+    if (others.length === 0) this.#byIp.delete(address);
+    else this.#byIp.set(address, others);
     this.#changed.add(address);
   }
+}
+
+function inOrder(contributions: Contribution[]): readonly Contribution[] {
+  return contributions.sort((a, b) => compareText(a.service.key, b.service.key));
 }
 
 // A Service changes for many reasons; only these reach an announcement.

@@ -131,7 +131,7 @@ export class Claims {
       const object = result.ok && result.value.kind === 'object' ? result.value.object : undefined;
       const spec = object?.['spec'] as { readonly holderIdentity?: unknown } | undefined;
       if (spec?.holderIdentity === identity) return this.#defend(address, claim);
-      address.deniedVersion = view.locks.get(lockName(claim.ip))?.resourceVersion;
+      address.deniedVersion = view.locks.get(lockName(claim.ip))?.reading.resourceVersion;
       address.send({ type: 'VIEW', hold: 'other', candidate: false });
       this.#parts.relist();
     }));

@@ -11,11 +11,12 @@ import { lockName, nodeOf, sessionName } from './lease.ts';
 import { PolicyDigest } from './policydigest.ts';
 import { PolicyStatus, type Ailments, type PolicyConditionType } from './policystatus.ts';
 import { createRank } from './rank.ts';
+import { Selections } from './selections.ts';
 import { LeaseStream } from './stream.ts';
 import { ServiceStatus, type Announcement } from './servicestatus.ts';
 import { serviceSubjects } from './subjects.ts';
 import { Sweep } from './sweep.ts';
-import { LeaseView, ownerOf } from './view.ts';
+import { LeaseView } from './view.ts';
 
 export interface L2ControllerPorts {
   readonly clock: Clock;
@@ -86,7 +87,7 @@ class PolicyController implements L2Controller {
   constructor(ports: L2ControllerPorts, tables: L2Tables, settings: L2ControllerSettings) {
     this.#ports = ports;
     this.#tables = tables;
-    this.#catalogue = new Catalogue(tables);
+    this.#catalogue = new Catalogue(tables, new Selections());
     const outdate = (): void => {
       this.#stale = true;
       this.#locksChanged = true;
@@ -186,7 +187,7 @@ class PolicyController implements L2Controller {
       return { kind: 'silent', code: 'NoPolicy', text: 'no announcement policy selects it' };
     }
     const lock = this.#view.locks.get(lockName(address));
-    const identity = lock === undefined ? undefined : ownerOf(lock);
+    const identity = lock?.reading.owner;
     const session = identity === undefined ? undefined : this.#view.sessions.get(
       sessionName(identity),
     );

@@ -7,9 +7,10 @@ import { solicitedNodeGroup } from './frames.ts';
 import type { ResponderKeys } from './keys.ts';
 import { nodeOf } from './lease.ts';
 import type { Link } from './links.ts';
+import type { LockSeen } from './lock.ts';
 import type { LockStore, WriteResult } from './lockstore.ts';
 import type { Session } from './session.ts';
-import { ownerOf, type LeaseView, type LockSeen } from './view.ts';
+import type { LeaseView } from './view.ts';
 
 const declineFor: Micros = 30_000_000;
 
@@ -64,7 +65,7 @@ export class Duties implements AddressDuties {
     address.writing = true;
     const by = { identity: session().identity, ip: address.ip };
     store.take(lock, by, (result) => {
-      if (result === 'ok') address.replaced = lock.resourceVersion;
+      if (result === 'ok') address.replaced = lock.reading.resourceVersion;
       this.#written(address, result);
     });
   }
@@ -133,9 +134,9 @@ export class Duties implements AddressDuties {
     if (!keys.remove(ip) && clock.boot() < keys.lastExpiry(ip)) {
       return address.send({ type: 'WRITE', result: 'unknown' });
     }
-    if (lock === undefined || ownerOf(lock) !== identity) return this.#parts.review(ip);
+    if (lock === undefined || lock.reading.owner !== identity) return this.#parts.review(ip);
     // Noted before sending: a release that times out may still be applied.
-    this.releasedEpochs.set(ip, lock.epoch);
+    this.releasedEpochs.set(ip, lock.reading.epoch);
     address.writing = true;
     store.release(lock, identity, (result) => this.#written(address, result));
   }
@@ -234,8 +235,7 @@ export class Duties implements AddressDuties {
   }
 }
 
-function formerOf(lock: LockSeen): string | undefined {
-  const { stamp } = lock;
+function formerOf({ reading: { stamp } }: LockSeen): string | undefined {
   return stamp === undefined || stamp === 'unknown' || stamp.kind === 'new' ? undefined
     : stamp.identity;
 }

@@ -1,10 +1,11 @@
-import { familyOf, type Ip } from '../lb/ip.ts';
+import { familyOf, type Family, type Ip } from '../lb/ip.ts';
 import type { Micros } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
 import {
   elect, isLocal, type Candidate, type Election, type Rule, type SessionFacts,
 } from './candidacy.ts';
 import type { Catalogue } from './catalogue.ts';
+import type { CompiledPolicy } from './policy.ts';
 import type { Rank } from './rank.ts';
 import type { Contribution } from './selection.ts';
 import { sessionFactsOf, type LeaseView } from './view.ts';
@@ -38,6 +39,9 @@ export class Elections {
   #seen = -1;
   #catalogueSeen = -1;
   #elections = new Map<string, Election>();
+  #ofPolicies = new Map<
+    readonly CompiledPolicy[], Readonly<Partial<Record<Family, Election>>>
+  >();
   /** Of addresses of Local Services, by the identity of their contributions. */
   #local = new WeakMap<readonly Contribution[], Election>();
   #profiles = new WeakMap<readonly Contribution[], string>();
@@ -59,6 +63,10 @@ export class Elections {
   of(address: Ip): Election {
     this.#renew();
     const contributions = this.#parts.catalogue.contributions(address);
+    const [one, another] = contributions;
+    if (one !== undefined && another === undefined && !isLocal(one)) {
+      return this.#byPolicies(address, contributions, one.policies);
+    }
     if (contributions.some(isLocal)) {
       const known = this.#local.get(contributions);
       if (known !== undefined) return known;
@@ -72,6 +80,18 @@ export class Elections {
       election = this.#elect(address, contributions);
       this.#elections.set(profile, election);
     }
+    return election;
+  }
+
+  // One Service, as nearly every address has it: what it is elected by is its policies alone.
+  #byPolicies(
+    address: Ip, contributions: readonly Contribution[], policies: readonly CompiledPolicy[],
+  ): Election {
+    const family = familyOf(address);
+    const known = this.#ofPolicies.get(policies);
+    if (known?.[family] !== undefined) return known[family];
+    const election = this.#elect(address, contributions);
+    this.#ofPolicies.set(policies, { ...known, [family]: election });
     return election;
   }
 
@@ -134,6 +154,7 @@ export class Elections {
     this.#seen = this.#version;
     this.#catalogueSeen = catalogue.version;
     this.#elections.clear();
+    this.#ofPolicies.clear();
     this.#local = new WeakMap();
   }
 

@@ -1,7 +1,12 @@
 import type { Ip } from '../lb/ip.ts';
-import type { KernelPort, Micros } from '../lb/ports.ts';
+import type { KernelPort, MapBatch, Micros } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
-import { encodeResponderKey, encodeResponderValue, responderMap } from './responder-map.ts';
+import {
+  encodeResponderKey, encodeResponderValue, responderBytes, responderMap,
+} from './responder-map.ts';
+
+/** Keys extended by one call. */
+const batchRowsMax = 1_000;
 
 interface Key {
   readonly address: Ip;
@@ -89,20 +94,41 @@ export class ResponderKeys {
     return sound;
   }
 
-  /** Raises the expiry of existing keys; never creates one (l2.md 5.4). */
-  extend(address: Ip, expiry: Micros): void {
-    for (const key of this.#held.get(address)?.values() ?? []) {
-      if (expiry <= key.expiry) continue;
-      const value = this.#valueOf(key.mac, expiry);
-      const written = this.#kernel.update(responderMap, { key: key.bytes, value }, 'exist');
-      // A missing key is the level check's to repair, an expiry that did not rise dies by itself.
-      if (!written.ok) {
-        this.errors += 1;
-        continue;
+  /** Raises expiries of existing keys in as few calls as can be; creates none (l2.md 5.4). */
+  extend(addresses: Iterable<Ip>, expiry: Micros): void {
+    const due: Key[] = [];
+    for (const address of addresses) {
+      for (const key of this.#held.get(address)?.values() ?? []) {
+        if (expiry > key.expiry) due.push(key);
       }
-      key.expiry = expiry;
-      key.value = value;
     }
+    let from = 0;
+    while (from < due.length) {
+      const rows = this.#rowsOf(due.slice(from, from + batchRowsMax), expiry);
+      const { written, error } = this.#kernel.updateMany(responderMap, rows, 'exist');
+      for (const key of due.slice(from, from + written)) {
+        key.expiry = expiry;
+        key.value = this.#valueOf(key.mac, expiry);
+      }
+      from += written;
+      if (error === undefined) continue;
+      // A missing key is the level check's to repair, an expiry that did not rise dies by itself.
+      this.errors += 1;
+      from += 1;
+    }
+  }
+
+  #rowsOf(keys: readonly Key[], expiry: Micros): MapBatch {
+    const { keyBytes, valueBytes } = responderBytes;
+    const rows = {
+      count: keys.length, keys: new Uint8Array(keys.length * keyBytes),
+      values: new Uint8Array(keys.length * valueBytes),
+    };
+    for (const [row, { bytes, mac }] of keys.entries()) {
+      rows.keys.set(bytes, row * keyBytes);
+      rows.values.set(this.#valueOf(mac, expiry), row * valueBytes);
+    }
+    return rows;
   }
 
   /** Deletes every key of `address` and reads them back as gone; false: one may be left. */

@@ -1,6 +1,6 @@
 import type { Json, KubeObject } from '../kube/port.ts';
 import { formatMicroTime } from '../lb/time.ts';
-import { familyOf, ipNumber, type Ip } from '../lb/ip.ts';
+import { familyOf, ipNumber, parseIp, type Ip } from '../lb/ip.ts';
 import type { Lease } from '../lb/model.ts';
 import type { Micros } from '../lb/ports.ts';
 
@@ -80,6 +80,14 @@ export function lockName(address: Ip): string {
   if (familyOf(address) === 'IPv4') return lockPrefix + address.replaceAll('.', '-');
   const digits = ipNumber(address).toString(16).padStart(32, '0');
   return lockPrefix + (digits.match(/.{4}/gu) ?? []).join('-');
+}
+
+/** The address whose lock has that name; undefined for a name that `lockName` never gives. */
+export function lockAddress(name: string): Ip | undefined {
+  if (!name.startsWith(lockPrefix)) return undefined;
+  const parts = name.slice(lockPrefix.length).split('-');
+  const parsed = parseIp(parts.join(parts.length === 4 ? '.' : ':'));
+  return parsed.ok && lockName(parsed.value) === name ? parsed.value : undefined;
 }
 
 /** Undefined for a missing or unreadable annotation: such a session proves nothing. */

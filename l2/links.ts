@@ -38,6 +38,10 @@ export class Links {
   /** `name family` of links that I5 keeps silent, with the end of it and the link that stays. */
   #suspended = new Map<string, { until: Micros; by: string }>();
   #started = false;
+  /** What is usable now; undefined where something changed since it was asked for. */
+  #usable: readonly Link[] | undefined;
+  /** Addresses on any interface, as last read. */
+  #configured: ReadonlySet<Ip> = new Set();
 
   constructor(
     ports: { readonly clock: Clock; readonly link: LinkPort }, devices: readonly string[],
@@ -56,7 +60,10 @@ export class Links {
     const now = this.#ports.clock.now();
     const present = new Set<string>();
     let again: Micros | undefined;
-    for (const facts of this.#ports.link.links()) {
+    this.#usable = undefined;
+    const links = this.#ports.link.links();
+    this.#configured = new Set(links.flatMap(({ addresses }) => addresses));
+    for (const facts of links) {
       if (!isManaged(facts, this.#managedBy)) continue;
       present.add(facts.name);
       const due = this.#observe(facts, now);
@@ -71,8 +78,12 @@ export class Links {
     return again;
   }
 
-  /** Usable now, by name. */
-  usable(): Link[] {
+  /** Usable now, by name; the identical list until that changes. */
+  usable(): readonly Link[] {
+    return this.#usable ??= this.#listUsable();
+  }
+
+  #listUsable(): readonly Link[] {
     const links: Link[] = [];
     for (const name of [...this.#known.keys()].sort(compareText)) {
       const known = this.#known.get(name);
@@ -103,7 +114,7 @@ export class Links {
 
   /** True for an address configured on an interface: that kernel answers by itself (C8). */
   configured(address: Ip): boolean {
-    return this.#ports.link.links().some((facts) => facts.addresses.includes(address));
+    return this.#configured.has(address);
   }
 
   /** Rule I5: an own frame sent on one link arrived on another; the higher ifindex falls silent. */
@@ -116,6 +127,7 @@ export class Links {
     const key = `${silent.name} ${family}`;
     const fresh = !this.#suspended.has(key);
     this.#suspended.set(key, { until: this.#ports.clock.now() + suspension, by: kept.name });
+    this.#usable = undefined;
     return fresh;
   }
 

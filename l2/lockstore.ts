@@ -6,7 +6,8 @@ import type { Clock, Micros } from '../lb/ports.ts';
 import {
   changedLease, closedAnnotation, ipAnnotation, newLock, stampAnnotation, stampText,
 } from './lease.ts';
-import { nextEpoch, type LockSeen, type SessionSeen } from './view.ts';
+import { nextEpoch, type LockSeen } from './lock.ts';
+import type { SessionSeen } from './view.ts';
 
 /** How a write ended: `conflict` covers everything that proves the version stale. */
 export type WriteResult = 'ok' | 'conflict' | 'unknown';
@@ -53,8 +54,8 @@ export class LockStore {
     const { identity, ip } = by;
     const epoch = nextEpoch(from);
     const at = formatMicroTime(this.#ports.clock.wall());
-    const stamp = stampText({ kind: 'take', identity, epoch, uid: from.uid });
-    const body = changedLease(from.object, {
+    const stamp = stampText({ kind: 'take', identity, epoch, uid: from.reading.uid });
+    const body = changedLease(from.reading.object, {
       annotations: { [stampAnnotation]: stamp, [ipAnnotation]: ip },
       spec: {
         holderIdentity: identity, leaseTransitions: epoch, acquireTime: at, renewTime: at,
@@ -62,18 +63,19 @@ export class LockStore {
       },
       label: 'lock',
     });
-    this.#swap(from.name, body, done);
+    this.#swap(from.reading.name, body, done);
   }
 
   /** L3: empties the holder of `from`, naming nobody. */
   release(from: LockSeen, identity: string, done: (result: WriteResult) => void): void {
-    const stamp = stampText({ kind: 'release', identity, epoch: from.epoch, uid: from.uid });
-    const body = changedLease(from.object, {
+    const { name, object, epoch, uid } = from.reading;
+    const stamp = stampText({ kind: 'release', identity, epoch, uid });
+    const body = changedLease(object, {
       annotations: { [stampAnnotation]: stamp },
       spec: { holderIdentity: '', renewTime: formatMicroTime(this.#ports.clock.wall()) },
       label: 'lock',
     });
-    this.#swap(from.name, body, done);
+    this.#swap(name, body, done);
   }
 
   /** T3: closes a session on exactly the version that was watched. */

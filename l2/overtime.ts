@@ -68,7 +68,7 @@ export class Overtime {
     const { clock, settings, keys, duties, wake } = this.#parts;
     if (duties.inOvertime.size === 0) return;
     const expiry = clock.boot() + settings.duration;
-    for (const address of duties.inOvertime) keys.extend(address, expiry);
+    keys.extend(duties.inOvertime, expiry);
     clock.after(settings.renew, () => wake(() => this.#extend()));
   }
 }

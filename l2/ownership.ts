@@ -8,12 +8,12 @@ import type { Candidate } from './candidacy.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Duties } from './duties.ts';
 import type { Elections } from './elections.ts';
-import { lockName } from './lease.ts';
+import type { LeaseReader } from './leasereader.ts';
 import type { Link } from './links.ts';
 import type { Session } from './session.ts';
 import type { L2Settings } from './settings.ts';
 import { judge, type Challenger, type LockVerdict } from './takeable.ts';
-import { ownerOf, type LeaseView } from './view.ts';
+import type { LeaseView } from './view.ts';
 import type { SilenceWatch } from './watchers.ts';
 
 const second: Micros = 1_000_000;
@@ -24,6 +24,7 @@ export interface OwnershipParts {
   readonly wake: (callback: () => void) => void;
   readonly catalogue: Catalogue;
   readonly view: LeaseView;
+  readonly leases: LeaseReader;
   readonly elections: Elections;
   readonly silence: SilenceWatch;
   readonly session: () => Session;
@@ -50,7 +51,6 @@ export class Ownership {
   /** A look at what is dirty is due in this instant. */
   #scheduled = false;
   #agenda: Agenda;
-  #byLock = new Map<string, Ip>();
   /** Wanted, takeable or absent, and not yet this node's: looked at again every second. */
   #unclaimed = new Set<Ip>();
   /** Since when the present state of a lock has been takeable for this node (E1). */
@@ -91,22 +91,25 @@ export class Ownership {
   }
 
   lockChanged(name: string): void {
-    const address = this.#byLock.get(name) ?? this.#parts.view.locks.get(name)?.ip;
+    const { leases, view, session, catalogue } = this.#parts;
+    const address = leases.lockAddress(name) ?? view.locks.get(name)?.reading.ip;
     if (address === undefined) return;
     if (this.addresses.has(address)) return this.#evaluate(address);
-    // What a living session took is the commonest news by far, and there is nothing to wait for.
-    const taken = this.#parts.session().open && name === lockName(address)
-      && judge(this.#parts.view, name, this.#challenger(address)).kind === 'live';
-    if (taken) this.#forget(address);
-    else this.mark(address);
+    if (!session().open || name !== leases.lockName(address)) return this.mark(address);
+    // Locks that others make and take are the commonest news by far, and quickly judged.
+    const verdict = judge(view, name, this.#challenger(address));
+    if (verdict.kind === 'live') this.#forget(address);
+    else if (verdict.kind === 'waiting' && catalogue.wanted(address)) {
+      this.#await(address, verdict.until);
+    } else this.mark(address);
   }
 
   /** True while the stream shows the address as held (l2.md 5.3). */
   holds(address: Ip): boolean {
-    const name = this.addresses.get(address)?.lock ?? lockName(address);
+    const name = this.#parts.leases.lockName(address);
     const lock = this.#parts.view.locks.get(name);
-    if (lock === undefined || ownerOf(lock) !== this.#parts.session().identity) return false;
-    return lock.epoch > (this.#parts.duties().releasedEpochs.get(address) ?? -1);
+    if (lock === undefined || lock.reading.owner !== this.#parts.session().identity) return false;
+    return lock.reading.epoch > (this.#parts.duties().releasedEpochs.get(address) ?? -1);
   }
 
   /** In address order, which must not depend on history. */
@@ -170,18 +173,16 @@ export class Ownership {
   }
 
   #evaluate(address: Ip): void {
-    const { session, view, catalogue } = this.#parts;
+    const { session, view, catalogue, leases } = this.#parts;
     const known = this.addresses.get(address);
     if (!session().open) return;
-    const name = known?.lock ?? lockName(address);
-    this.#byLock.set(name, address);
+    const name = leases.lockName(address);
     const wanted = catalogue.wanted(address);
     if (known === undefined && !wanted) return this.#forget(address);
     const verdict = judge(view, name, this.#challenger(address));
     if (known === undefined && verdict.kind === 'live') return this.#forget(address);
     if (known === undefined && verdict.kind === 'waiting') {
-      this.#unclaimed.delete(address);
-      return this.#agenda.add(address, verdict.until);
+      return this.#await(address, verdict.until);
     }
     const own = wanted && this.#mayServe(address) ? this.#ownCandidate(address) : undefined;
     const candidate = wanted && (own !== undefined || this.#leavingInTurn(known));
@@ -190,6 +191,11 @@ export class Ownership {
     if (hold === 'own' && own !== undefined && known?.answers === true) {
       this.#considerHandOver(known, own);
     }
+  }
+
+  #await(address: Ip, until: Micros): void {
+    this.#unclaimed.delete(address);
+    this.#agenda.add(address, until);
   }
 
   #forget(address: Ip): void {
@@ -246,7 +252,7 @@ export class Ownership {
 
   #denied(known: Address | undefined): boolean {
     if (known?.deniedVersion === undefined) return false;
-    return known.deniedVersion === this.#parts.view.locks.get(known.lock)?.resourceVersion;
+    return known.deniedVersion === this.#parts.view.locks.get(known.lock)?.reading.resourceVersion;
   }
 
   /** E1 and rows 1 to 3: whether it is this node's turn to create or take. */
@@ -262,7 +268,8 @@ export class Ownership {
     this.#unclaimed.add(address);
     const rule = verdict.kind === 'missing' ? 'missing' : verdict.rule;
     if (known?.state === 'releasing') return rule === 'T7' ? 'owed' : 'other';
-    const version = this.#parts.view.locks.get(lockName(address))?.resourceVersion ?? '';
+    const version = this.#parts.view.locks.get(this.#parts.leases.lockName(address))?.reading
+      .resourceVersion ?? '';
     if (known?.writing === true || known?.replaced === version) return 'wait';
     const now = this.#parts.clock.now();
     const state = `${rule} ${version}`;

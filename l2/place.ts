@@ -1,4 +1,5 @@
-import type { Ip } from '../lb/ip.ts';
+import { familyOf, type Family, type Ip } from '../lb/ip.ts';
+import type { Labels } from '../lb/model.ts';
 import type { Clock, Timer } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
 import { contributes, type SessionFacts } from './candidacy.ts';
@@ -9,6 +10,7 @@ import type { Elections } from './elections.ts';
 import { declinedMax, noticesMax, type Notice, type SessionState } from './lease.ts';
 import type { Link, Links } from './links.ts';
 import type { Ownership } from './ownership.ts';
+import type { CompiledPolicy } from './policy.ts';
 import type { Session } from './session.ts';
 import type { L2Settings } from './settings.ts';
 
@@ -35,10 +37,22 @@ export interface PlaceParts {
   readonly elections: () => Elections;
 }
 
+const none: readonly Link[] = [];
+
+interface LinksAt {
+  readonly usable: readonly Link[];
+  readonly labels: Labels;
+  readonly found: Map<
+    readonly CompiledPolicy[], Readonly<Partial<Record<Family, readonly Link[]>>>
+  >;
+}
+
 /** Where this node stands: its links, what it can serve, and what its session tells of that. */
 export class Place {
   #parts: PlaceParts;
   #holdUp: Timer | undefined;
+  /** `linksFor` by the policies of the one Service and family, as long as its inputs stay. */
+  #linksAt: LinksAt = { usable: none, labels: {}, found: new Map() };
   #told = '';
   /** Of the own Node; undefined until every listing was complete. */
   #addresses: string | undefined;
@@ -84,12 +98,26 @@ export class Place {
   linksFor(address: Ip): readonly Link[] {
     const { catalogue, settings, links } = this.#parts;
     const labels = catalogue.node(settings.nodeName)?.labels;
-    if (labels === undefined) return [];
+    if (labels === undefined) return none;
+    const usable = links.usable();
+    if (this.#linksAt.usable !== usable || this.#linksAt.labels !== labels) {
+      this.#linksAt = { usable, labels, found: new Map() };
+    }
+    // Nearly every address is of one Service, and all Services share a few lists of policies.
+    const [one, another] = catalogue.contributions(address);
+    if (one === undefined) return none;
+    const found = another === undefined ? this.#linksAt.found.get(one.policies) : undefined;
+    const family = familyOf(address);
+    if (found?.[family] !== undefined) return found[family];
     const policies = catalogue.contributions(address)
-      .flatMap((one) => one.policies.filter((policy) => policy.matchesNode(labels)));
-    return links.usable().filter(
+      .flatMap((each) => each.policies.filter((policy) => policy.matchesNode(labels)));
+    const selected = usable.filter(
       (link) => contributes({ ...link, up: true, lost: false }, policies, address),
     );
+    if (another === undefined) {
+      this.#linksAt.found.set(one.policies, { ...found, [family]: selected });
+    }
+    return selected;
   }
 
   /** C9, and the part of C8 about addresses configured here. */

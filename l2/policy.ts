@@ -104,6 +104,12 @@ interface Entry {
  */
 export class PolicyBook {
   #entries = new Map<string, Entry>();
+  #compile: typeof compilePolicy;
+
+  /** `compile`: `compilePolicy`, or a memo of it. */
+  constructor(compile: typeof compilePolicy = compilePolicy) {
+    this.#compile = compile;
+  }
 
   /** Takes one row of the table in; undefined removes it. True when what is in force may differ. */
   set(name: string, policy: L2Policy | undefined): boolean {
@@ -118,7 +124,7 @@ export class PolicyBook {
       [uid, nodeSelector, serviceSelector, interfaces, externalIps, loadBalancerIps, faults],
     );
     if (before?.text === text) return false;
-    const compiled = compilePolicy(policy);
+    const compiled = this.#compile(policy);
     const kept = before?.uid === uid ? before.policy : undefined;
     this.#entries.set(name, {
       uid,

@@ -48,7 +48,7 @@ export function createRank(): Rank {
   const compare = (subject: string, left: string, right: string): number => (
     compareIn(heads(subject), subject, [left, right])
   );
-  const groups = new Groups(compare);
+  const groups = new Groups((subject, node) => headOf(heads(subject), subject, node));
   return {
     compare,
     position(subject, node, others) {
@@ -64,12 +64,12 @@ export function createRank(): Rank {
  * set once per subject is what keeps that from being nodes² comparisons per address.
  */
 class Groups {
-  #compare: (subject: string, left: string, right: string) => number;
+  #headOf: (subject: string, node: string) => number;
   #byList = new WeakMap<readonly string[], Group>();
   #byNames = new Map<string, Group>();
 
-  constructor(compare: (subject: string, left: string, right: string) => number) {
-    this.#compare = compare;
+  constructor(headOfNode: (subject: string, node: string) => number) {
+    this.#headOf = headOfNode;
   }
 
   /** Undefined where the node is not one of the list. */
@@ -95,9 +95,14 @@ class Groups {
 
   #ranked({ indexes, positions }: Group, subject: string): Uint32Array {
     if (positions.size >= subjectsMax) positions.clear();
-    const sorted = [...indexes.keys()].sort((a, b) => this.#compare(subject, a, b));
-    const ranked = new Uint32Array(indexes.size);
-    sorted.forEach((name, position) => { ranked[indexes.get(name) ?? 0] = position; });
+    const names = [...indexes.keys()];
+    const heads = Float64Array.from(names, (name) => this.#headOf(subject, name));
+    const sorted = Uint32Array.from(names, (_, index) => index).sort((a, b) => (
+      (heads[a] ?? 0) - (heads[b] ?? 0)
+        || compareTails(subject, names[a] ?? '', names[b] ?? '')
+    ));
+    const ranked = new Uint32Array(names.length);
+    sorted.forEach((index, position) => { ranked[index] = position; });
     positions.set(subject, ranked);
     return ranked;
   }

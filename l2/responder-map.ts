@@ -20,9 +20,12 @@ export interface ResponderValue {
   readonly mac: string;
 }
 
+/** Sizes of its rows. */
+export const responderBytes = { keyBytes: 20, valueBytes: 16 } as const;
+
 /** 20 bytes: ifindex u32 (host order, which is little-endian here), address 16 bytes. */
 export function encodeResponderKey(key: ResponderKey): Uint8Array {
-  const bytes = new Uint8Array(20);
+  const bytes = new Uint8Array(responderBytes.keyBytes);
   new DataView(bytes.buffer).setUint32(0, key.ifindex, true);
   bytes.set(ipBytes16(key.ip), 4);
   return bytes;
@@ -36,7 +39,7 @@ export function decodeResponderKey(bytes: Uint8Array): ResponderKey {
 
 /** 16 bytes: expiry u64, MAC 6 bytes, 2 zero bytes. */
 export function encodeResponderValue(value: ResponderValue): Uint8Array {
-  const bytes = new Uint8Array(16);
+  const bytes = new Uint8Array(responderBytes.valueBytes);
   new DataView(bytes.buffer).setBigUint64(0, value.expiryNs, true);
   bytes.set(macBytes(value.mac), 8);
   return bytes;

@@ -8,7 +8,7 @@ import { lockName, nodeOf } from './lease.ts';
 import type { Ownership } from './ownership.ts';
 import { encodeResponderKey, responderStats } from './responder-map.ts';
 import type { Session } from './session.ts';
-import { ownerOf, type LeaseView } from './view.ts';
+import type { LeaseView } from './view.ts';
 
 /** One line of `fairlead l2 list` as one node sees it (l2.md 14), on its monotonic clock. */
 export interface L2Row {
@@ -56,7 +56,7 @@ export function listRows(parts: RowParts): L2Row[] {
 function rowOf(address: Ip, parts: RowParts): L2Row {
   const { view, elections, session, ownership, keys } = parts;
   const lock = view.locks.get(lockName(address));
-  const owner = lock === undefined ? undefined : ownerOf(lock);
+  const owner = lock?.reading.owner;
   const known = ownership.addresses.get(address);
   const ranked = [...elections.candidates(address)]
     .map((one) => ({ one, position: elections.position(address, one) }))
@@ -69,7 +69,7 @@ function rowOf(address: Ip, parts: RowParts): L2Row {
     state: known?.state ?? 'standby',
     node: owner === undefined ? undefined : nodeOf(owner),
     session: owner,
-    epoch: lock?.epoch,
+    epoch: lock?.reading.epoch,
     since: lock?.since,
     fenceLeft: known?.answers === true && fence !== undefined ? fence - parts.boot : undefined,
     links: ifindexes.map(String),

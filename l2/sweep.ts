@@ -4,7 +4,8 @@ import type { Ip } from '../lb/ip.ts';
 import type { Clock, Micros } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
 import { changedLease, closedAnnotation, l2Label } from './lease.ts';
-import { ownerOf, type LeaseView, type LockSeen, type SessionSeen } from './view.ts';
+import type { LockReading } from './lock.ts';
+import type { LeaseView, SessionSeen } from './view.ts';
 
 const patience: Micros = 60_000_000;
 const desertion: Micros = 600_000_000;
@@ -36,7 +37,7 @@ export class Sweep {
     const { view } = this.#parts;
     const superfluous = new Set<string>();
     for (const name of [...view.locks.keys()].sort(compareText)) {
-      const lock = view.locks.get(name);
+      const lock = view.locks.get(name)?.reading;
       if (lock === undefined) continue;
       this.#restoreLabel(name, lock.object, 'lock');
       if (this.#lockFree(lock)) superfluous.add(name);
@@ -60,15 +61,14 @@ export class Sweep {
   }
 
   // Free for good: empty, or taken by a session that was closed, and for an address nobody wants.
-  #lockFree(lock: LockSeen): boolean {
+  #lockFree(lock: LockReading): boolean {
     if (!lock.valid || lock.ip === undefined || this.#parts.wanted(lock.ip)) return false;
-    const owner = ownerOf(lock);
-    return owner === undefined || this.#parts.view.session(owner)?.closed === true;
+    return lock.owner === undefined || this.#parts.view.session(lock.owner)?.closed === true;
   }
 
   #delete(name: string): void {
     const { kube, namespace, view } = this.#parts;
-    const object = view.locks.get(name)?.object ?? view.sessions.get(name)?.live.version;
+    const object = view.locks.get(name)?.reading.object ?? view.sessions.get(name)?.live.version;
     const { uid, resourceVersion } = object?.metadata ?? {};
     if (uid === undefined || resourceVersion === undefined || this.#inFlight.has(name)) return;
     this.#inFlight.add(name);
@@ -88,7 +88,7 @@ export class Sweep {
     }));
   }
 
-  #restoreLabel(name: string, object: LockSeen['object'], label: 'session' | 'lock'): void {
+  #restoreLabel(name: string, object: LockReading['object'], label: 'session' | 'lock'): void {
     const labels = object.metadata?.['labels'];
     const present = typeof labels === 'object' && labels !== null && l2Label in labels;
     if (!present) this.#update(name, changedLease(object, { annotations: {}, spec: {}, label }));

@@ -1,6 +1,7 @@
 import type { Micros } from '../lb/ports.ts';
 import { second, silenceOf } from './settings.ts';
-import { ownerOf, type LeaseView, type LockSeen, type SessionSeen } from './view.ts';
+import type { LockSeen } from './lock.ts';
+import type { LeaseView, SessionSeen } from './view.ts';
 
 /** What the rules of l2.md 5.3 say about one lock, at one instant, to one session. */
 export type LockVerdict =
@@ -36,8 +37,8 @@ export interface Challenger {
 export function judge(view: LeaseView, name: string, by: Challenger): LockVerdict {
   const lock = view.locks.get(name);
   if (lock === undefined) return { kind: 'missing' };
-  if (!lock.valid) return waiting('T6', lock.since + waitOf(view, lock, by), by.now);
-  const owner = ownerOf(lock);
+  if (!lock.reading.valid) return waiting('T6', lock.since + waitOf(view, lock, by), by.now);
+  const { owner } = lock.reading;
   if (owner !== undefined) return judgeTaken(view, { lock, owner }, by);
   if (lock.backwards) return waiting('T6', lock.since + waitOf(view, lock, by), by.now);
   if (lock.order > 0) return { kind: 'takeable', rule: 'T1' };
@@ -50,7 +51,8 @@ function judgeTaken(
 ): LockVerdict {
   const { lock, owner } = of;
   if (owner === by.identity) {
-    return by.releasedEpoch >= lock.epoch ? { kind: 'takeable', rule: 'T7' } : { kind: 'own' };
+    const { epoch } = lock.reading;
+    return by.releasedEpoch >= epoch ? { kind: 'takeable', rule: 'T7' } : { kind: 'own' };
   }
   const session = view.session(owner);
   const past = by.past.has(owner) || isOwnPast(session, by);
@@ -93,6 +95,6 @@ function waiting(rule: 'T5' | 'T6', until: Micros, now: Micros): LockVerdict {
 
 // The last owner may be unknown, so every D that was ever seen counts, and never less than the own.
 function waitOf(view: LeaseView, lock: LockSeen, by: Challenger): Micros {
-  const told = (lock.durationSeconds ?? 0) * second;
+  const told = (lock.reading.durationSeconds ?? 0) * second;
   return silenceOf(Math.max(by.duration, view.durationMax, Math.min(told, 60 * second)));
 }

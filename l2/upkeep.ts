@@ -129,7 +129,7 @@ export class Upkeep {
 
   #worthTaking(lock: string): boolean {
     const { view, catalogue, serves, elections, session } = this.#parts;
-    const address = view.locks.get(lock)?.ip;
+    const address = view.locks.get(lock)?.reading.ip;
     if (address === undefined || !catalogue.wanted(address) || lockName(address) !== lock) {
       return false;
     }

@@ -1,15 +1,13 @@
 import type { KubeObject } from '../kube/port.ts';
-import type { Ip } from '../lb/ip.ts';
-import { parseIpUnmapped } from '../lb/ip.ts';
-import type { Lease } from '../lb/model.ts';
 import type { Micros } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
 import type { SessionFacts } from './candidacy.ts';
 import {
-  closedAnnotation, ipAnnotation, lockPrefix, nodeOf, sessionName, sessionPrefix,
-  sessionStateOf, stampAnnotation, stampOf, type SessionState, type Stamp,
+  closedAnnotation, lockPrefix, nodeOf, sessionName, sessionPrefix, sessionStateOf,
+  type SessionState,
 } from './lease.ts';
 import type { LeaseReader } from './leasereader.ts';
+import { observeLock, type LockSeen } from './lock.ts';
 import type { RawSession } from './rawsession.ts';
 import { silenceOf } from './settings.ts';
 
@@ -38,31 +36,6 @@ export interface SessionSeen {
   };
 }
 
-/** One lock as this stream saw it. */
-export interface LockSeen {
-  readonly name: string;
-  readonly ip: Ip | undefined;
-  readonly object: KubeObject;
-  readonly uid: string;
-  readonly resourceVersion: string;
-  readonly holder: string;
-  readonly epoch: number;
-  readonly stamp: Stamp | 'unknown' | undefined;
-  /** Stamp, fields and uid agree. */
-  readonly valid: boolean;
-  /** An epoch order that this stream saw before has been undone: a restored or edited version. */
-  readonly backwards: boolean;
-  readonly durationSeconds: number | undefined;
-  /** When this state was first seen; an unrelated edit starts nothing anew. */
-  readonly since: Micros;
-  /** When the name was first seen missing, for stamp `new` (T5). */
-  readonly missingSince: Micros;
-  /** The last version before deletion was a stamped release, seen without a gap (T5). */
-  readonly freed: boolean;
-  /** Twice the epoch, plus one for a release: never falls under one uid. */
-  readonly order: number;
-}
-
 /** What a delivery changed. */
 export interface ViewListener {
   /** A lock came, changed or went; `ip` is undefined for a name that is no lock of ours. */
@@ -81,6 +54,8 @@ export interface ViewListener {
  */
 export class LeaseView {
   readonly sessions = new Map<string, SessionSeen>();
+  /** Those whose name is that of their identity. */
+  #byIdentity = new Map<string, SessionSeen>();
   readonly locks = new Map<string, LockSeen>();
   /** When the last complete list was taken in; undefined before the first. */
   listedAt: Micros | undefined;
@@ -146,9 +121,11 @@ export class LeaseView {
   }
 
   session(identity: string): SessionSeen | undefined {
-    const seen = this.sessions.get(sessionName(identity));
+    const known = this.#byIdentity.get(identity);
+    if (known !== undefined) return known;
     // One first seen after its end tells no identity; its name does.
-    return seen?.identity === identity || seen?.identity === '' ? seen : undefined;
+    const nameless = this.sessions.get(sessionName(identity));
+    return nameless?.identity === '' ? nameless : undefined;
   }
 
   /** When a session was first seen missing: by its deletion, else by the last list. */
@@ -209,6 +186,7 @@ export class LeaseView {
       },
     };
     this.sessions.set(name, seen);
+    if (sessionName(identity) === name) this.#byIdentity.set(identity, seen);
     this.durationMax = Math.max(this.durationMax, seen.durationMax);
     this.#sessionsGone.delete(name);
     if (!sameVersion) this.#listener.sessionChanged(name);
@@ -219,60 +197,29 @@ export class LeaseView {
     const known = this.sessions.get(name);
     if (known === undefined) return;
     this.sessions.delete(name);
+    if (this.#byIdentity.get(known.identity) === known) this.#byIdentity.delete(known.identity);
     this.#sessionsGone.set(name, { since: this.#now(), durationMax: known.durationMax });
     this.#listener.sessionChanged(name);
   }
 
   #lockSeen(name: string, object: KubeObject): void {
-    const lease = this.#reader.lease(object);
+    const reading = this.#reader.lock(object);
     const known = this.locks.get(name);
-    if (known !== undefined && known.resourceVersion === lease.meta.resourceVersion) return;
-    const seen = this.#observe(lease, object, known);
+    if (known !== undefined && known.reading.resourceVersion === reading.resourceVersion) return;
+    const seen = observeLock(
+      reading, known, { now: this.#now(), absence: () => this.absence(name) },
+    );
     this.#index(known, seen);
     this.locks.set(name, seen);
     this.#locksGone.delete(name);
     this.#listener.lockChanged(name);
   }
 
-  #observe(lease: Lease, object: KubeObject, known: LockSeen | undefined): LockSeen {
-    const now = this.#now();
-    const name = lease.meta.name;
-    const stamp = stampOf(lease);
-    const order = orderOfStamp(stamp);
-    const same = known !== undefined && known.uid === lease.meta.uid ? known : undefined;
-    // A successor under another uid without a seen deletion means that a gap hid the deletion.
-    const absence = same !== undefined ? { since: same.missingSince, freed: same.freed }
-      : known !== undefined ? { since: now, freed: false } : this.absence(name);
-    const valid = stampAgrees(lease, stamp);
-    const backwards = same !== undefined && (order < same.order
-      || (order === same.order && lease.meta.annotations[stampAnnotation] !== textOf(same)));
-    const parsed = parseIpUnmapped(lease.meta.annotations[ipAnnotation] ?? '');
-    const unchanged = same !== undefined && same.valid === valid
-      && same.backwards === backwards && same.holder === lease.holderIdentity
-      && same.epoch === lease.leaseTransitions
-      && textOf(same) === lease.meta.annotations[stampAnnotation];
-    return {
-      name, object, stamp, valid, backwards,
-      ip: parsed.ok ? parsed.value : undefined,
-      uid: lease.meta.uid,
-      resourceVersion: lease.meta.resourceVersion,
-      holder: lease.holderIdentity,
-      epoch: lease.leaseTransitions,
-      durationSeconds: lease.leaseDurationSeconds,
-      since: unchanged ? same.since : now,
-      missingSince: absence.since,
-      freed: absence.freed,
-      order: Math.max(order, same?.order ?? 0),
-    };
-  }
-
   #lockDeleted(name: string, object: KubeObject): void {
-    const lease = this.#reader.lease(object);
+    const { stamp, valid, order } = this.#reader.lock(object);
     const known = this.locks.get(name);
-    const stamp = stampOf(lease);
     const released = stamp !== undefined && stamp !== 'unknown' && stamp.kind === 'release'
-      && stampAgrees(lease, stamp) && known?.valid === true && !known.backwards
-      && known.order === orderOfStamp(stamp);
+      && valid && known?.reading.valid === true && !known.backwards && known.order === order;
     this.#lockGone(name, released);
   }
 
@@ -286,33 +233,19 @@ export class LeaseView {
   }
 
   #index(before: LockSeen | undefined, after: LockSeen | undefined): void {
-    const owner = before === undefined ? undefined : ownerOf(before);
-    const next = after === undefined ? undefined : ownerOf(after);
+    const owner = before?.reading.owner;
+    const next = after?.reading.owner;
     if (owner === next) return;
     if (owner !== undefined && before !== undefined) {
       const names = this.#byOwner.get(owner);
-      names?.delete(before.name);
+      names?.delete(before.reading.name);
       if (names?.size === 0) this.#byOwner.delete(owner);
     }
     if (next !== undefined && after !== undefined) {
       const names = this.#byOwner.get(next) ?? new Set();
-      this.#byOwner.set(next, names.add(after.name));
+      this.#byOwner.set(next, names.add(after.reading.name));
     }
   }
-}
-
-/**
- * The epoch that a take of this version is to have: above everything that was ever seen, so that an
- * epoch edited downwards does not make later takes look restored to those who remember.
- */
-export function nextEpoch(lock: LockSeen): number {
-  return Math.max(lock.epoch, Math.floor(lock.order / 2)) + 1;
-}
-
-/** The session that a valid take names; undefined for every other state of a lock. */
-export function ownerOf(lock: LockSeen): string | undefined {
-  if (!lock.valid || lock.stamp === undefined || lock.stamp === 'unknown') return undefined;
-  return lock.stamp.kind === 'take' ? lock.stamp.identity : undefined;
 }
 
 /** Sessions as candidacy sees them; `observedFrom` is the start of the own session (S8). */
@@ -325,27 +258,4 @@ export function sessionFactsOf(seen: SessionSeen, live: boolean): SessionFacts {
     links: seen.state?.links ?? [],
     declined: seen.state?.declined ?? [],
   };
-}
-
-function textOf(lock: LockSeen): string | undefined {
-  const metadata = lock.object.metadata ?? {};
-  const annotations = metadata['annotations'];
-  if (typeof annotations !== 'object' || annotations === null || Array.isArray(annotations)) {
-    return undefined;
-  }
-  const text = (annotations as Readonly<Record<string, unknown>>)[stampAnnotation];
-  return typeof text === 'string' ? text : undefined;
-}
-
-function orderOfStamp(stamp: Stamp | 'unknown' | undefined): number {
-  if (stamp === undefined || stamp === 'unknown' || stamp.kind === 'new') return 0;
-  return 2 * stamp.epoch + (stamp.kind === 'release' ? 1 : 0);
-}
-
-function stampAgrees(lease: Lease, stamp: Stamp | 'unknown' | undefined): boolean {
-  if (stamp === undefined || stamp === 'unknown') return false;
-  if (stamp.kind === 'new') return lease.holderIdentity === '' && lease.leaseTransitions === 0;
-  const holder = stamp.kind === 'take' ? stamp.identity : '';
-  return lease.holderIdentity === holder && lease.leaseTransitions === stamp.epoch
-    && lease.meta.uid === stamp.uid;
 }

@@ -85,6 +85,11 @@ export class Process {
     return this.#paused;
   }
 
+  /** True while a crash is to strike at some port operation. */
+  get doomed(): boolean {
+    return this.#crashAfter !== undefined;
+  }
+
   /** Runs `handler` now, later, or never, as the process's state says. */
   enter(handler: () => void): void {
     if (!this.#alive) return;

@@ -7,6 +7,7 @@ static const struct method *const parts[] = {
 	object_methods,
 	map_methods,
 	batch_methods,
+	btf_methods,
 	program_methods,
 	link_methods,
 	clsact_methods,

@@ -119,6 +119,7 @@ extern const struct method handle_methods[];
 extern const struct method object_methods[];
 extern const struct method map_methods[];
 extern const struct method batch_methods[];
+extern const struct method btf_methods[];
 extern const struct method program_methods[];
 extern const struct method link_methods[];
 extern const struct method clsact_methods[];

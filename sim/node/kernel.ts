@@ -135,7 +135,9 @@ export class SimKernel implements KernelPort {
   }
 
   updateMany(map: string, rows: MapBatch, flag: MapFlag): BatchResult {
-    return writeRows(rows, (entry) => this.update(map, entry, flag));
+    const found = this.#maps.get(map);
+    if (found === undefined) return { written: 0, error: { kind: 'ENOENT' } };
+    return found.updateMany(rows, flag, (fault) => this.#strikes(fault));
   }
 
   removeMany(map: string, keys: MapKeys): BatchResult {
@@ -194,7 +196,11 @@ export class SimKernel implements KernelPort {
       update,
       remove,
       // A batch is one call, and yet the process may die between any two of its elements.
-      updateMany: (map, rows, flag) => writeRows(rows, (entry) => update(map, entry, flag)),
+      updateMany: (map, rows, flag) => (
+        process.doomed
+          ? writeRows(rows, (entry) => update(map, entry, flag))
+          : alive(() => this.updateMany(map, rows, flag))
+      ),
       removeMany: (map, keys) => takeKeys(keys, (key) => remove(map, key)),
       lookup: (map, key) => alive(() => this.lookup(map, key)),
       lookupMany: (map, keys) => alive(() => this.lookupMany(map, keys)),

@@ -1,8 +1,11 @@
 import { ArrayMap } from '../../bpf/vm/maps/array.ts';
 import { PrefixMap } from '../../bpf/vm/maps/prefixes.ts';
 import type { MachineMap } from '../../bpf/vm/tablemap.ts';
-import type { KernelError, MapEntry, MapFlag, MapPage } from '../../lb/ports.ts';
+import type {
+  BatchResult, KernelError, MapBatch, MapEntry, MapFlag, MapPage,
+} from '../../lb/ports.ts';
 import { err, type Result } from '../../lb/result.ts';
+import { writeRows } from './batches.ts';
 
 /** What a fault does to the updates and deletions of one map (simulator.md 8, `kernel.*`). */
 export interface MapFault {
@@ -53,6 +56,21 @@ export class SimMap {
     if (refused !== undefined) return err(refused);
     const result = this.#map.update(entry, flag);
     if (result.ok) this.#changed(entry.key, entry.value);
+    return result;
+  }
+
+  /** Writes rows in their order and stops at the first refusal. */
+  updateMany(
+    rows: MapBatch, flag: MapFlag, fails: (fault: MapFault) => boolean,
+  ): BatchResult {
+    if (this.fault !== undefined) return writeRows(rows, (row) => this.update(row, flag, fails));
+    const result = this.#map.updateMany(rows, flag);
+    if (this.#listeners.length === 0) return result;
+    const { keySize, valueSize } = this.#map;
+    for (let row = 0; row < result.written; row += 1) {
+      const key = rows.keys.subarray(row * keySize, (row + 1) * keySize);
+      this.#changed(key, rows.values.subarray(row * valueSize, (row + 1) * valueSize));
+    }
     return result;
   }
 

@@ -5,6 +5,7 @@ import type { KubeDone, KubePort, Watch } from '../../kube/port.ts';
 import { LeaseApi, ms, namespace, refuse, type ApiWay, type StoredWatch } from './leaseapi.ts';
 import { ingress, nodeObject, policyObject, serviceObject } from './objects.ts';
 import { createRank } from '../../l2/rank.ts';
+import { Selections } from '../../l2/selections.ts';
 import { createAnnouncer, type Announcer, type FrontPort } from '../../l2/announcer.ts';
 import {
   decodeResponderKey, decodeResponderValue, encodeResponderKey, responderMap,
@@ -224,6 +225,7 @@ export class TestNode {
     const announcer = factory(
       {
         clock, kube: kubeOf(this, api), kernel: this.kernel, link: port, rank,
+        selections: this.#cluster.selections,
         leases: createLeaseReader(leaseDecoder(decoder.lease)),
         random: processRandom(process, `random/${this.name}/${this.#incarnation}`),
         journal: processJournal(process), events: { emit: (event) => this.events.push(event) },
@@ -295,6 +297,7 @@ export class TestCluster {
   readonly api: LeaseApi;
   readonly nodes: TestNode[] = [];
   readonly rank = createRank();
+  readonly selections = new Selections();
   readonly decoder = createDecoder();
   readonly tables = {
     services: new Table<Service>('services'), slices: new Table<EndpointSlice>('slices'),

@@ -2,6 +2,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { LeaseReader } from '../../l2/leasereader.ts';
 import type { AnnouncerFactory } from './harness.ts';
 
 /** One textual change of one file; `from` must stand in it exactly once. */
@@ -34,13 +35,13 @@ export const mutants: readonly Mutant[] = [
     { file: 'watchers.ts', from: '    store.close(seen, session.identity, (result) => {\n',
       to: '    view.pretendClosed(name);\n    if (seen.open) return;\n    store.close(seen, session.identity, (result) => {\n' },
     { file: 'view.ts', from: '  /** Names of the locks that a valid take gives to `identity`. */',
-      to: '  pretendClosed(name: string): void {\n    const seen = this.sessions.get(name);\n    this.sessions.set(name, { ...seen, open: false, closed: true });\n    this.#listener.sessionChanged(name);\n  }\n' },
+      to: '  pretendClosed(name: string): void {\n    const seen = this.sessions.get(name);\n    const closed = { ...seen, open: false, closed: true };\n    this.sessions.set(name, closed);\n    this.#byIdentity.set(seen.identity, closed);\n    this.#listener.sessionChanged(name);\n  }\n' },
   ] },
   { name: 'the stamp is ignored', seed: 36, patches: [
-    { file: 'view.ts', from: 'function stampAgrees(lease: Lease, stamp: Stamp | \'unknown\' | undefined): boolean {',
+    { file: 'lock.ts', from: 'function stampAgrees(lease: Lease, stamp: Stamp | \'unknown\' | undefined): boolean {',
       to: 'function stampAgrees(_lease: Lease, _stamp: unknown): boolean { return true; }\nexport function unusedAgrees(lease: Lease, stamp: Stamp | \'unknown\' | undefined): boolean {' },
-    { file: 'view.ts', from: "  if (!lock.valid || lock.stamp === undefined || lock.stamp === 'unknown') return undefined;\n  return lock.stamp.kind === 'take' ? lock.stamp.identity : undefined;",
-      to: "  return lock.holder === '' ? undefined : lock.holder;" },
+    { file: 'lock.ts', from: "owner: taken ? stamp.identity : undefined,",
+      to: "owner: lease.holderIdentity === '' ? undefined : lease.holderIdentity," },
   ] },
   { name: 'a missing session counts as closed', seed: 162, patches: [
     { file: 'takeable.ts', from: '  if (session === undefined) {', to: "  if (session === undefined) return { kind: 'takeable', rule: 'T2' };\n  if (session === undefined) {" },
@@ -49,8 +50,8 @@ export const mutants: readonly Mutant[] = [
     { file: 'takeable.ts', from: "return waiting('T5', lock.missingSince + waitOf(view, lock, by), by.now);", to: "return { kind: 'takeable', rule: 'T5' };" },
   ] },
   { name: 'a key is used after its release was sent', seed: 77, patches: [
-    { file: 'takeable.ts', from: "return by.releasedEpoch >= lock.epoch ? { kind: 'takeable', rule: 'T7' } : { kind: 'own' };", to: "return { kind: 'own' };" },
-    { file: 'ownership.ts', from: 'return lock.epoch > (this.#parts.duties().releasedEpochs.get(address) ?? -1);', to: 'return true;' },
+    { file: 'takeable.ts', from: "return by.releasedEpoch >= epoch ? { kind: 'takeable', rule: 'T7' } : { kind: 'own' };", to: "return { kind: 'own' };" },
+    { file: 'ownership.ts', from: 'return lock.reading.epoch > (this.#parts.duties().releasedEpochs.get(address) ?? -1);', to: 'return true;' },
     { file: 'address-machine.ts', from: "          guard: ({ event }) => event.result !== 'ok',\n          actions: { type: 'arm', params: { timer: 'settle', delay: 200 * ms } },",
       to: "          guard: ({ event }) => event.result !== 'ok',\n          target: 'standby', actions: [disarm, { type: 'review' }]," },
   ] },
@@ -79,7 +80,15 @@ export async function loadMutant(
     if (text.split(from).length !== 2) throw new Error(`'${from}' stands once in l2/${file}`);
     writeFileSync(path, text.replace(from, () => to));
   }
-  const address = pathToFileURL(join(root, 'l2/announcer.ts')).href;
-  const module = await import(address) as { createAnnouncer: AnnouncerFactory };
-  return { factory: module.createAnnouncer, remove: () => rmSync(root, { recursive: true }) };
+  const load = (file: string): Promise<unknown> => import(
+    pathToFileURL(join(root, 'l2', file)).href
+  );
+  const { createAnnouncer } = await load('announcer.ts') as { createAnnouncer: AnnouncerFactory };
+  const { createLeaseReader } = await load('leasereader.ts') as {
+    createLeaseReader: (decode: LeaseReader['lease']) => LeaseReader;
+  };
+  const factory: AnnouncerFactory = (ports, tables, settings) => createAnnouncer(
+    { ...ports, leases: createLeaseReader((object) => ports.leases.lease(object)) }, tables, settings,
+  );
+  return { factory, remove: () => rmSync(root, { recursive: true }) };
 }

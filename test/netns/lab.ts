@@ -76,8 +76,8 @@ export class Agent {
   /** Its programs are loaded and it waits for listings. */
   readonly started: Promise<void>;
 
-  constructor(site: Site, settings: AgentSettings) {
-    const script = join(root, 'test/netns/nodeagent.ts');
+  constructor(site: Site, settings: AgentSettings, sources: string) {
+    const script = join(sources, 'test/netns/nodeagent.ts');
     this.#process = new LineProcess(site, script, JSON.stringify(settings), (line) => {
       this.#effective = (line as { readonly effective: number }).effective;
       for (const listener of this.#listeners.splice(0)) listener();
@@ -156,12 +156,15 @@ export class Lab {
     return actor;
   }
 
-  /** Starts the datapath of a node; the pins of an earlier one are taken up. */
-  agent(node: 'a' | 'b', settings: Partial<AgentSettings> = {}): Agent {
+  /**
+   * Starts the datapath of a node; the pins of an earlier one are taken up. `sources`: of another
+   * version.
+   */
+  agent(node: 'a' | 'b', settings: Partial<AgentSettings> = {}, sources = root): Agent {
     const site = { namespace: this.namespaceOf(node), cgroup: this.cgroupOf(node) };
     const agent = new Agent(site, {
       nodeName: this.nodeName(node), cgroup: site.cgroup, ...settings,
-    });
+    }, sources);
     this.#agents.push(agent);
     return agent;
   }
@@ -172,6 +175,11 @@ export class Lab {
 
   pinsOf(node: 'a' | 'b'): string {
     return join(pinsFolder, this.nodeName(node), `v${layoutHash}`);
+  }
+
+  /** Folders of pins of a node: one for each layout that it has maps of. */
+  layoutsOf(node: 'a' | 'b'): string[] {
+    return readdirSync(join(pinsFolder, this.nodeName(node)));
   }
 
   cgroupOf(home: 'a' | 'b' | 'out'): string {
