@@ -93,7 +93,10 @@ class NodeAnnouncer implements Announcer {
     const { kernel, link } = this.#ports;
     this.#parts.stream.start();
     link.onLinks(() => this.#wake(() => this.#parts.place.refreshLinks()));
-    link.onFrame((ifindex, frame) => this.#wake(() => this.#parts.claims.hear(ifindex, frame)));
+    link.onFrame((ifindex, frame) => {
+      if (!this.#parts.claims.concerns(frame)) return;
+      this.#wake(() => this.#parts.claims.hear(ifindex, frame));
+    });
     this.#ports.datapath?.onChange(({ all, ips }) => this.#wake(() => {
       if (all) this.#parts.ownership.markAll();
       else for (const address of ips) this.#parts.ownership.mark(address);

@@ -203,6 +203,7 @@ export class Assembly {
       links: this.links, view: this.view, bursts: this.bursts, chronicle: this.chronicle,
       session: () => this.session,
       address: (address) => this.ownership.addresses.get(address),
+      occupied: (ipv4) => this.ownership.occupied(ipv4),
       linksChanged: () => this.place.refreshLinks(), changed: () => this.session.publish(),
       relist: () => this.stream.relist(),
     });

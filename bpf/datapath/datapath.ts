@@ -1,6 +1,8 @@
 import type { NodeFacts } from '../../lb/datapathoptions.ts';
-import type { Ip, Prefix } from '../../lb/ip.ts';
-import type { EndpointSlice, Node, Service, ServiceKey } from '../../lb/model.ts';
+import type { Ip } from '../../lb/ip.ts';
+import type {
+  EndpointSlice, Node, Service, ServiceCidr, ServiceKey,
+} from '../../lb/model.ts';
 import { nodeFacts, placeOf } from '../../lb/nodefacts.ts';
 import type { Micros, Timer } from '../../lb/ports.ts';
 import {
@@ -49,7 +51,7 @@ class MapDatapath implements ServiceDatapath {
   #settings: ServiceDatapathSettings;
   #cursors: {
     readonly services: Cursor<Service>; readonly slices: Cursor<EndpointSlice>;
-    readonly nodes: Cursor<Node>; readonly serviceCidrs: Cursor<readonly Prefix[]> | undefined;
+    readonly nodes: Cursor<Node>; readonly serviceCidrs: Cursor<ServiceCidr> | undefined;
   };
   #sliceIndex = new SliceIndex();
   #images = new Map<ServiceKey, readonly RecordImage[]>();
@@ -296,7 +298,7 @@ class MapDatapath implements ServiceDatapath {
     const node = this.#tables.nodes.get(nodeName);
     const everyNode = options.externalIps === 'nodeOwned';
     const nodes = everyNode ? this.#tables.nodes.values() : node === undefined ? [] : [node];
-    const ranges = this.#tables.serviceCidrs?.values().flat() ?? [];
+    const ranges = this.#tables.serviceCidrs?.values().flatMap(({ cidrs }) => cidrs) ?? [];
     const serviceRanges = [...new Set([...options.serviceRanges, ...ranges])].sort(compareText);
     this.#facts = nodeFacts(nodeName, nodes, { ...options, serviceRanges });
     const place = placeOf(nodeName, node);

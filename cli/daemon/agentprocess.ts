@@ -148,7 +148,7 @@ function compose(
   }, healthHosts(settings.datapath.nodePortAddresses));
   return createAgent({
     clock, random: realRandom, journal, kube, kernel, link: links, devices, hooks,
-    healthListeners, caches: createAgentCaches(),
+    healthListeners, caches: createAgentCaches('one'),
   }, {
     nodeName, namespace: settings.namespace, l2: settings.l2, datapath: settings.datapath,
     datapathEnabled: values['datapath.enabled'] === true, mapLimits: limits,

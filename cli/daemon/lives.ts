@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import type { Session } from '../session.ts';
 import type { ConfigSources, Configuration } from './configuration.ts';
 import { ConfigWatch, type ConfigChange } from './configwatch.ts';
@@ -6,7 +5,7 @@ import { logOf, logSettings, type Log } from './log.ts';
 import { Meters } from './meters.ts';
 import { agentMetrics, controllerMetrics } from './metriclist.ts';
 import { Pulse } from './probes.ts';
-import { textOf } from './values.ts';
+import { nodeNameOf } from './values.ts';
 
 /** Why a life is to end. */
 export type LifeEnd =
@@ -48,7 +47,7 @@ export interface LivesOrder {
 export async function runLives(order: LivesOrder): Promise<void> {
   const { session: { console }, sources, role } = order;
   const { values } = order.configuration;
-  const nodeName = textOf(values['nodeName']) ?? hostname();
+  const nodeName = nodeNameOf(values);
   const meters = new Meters(role === 'agent' ? agentMetrics : controllerMetrics);
   const log = logOf(console, { values, node: nodeName, measure: meters.take });
   tellWarnings(log, order.configuration);
