@@ -15,6 +15,7 @@ import { nodeAddresses } from '../../lb/nodefacts.ts';
 import { realRandom } from '../../lb/random.real.ts';
 import { CommandEnd, exitCodes } from '../exit.ts';
 import { AgentDoors } from './agentdoors.ts';
+import { ownMissingCapabilities } from './capabilities.ts';
 import { kubeClient } from './kubeclient.ts';
 import type { Surroundings } from './lives.ts';
 import { meteredKube } from './meteredkube.ts';
@@ -28,6 +29,7 @@ import { placeOf } from './values.ts';
 /** One life of this node's agent. Programs and tables stay in the kernel. */
 export async function liveAsAgent(at: Surroundings): Promise<void> {
   const { log, pulse, meters, configuration: { values } } = at;
+  const blocked = lacked(log);
   const addon = loadAddon();
   if (!addon.ok) throw new CommandEnd(exitCodes.unreachable, addon.error.text);
   const kube = kubeClient(values, at.env);
@@ -35,7 +37,7 @@ export async function liveAsAgent(at: Surroundings): Promise<void> {
   let agent: Agent | undefined;
   let node: OpenNode | undefined;
   const metered = meteredKube(kube.value, meters.take);
-  const probes = { ...probesOf(() => agent), '/livez': pulse.probe };
+  const probes = { ...probesOf(() => agent, blocked), '/livez': pulse.probe };
   const doors = new AgentDoors({ site: () => ({ at, agent, node }), kube: metered, probes });
   meters.showFrom(showProcess(at.watch));
   const scraped = placeOf(values['metrics.address'] ?? ':9472');
@@ -44,7 +46,9 @@ export async function liveAsAgent(at: Surroundings): Promise<void> {
     addon: addon.value, clock: realClock(addon.value), journal: log,
     features: probeFeatures(addon.value),
   };
-  node = await nodeWhenFree(parts, at);
+  // Without what the kernel asks for nothing may be opened; the process stays, to say so.
+  if (blocked === undefined) node = await nodeWhenFree(parts, at);
+  else await at.end;
   if (node === undefined) doors.close();
   else {
     doors.openSocket();
@@ -84,8 +88,25 @@ async function liveWith(agent: Agent, at: Surroundings): Promise<void> {
   healthz.close();
 }
 
-function probesOf(agent: () => Agent | undefined): Readonly<Record<string, Probe>> {
+/** Says which capabilities are missing; the sentence where one of them is indispensable. */
+function lacked(log: Surroundings['log']): string | undefined {
+  const missing = ownMissingCapabilities();
+  const needed = missing.filter(({ cost }) => cost === undefined);
+  for (const { name, cost = 'nothing works without it' } of missing) {
+    log.note({
+      level: needed.length > 0 ? 'error' : 'warn', component: 'agent',
+      code: 'agent.capabilityMissing', text: `capability ${name} is missing: ${cost}`,
+    });
+  }
+  if (needed.length === 0) return undefined;
+  return `missing capabilities: ${needed.map(({ name }) => name).join(', ')}`;
+}
+
+function probesOf(
+  agent: () => Agent | undefined, blocked: string | undefined,
+): Readonly<Record<string, Probe>> {
   const startup: Probe = () => {
+    if (blocked !== undefined) return blocked;
     const present = agent();
     if (present === undefined) return 'the node is not open yet';
     const missing = Object.values(present.tables).find(({ complete }) => !complete);

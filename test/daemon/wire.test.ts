@@ -188,6 +188,27 @@ serial('a setting that takes a restart ends one life in order and begins the nex
   t.truthy(await soon(() => site.fetch('client', `http://${vip}/`), 5));
 });
 
+const dropped = (...names: readonly string[]): string[] => [
+  'setpriv', `--bounding-set=-all,${names.map((name) => `+${name}`).join(',')}`,
+];
+
+serial('an agent works with five capabilities, and names one that is missing', async (t) => {
+  agents.a.signal('SIGTERM');
+  await agents.a.exited;
+  const few = ['bpf', 'net_admin', 'net_raw', 'sys_admin'];
+  agents.a = site.agent('a', {}, dropped(...few));
+  const url = 'http://127.0.0.1:9474/readyz';
+  t.is(await soon(() => site.probe('a', url)), '503 missing capabilities: PERFMON');
+  agents.a.signal('SIGTERM');
+  t.is(await agents.a.exited, 0);
+  agents.a = site.agent('a', {}, dropped(...few, 'perfmon'));
+  t.is(await soon(() => {
+    const said = site.probe('a', url);
+    return said === '200 ok' ? said : undefined;
+  }), '200 ok', agents.a.stderr);
+  t.deepEqual(agents.a.lines.filter(({ level }) => level === 'error'), []);
+});
+
 serial('a second agent of a node waits and owns nothing', async (t) => {
   const second = site.agent('a', { 'health.address': '127.0.0.1:9484', 'api.socket': '' });
   t.truthy(await soon(() => second.lines.find(({ reason }) => reason === 'agent.waits')));
