@@ -7,14 +7,14 @@ import type { Cluster } from '../sim/cluster/cluster.ts';
 import { wantedAddresses } from '../sim/cluster/desired.ts';
 import { allocationStep, announcementStep, backendStep } from './explainlinks.ts';
 import type { Evidence, ExplainStep, ServiceExplanation } from './explanation.ts';
-import { modelOf, type FolderModel, type Row } from './foldermodel.ts';
+import { storedModel, type FolderModel, type Row } from './foldermodel.ts';
 
 /**
  * The chain of one Service in a cluster that has come to rest: allocation and selectors judged on
  * the stored objects, the other links read from what its nodes do. Undefined: no such Service.
  */
 export function explainRun(cluster: Cluster, key: ServiceKey): ServiceExplanation | undefined {
-  const model = storedModel(cluster);
+  const model = simulatedModel(cluster);
   const row = model.services.find(({ value }) => value.key === key);
   if (row === undefined) return undefined;
   const { value: service } = row;
@@ -38,18 +38,10 @@ export function explainRun(cluster: Cluster, key: ServiceKey): ServiceExplanatio
   };
 }
 
-/** Every object of the simulated API as a folder; they have no places in a file. */
-export function storedModel(cluster: Cluster): FolderModel {
+/** Every object of the simulated API. */
+export function simulatedModel(cluster: Cluster): FolderModel {
   const kinds: readonly Resource[] = Object.values(resources);
-  const objects = kinds.flatMap((resource) => cluster.store.list(resource));
-  return modelOf({
-    objects: objects.map((object) => ({
-      object,
-      file: '',
-      positionOf: () => ({ line: 0, column: 0 }),
-    })),
-    faults: [],
-  });
+  return storedModel(kinds.flatMap((resource) => cluster.store.list(resource)));
 }
 
 function basisOf({ prepared, machines, world }: Cluster): string {
@@ -100,7 +92,8 @@ const rules: Readonly<Record<Rule, string>> = {
   C9: 'the agent must serve the address and must not be leaving',
 };
 
-function frontendStep(service: Service): ExplainStep {
+/** Step 3: what nodes serve for the Service, by its own fields. */
+export function frontendStep(service: Service): ExplainStep {
   const step = 'frontends';
   const proxied = service.ingress.find(({ ipMode }) => ipMode === 'Proxy');
   if (proxied !== undefined) {
@@ -130,7 +123,8 @@ function frontsOf(service: Service): string[] {
   ]);
 }
 
-function endpointStep(model: FolderModel, row: Row<Service>): ExplainStep {
+/** Step 4: the endpoints of the Service. */
+export function endpointStep(model: FolderModel, row: Row<Service>): ExplainStep {
   const labels = backendStep(model, row);
   if (labels.state === 'fail') return labels;
   const { step } = labels;

@@ -65,6 +65,18 @@ export function modelOf(manifests: Manifests): FolderModel {
   };
 }
 
+/** Objects that an API holds as a folder; they have no places in a file. */
+export function storedModel(objects: readonly KubeObject[]): FolderModel {
+  return modelOf({
+    objects: objects.map((object) => ({
+      object,
+      file: '',
+      positionOf: () => ({ line: 0, column: 0 }),
+    })),
+    faults: [],
+  });
+}
+
 function admitted(object: KubeObject, index: number): KubeObject {
   const given = { uid: `manifest-${index}`, resourceVersion: String(index + 1) };
   return { ...object, metadata: { ...given, ...object.metadata } };

@@ -1,16 +1,20 @@
 import { Option, type Command } from 'commander';
 import { parseIp } from '../lb/ip.ts';
-import { absent, printListing, withOutput, type OutputFlags } from './output.ts';
+import { absent, printListing, withOutput, type OutputFlags, type Source } from './output.ts';
 import { exitCodes, usageError } from './exit.ts';
-import { repeated, withManifests } from './flags.ts';
+import { withLive, type LiveFlags } from './cluster.ts';
+import { repeated, withManifests, withManifestsOrLive } from './flags.ts';
 import type { FolderFlags } from './folder.ts';
 import type { FolderModel } from './foldermodel.ts';
+import type { PlannedOnce } from '../lb/ipam/once.ts';
 import type { PlannedEffect, PoolPlan, Transition } from './poolplan.ts';
 import type { AddressRow, PoolRow } from './poolrows.ts';
 import type { Session } from './session.ts';
 import type { Column } from './table.ts';
 
-interface ListFlags extends FolderFlags, OutputFlags {
+interface ListFlags extends LiveFlags, OutputFlags {
+  readonly filename?: readonly string[];
+  readonly recursive?: boolean;
   readonly address?: string;
 }
 
@@ -24,8 +28,8 @@ export function registerIppool(program: Command, session: Session): void {
     .command('ippool')
     .alias('ippools')
     .description('pools of addresses: their use, and what a change would keep, move or take away');
-  withOutput(withManifests(ippool.command('list')))
-    .description('pools with their counts; with NAME the addresses that are held')
+  withOutput(withLive(withManifestsOrLive(ippool.command('list'))))
+    .description('pools with their counts; with NAME the addresses held; of -f or of the cluster')
     .argument('[name]', 'one pool')
     .option('--address <address>', 'who holds this address, and which pools have it')
     .action((name: string | undefined, flags: ListFlags) => list(session, name, flags));
@@ -51,11 +55,32 @@ async function modelAt(session: Session, flags: FolderFlags): Promise<FolderMode
   return modelOf(manifests);
 }
 
+interface PoolsAt {
+  readonly model: FolderModel;
+  readonly planned: PlannedOnce;
+  readonly source: Source;
+}
+
+// Of a folder what the controller would give, of a cluster what its Services hold.
+async function poolsAt(session: Session, flags: ListFlags): Promise<PoolsAt> {
+  const { planFolder, storedPlan } = await import('./plan.ts');
+  const { filename } = flags;
+  if (filename !== undefined) {
+    const model = await modelAt(session, { ...flags, filename });
+    return { model, planned: planFolder(model), source: 'manifests' };
+  }
+  const { onCluster } = await import('./cluster.ts');
+  const { liveModel } = await import('./livemodel.ts');
+  return onCluster(session.console, flags, async (cluster) => {
+    const { model, warnings } = await liveModel(cluster, 'pools');
+    for (const warning of warnings) session.console.err(`warning: ${warning}\n`);
+    return { model, planned: storedPlan(model), source: 'cluster' };
+  });
+}
+
 async function list(session: Session, name: string | undefined, flags: ListFlags): Promise<void> {
-  const { planFolder } = await import('./plan.ts');
   const { addressRows, poolRows, poolsWith } = await import('./poolrows.ts');
-  const model = await modelAt(session, flags);
-  const planned = planFolder(model);
+  const { model, planned, source } = await poolsAt(session, flags);
   const pools = model.pools.map(({ value }) => value);
   const held = addressRows(planned);
   if (flags.address !== undefined) {
@@ -72,14 +97,17 @@ async function list(session: Session, name: string | undefined, flags: ListFlags
       pool,
       services: holding?.pool === pool ? holding.services : [],
     }));
-    return printAddresses(session, flags, items);
+    return printAddresses(session, flags, { source, items });
   }
-  if (name === undefined) return printPools(session, flags, poolRows(pools, planned));
+  if (name === undefined) {
+    return printPools(session, flags, { source, items: poolRows(pools, planned) });
+  }
   if (!pools.some(({ meta }) => meta.name === name)) {
     const { nearestNames } = await import('./nearest.ts');
     throw absent(`pool ${name}`, nearestNames(name, pools.map(({ meta }) => meta.name)));
   }
-  return printAddresses(session, flags, held.filter(({ pool }) => pool === name));
+  const items = held.filter(({ pool }) => pool === name);
+  return printAddresses(session, flags, { source, items });
 }
 
 const poolColumns: readonly Column<PoolRow>[] = [
@@ -102,10 +130,17 @@ const addressColumns: readonly Column<AddressRow>[] = [
   { head: 'SERVICES', cell: (row) => row.services.join(',') },
 ];
 
-function printPools(session: Session, flags: ListFlags, items: PoolRow[]): Promise<void> {
+interface Found<T> {
+  readonly source: Source;
+  readonly items: readonly T[];
+}
+
+function printPools(
+  session: Session, flags: ListFlags, { source, items }: Found<PoolRow>,
+): Promise<void> {
   return printListing(session.console, flags, {
     kind: 'PoolList',
-    source: 'manifests',
+    source,
     items,
     warnings: [],
     columns: poolColumns,
@@ -114,10 +149,12 @@ function printPools(session: Session, flags: ListFlags, items: PoolRow[]): Promi
   });
 }
 
-function printAddresses(session: Session, flags: ListFlags, items: AddressRow[]): Promise<void> {
+function printAddresses(
+  session: Session, flags: ListFlags, { source, items }: Found<AddressRow>,
+): Promise<void> {
   return printListing(session.console, flags, {
     kind: 'AddressList',
-    source: 'manifests',
+    source,
     items,
     warnings: [],
     columns: addressColumns,

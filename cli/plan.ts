@@ -73,6 +73,22 @@ export function sidesOf(
   };
 }
 
+/** What the Services of a cluster hold by their statuses, whatever the controller would give. */
+export function storedPlan(model: FolderModel): PlannedOnce {
+  const planned = asStored(planFolder(model), model);
+  const pools = planned.pools.map((pool) => {
+    const { counts } = pool;
+    if (counts === undefined) return pool;
+    const held = planned.services.flatMap(({ addresses }) => (
+      addresses.filter((address) => address.pool === pool.name).map(({ ip }) => ip)
+    ));
+    const used = BigInt(new Set(held).size);
+    const available = counts.available + counts.used - used;
+    return { ...pool, counts: { ...counts, used, available } };
+  });
+  return { ...planned, pools };
+}
+
 function asStored(planned: PlannedOnce, model: FolderModel): PlannedOnce {
   const stored = new Map(model.services.map(({ value }) => [value.key, storedAddresses(value)]));
   return {

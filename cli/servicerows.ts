@@ -1,16 +1,17 @@
-import { resources } from '../kube/resource.ts';
 import { publishedAddresses } from '../l2/selection.ts';
 import { compareIp, familyOf, ip as address, type Ip } from '../lb/ip.ts';
 import { readRecord } from '../lb/ipam/record.ts';
 import { ipOf } from '../lb/ipam/address.ts';
 import type { Service, ServicePort } from '../lb/model.ts';
+import { datapathDefaults, type Algorithm } from '../lb/datapathoptions.ts';
 import { placeOf } from '../lb/nodefacts.ts';
 import { DerivationMemo, deriveServicePorts, type ServicePortRecord } from '../lb/serviceport.ts';
 import { compareText } from '../lb/table.ts';
 import type { Cluster } from '../sim/cluster/cluster.ts';
 import { announcementIn } from './checks/announcements.ts';
-import { storedModel } from './explainrun.ts';
+import { simulatedModel } from './explainrun.ts';
 import type { FolderModel } from './foldermodel.ts';
+import type { LiveModel } from './livemodel.ts';
 
 const types = ['ClusterIP', 'NodePort', 'ExternalIP', 'LoadBalancer'] as const;
 
@@ -27,7 +28,7 @@ export interface ServiceRow {
   readonly externalIp?: string;
   /** `l2:NODE`, or `bgp` where only BGP would announce it. */
   readonly announced?: string;
-  /** `True`, or the code of what is missing. */
+  /** `True`, the code of what is missing, or `<unknown>` where no agent was asked. */
   readonly ready: string;
   readonly algorithm?: string;
   /** Seconds. */
@@ -43,18 +44,48 @@ interface Front {
   readonly port: ServicePort;
 }
 
-/** The frontends of every Service in a cluster that has come to rest, in the order of the list. */
-export function serviceRows(cluster: Cluster): ServiceRow[] {
-  const nodes = cluster.machines.names().map((name) => ({
-    served: new Set(cluster.frontends(name)),
-  }));
-  const model = storedModel(cluster);
-  const recordsOf = recordsBy(cluster, model);
-  const services = cluster.store.list(resources.services).flatMap((object) => {
-    const decoded = cluster.decoder.service(object);
-    return decoded.ok && decoded.value.type !== 'ExternalName' ? [decoded.value] : [];
+/** What the rows are made of, simulated or live. */
+interface RowSource {
+  readonly model: FolderModel;
+  /** The node whose view of endpoints is shown. */
+  readonly node: string;
+  readonly algorithm: Algorithm;
+  /** Nodes that hold an address. */
+  ownersOf(address: Ip): readonly string[];
+  /** Whether every node serves this frontend; absent: nobody was asked. */
+  readonly served?: (front: string) => boolean;
+}
+
+/** A cluster that has come to rest. */
+export function simulatedRows(cluster: Cluster): ServiceRow[] {
+  const names = cluster.machines.names();
+  const served = names.map((name) => new Set(cluster.frontends(name)));
+  const [node = ''] = names;
+  return serviceRows({
+    model: simulatedModel(cluster), node,
+    algorithm: cluster.settings.datapath.algorithm,
+    ownersOf: (address) => cluster.ownersOf(address),
+    served: (front) => served.every((fronts) => fronts.has(front)),
   });
-  return services
+}
+
+/** A live cluster, whose agents nobody has asked. */
+export function liveRows(live: LiveModel): ServiceRow[] {
+  const { model } = live;
+  const [node = ''] = model.nodes.map(({ value }) => value.meta.name).toSorted(compareText);
+  return serviceRows({
+    model, node,
+    algorithm: datapathDefaults.algorithm,
+    ownersOf: (address) => live.ownersOf(address),
+  });
+}
+
+/** The frontends of every Service, in the order of the list. */
+function serviceRows(source: RowSource): ServiceRow[] {
+  const { model } = source;
+  const recordsOf = recordsBy(source);
+  return model.services.map(({ value }) => value)
+    .filter(({ type }) => type !== 'ExternalName')
     .toSorted((left, right) => compareText(left.meta.namespace, right.meta.namespace) ||
       compareText(left.meta.name, right.meta.name))
     .flatMap((service) => {
@@ -67,20 +98,17 @@ export function serviceRows(cluster: Cluster): ServiceRow[] {
         const record = records.find((each) => each.port === front.port.port &&
           each.protocol === front.port.protocol &&
           (front.ip === undefined || each.family === familyOf(front.ip)));
-        const served = nodes.every((node) => node.served.has(text));
-        return rowOf({ service, front, text, record, served, cluster, byBgp });
+        return rowOf({ service, front, text, record, source, byBgp });
       });
     });
 }
 
-/** The service ports of a Service as the first node of the cluster has them. */
+/** The service ports of a Service as the node of the source has them. */
 function recordsBy(
-  cluster: Cluster, model: FolderModel,
+  { model, node, algorithm }: RowSource,
 ): (service: Service) => readonly ServicePortRecord[] {
-  const [first = ''] = cluster.machines.names();
-  const node = model.nodes.find(({ value }) => value.meta.name === first)?.value;
-  const { algorithm } = cluster.settings.datapath;
-  const context = { place: placeOf(first, node), algorithm, memo: new DerivationMemo('one') };
+  const object = model.nodes.find(({ value }) => value.meta.name === node)?.value;
+  const context = { place: placeOf(node, object), algorithm, memo: new DerivationMemo() };
   return (service) => {
     const slices = model.slices.map(({ value }) => value)
       .filter((slice) => slice.service === service.key);
@@ -94,13 +122,12 @@ interface RowFacts {
   readonly front: Front;
   readonly text: string;
   readonly record: ServicePortRecord | undefined;
-  readonly served: boolean;
-  readonly cluster: Cluster;
+  readonly source: RowSource;
   readonly byBgp: boolean;
 }
 
 function rowOf(facts: RowFacts): ServiceRow {
-  const { service, front, text, record, served } = facts;
+  const { service, front, text, record } = facts;
   const external = front.type === 'LoadBalancer';
   const announced = external ? announcedBy(facts) : undefined;
   const held = readRecord(service.conditions)?.find((item) => ipOf(item.address) === front.ip);
@@ -114,7 +141,7 @@ function rowOf(facts: RowFacts): ServiceRow {
     backends: record?.backends.length ?? 0,
     ...(external && front.ip !== undefined ? { externalIp: front.ip } : {}),
     ...(announced === undefined ? {} : { announced }),
-    ready: readiness(service, front, served),
+    ready: readiness(facts),
     ...(record === undefined ? {} : { algorithm: record.algorithm }),
     ...(service.affinitySeconds === undefined ? {} : { affinity: service.affinitySeconds }),
     sourceRanges: service.sourceRanges,
@@ -123,20 +150,21 @@ function rowOf(facts: RowFacts): ServiceRow {
   };
 }
 
-function announcedBy({ front, cluster, byBgp }: RowFacts): string | undefined {
-  const owners = front.ip === undefined ? [] : cluster.ownersOf(front.ip);
+function announcedBy({ front, source, byBgp }: RowFacts): string | undefined {
+  const owners = front.ip === undefined ? [] : source.ownersOf(front.ip);
   if (owners.length > 0) return `l2:${owners.join(',')}`;
   return byBgp && front.ip !== undefined ? 'bgp' : undefined;
 }
 
-function readiness(service: Service, front: Front, served: boolean): string {
+function readiness({ service, front, text, source }: RowFacts): string {
   if (front.ip === undefined && front.type === 'LoadBalancer') {
     const condition = service.conditions.find(
       (each) => each.type === 'cilium.io/IPAMRequestSatisfied',
     );
     return condition?.reason ?? 'NotSelected';
   }
-  return served ? 'True' : 'EntryMissing';
+  if (source.served === undefined) return '<unknown>';
+  return source.served(text) ? 'True' : 'EntryMissing';
 }
 
 function frontsOf(service: Service): Front[] {

@@ -111,20 +111,32 @@ export class Heartbeat {
     this.#reported = world.now;
     return [{
       verb: 'replace', resource: resources.nodes, subresource: 'status',
-      body: readyNode(node.object, formatTime(world.wall)),
+      body: readyNode(node.object, formatTime(world.wall), this.#context.kubernetes),
     }];
   }
 }
 
-function readyNode(object: KubeObject, stamp: string): KubeObject {
+/** What a simulated machine says of itself; all of it is required text in the API. */
+const machine = {
+  architecture: 'amd64', bootID: '', containerRuntimeVersion: 'fairlead://sim',
+  kernelVersion: '6.12.0-sim', kubeProxyVersion: '', machineID: '', operatingSystem: 'linux',
+  osImage: 'fairlead simulator', systemUUID: '',
+};
+
+/** What a simulated machine has room for; only pods are counted. */
+const room = { cpu: '4', 'ephemeral-storage': '64Gi', memory: '8Gi', pods: '110' };
+
+function readyNode(object: KubeObject, stamp: string, kubernetes: string): KubeObject {
   const ready = {
     type: 'Ready', status: 'True', reason: 'KubeletReady',
     message: 'kubelet is posting ready status', lastHeartbeatTime: stamp,
   };
   const told = withCondition(object, ready, stamp);
   const status = fields(told['status']);
-  const capacity = { pods: '110', ...fields(status['capacity']) };
-  const allocatable = { pods: '110', ...fields(status['allocatable']) };
+  const capacity = { ...room, ...fields(status['capacity']) };
+  const allocatable = { ...room, ...fields(status['allocatable']) };
   const conditions = items(status['conditions']);
-  return { ...told, status: { ...status, capacity, allocatable, conditions } };
+  const kubeletVersion = `v${kubernetes}.0`;
+  const nodeInfo = { ...machine, kubeletVersion, ...fields(status['nodeInfo']) };
+  return { ...told, status: { ...status, capacity, allocatable, conditions, nodeInfo } };
 }

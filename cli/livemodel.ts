@@ -1,0 +1,58 @@
+import { createDecoder } from '../kube/decode.ts';
+import { leaseDecoder } from '../kube/lease.ts';
+import { resources, type Resource } from '../kube/resource.ts';
+import { l2Label, lockName, nodeOf } from '../l2/lease.ts';
+import { createLeaseReader } from '../l2/leasereader.ts';
+import type { Ip } from '../lb/ip.ts';
+import type { ClusterReader } from './cluster.ts';
+import { storedModel, type FolderModel } from './foldermodel.ts';
+
+/** A live cluster as the controller and the agents see it. */
+export interface LiveModel {
+  readonly model: FolderModel;
+  /** How many objects were read. */
+  readonly objectCount: number;
+  /** A sentence for each kind that the cluster does not know. */
+  readonly warnings: readonly string[];
+  /** The node that holds the lock of an address; empty where nobody does. */
+  ownersOf(address: Ip): readonly string[];
+}
+
+const always = [
+  resources.services, resources.endpointSlices, resources.nodes,
+] as const;
+/** Custom resources, of which a cluster may lack any; the first is said to be missing. */
+const custom = {
+  pools: [resources.pools],
+  all: [
+    resources.pools, resources.l2Policies, resources.bgpClusterConfigs, resources.bgpPeerConfigs,
+    resources.bgpAdvertisements, resources.bgpPeeringPolicies,
+  ],
+} as const satisfies Record<string, readonly Resource[]>;
+
+/** Reads what allocation rests on, with `all` also what announcement rests on. */
+export async function liveModel(
+  cluster: ClusterReader, extent: keyof typeof custom,
+): Promise<LiveModel> {
+  const asked = extent === 'all'
+    ? cluster.list(resources.leases, `${l2Label}=lock`) : Promise.resolve([]);
+  const [leases, ...lists] = await Promise.all([
+    asked,
+    ...always.map((resource) => cluster.list(resource)),
+    ...custom[extent].map((resource) => cluster.listKnown(resource)),
+  ]);
+  const [pools] = lists.slice(always.length);
+  const objects = lists.flatMap((items) => items ?? []);
+  const reader = createLeaseReader(leaseDecoder(createDecoder().lease));
+  const locks = new Map((leases ?? []).map((lease) => [lease.metadata?.name, lease]));
+  return {
+    model: storedModel(objects),
+    objectCount: objects.length + (leases?.length ?? 0),
+    warnings: pools === undefined ? [`${cluster.name} knows no CiliumLoadBalancerIPPool`] : [],
+    ownersOf: (address) => {
+      const lock = locks.get(lockName(address));
+      const owner = lock === undefined ? undefined : reader.lock(lock).owner;
+      return owner === undefined ? [] : [nodeOf(owner)];
+    },
+  };
+}
