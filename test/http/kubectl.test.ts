@@ -46,7 +46,9 @@ const prints = test.macro({
     writeFileSync(file, rewritten(text, [...printed.values()]));
     t.pass();
   },
-  title: (_, kubectl: string) => `${kubectl.split('/').at(-1)} prints what it prints against a cluster`,
+  title: (_, kubectl: string) => (
+    `${kubectl.split('/').at(-1)} prints what it prints against a cluster`
+  ),
 });
 
 if (chosen.length === 0) {
