@@ -1,6 +1,7 @@
+import { objectKey } from '../../kube/objectkey.ts';
 import type { KubeObject, KubePort } from '../../kube/port.ts';
 import {
-  createReflector, objectKey, type Reflector, type ReflectorPorts,
+  createReflector, type Reflector, type ReflectorPorts,
 } from '../../kube/reflector.ts';
 import { resources, type Resource } from '../../kube/resource.ts';
 import type { ApiServer } from '../../sim/api/server.ts';
