@@ -237,7 +237,12 @@ class MapDatapath implements ServiceDatapath {
     this.#forgive(due);
     this.#nodeTables.round();
     const done = this.#programmer.queued === 0;
-    if (done) this.#sync = syncCompleted(clock.wall());
+    if (done) {
+      const { queuedAt } = this.#sync;
+      this.#sync = syncCompleted(clock.wall());
+      const waited = queuedAt === undefined ? undefined : clock.wall() - queuedAt;
+      this.#reporter.round(clock.now() - this.#lastRound, waited);
+    }
     const became = done && this.#phase === 'programming';
     if (became) this.#finishRestart(now);
     this.#notify(became);
