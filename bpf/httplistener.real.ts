@@ -1,4 +1,6 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import {
+  createServer, type RequestListener, type Server, type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** What is said to a question; headers in the order in which they are sent. */
@@ -14,7 +16,7 @@ export interface ListenerOrder {
   readonly host: string | undefined;
   readonly port: number;
   /** Called for each question, whatever its method, with the path alone. */
-  readonly answer: (path: string) => HttpAnswer;
+  readonly answer: (path: string) => HttpAnswer | Promise<HttpAnswer>;
   /** Called when the port is ours, after each time that it was not; with the number that it got. */
   readonly opened?: (port: number) => void;
   /** Called at the first refusal of a row of them, with the name of the errno. */
@@ -83,8 +85,13 @@ export class HttpListener {
 
   readonly #respond: RequestListener = ({ url = '/' }, response) => {
     const [path = '/'] = url.split('?', 1);
-    const { status, headers, body } = this.#order.answer(path);
-    response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) });
-    response.end(body);
+    const answer = this.#order.answer(path);
+    if (answer instanceof Promise) void answer.then((said) => say(response, said));
+    else say(response, answer);
   };
+}
+
+function say(response: ServerResponse, { status, headers, body }: HttpAnswer): void {
+  response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) });
+  response.end(body);
 }

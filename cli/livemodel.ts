@@ -1,5 +1,6 @@
 import { createDecoder } from '../kube/decode.ts';
 import { leaseDecoder } from '../kube/lease.ts';
+import type { KubeObject } from '../kube/port.ts';
 import { resources, type Resource } from '../kube/resource.ts';
 import { l2Label, lockName, nodeOf } from '../l2/lease.ts';
 import { createLeaseReader } from '../l2/leasereader.ts';
@@ -34,12 +35,10 @@ const custom = {
 export async function liveModel(
   cluster: ClusterReader, extent: keyof typeof custom,
 ): Promise<LiveModel> {
-  const asked = extent === 'all'
-    ? cluster.list(resources.leases, `${l2Label}=lock`) : Promise.resolve([]);
   const [leases, ...lists] = await Promise.all([
-    asked,
+    extent === 'all' ? listLocks(cluster) : Promise.resolve([]),
     ...always.map((resource) => cluster.list(resource)),
-    ...custom[extent].map((resource) => cluster.listKnown(resource)),
+    ...custom[extent].map((resource) => cluster.listUnless('gone', resource)),
   ]);
   const [pools] = lists.slice(always.length);
   const objects = lists.flatMap((items) => items ?? []);
@@ -55,4 +54,11 @@ export async function liveModel(
       return owner === undefined ? [] : [nodeOf(owner)];
     },
   };
+}
+
+// Who may only look at fairlead (ClusterRole fairlead-viewer) may read the Leases of its namespace.
+async function listLocks(cluster: ClusterReader): Promise<readonly KubeObject[]> {
+  const scope = { labelSelector: `${l2Label}=lock` };
+  const all = await cluster.listUnless('denied', resources.leases, scope);
+  return all ?? cluster.list(resources.leases, { ...scope, namespace: 'fairlead-system' });
 }

@@ -4,16 +4,20 @@ import { registerCompletion } from './completion.ts';
 import { registerConfig } from './config.ts';
 import type { Console } from './console.ts';
 import { registerController } from './controller.ts';
+import { registerDoctor } from './doctor.ts';
 import { CommandEnd, exitCodes } from './exit.ts';
+import { registerHelp } from './help.ts';
 import { registerInstall } from './install.ts';
 import { registerIppool } from './ippool.ts';
 import { registerLab } from './lab.ts';
 import { registerLb } from './lb.ts';
 import { nearestNames } from './nearest.ts';
+import { registerPrepare } from './prepare.ts';
 import { registerService } from './service.ts';
 import type { Register, Session } from './session.ts';
 import { registerDemo } from './demo.ts';
 import { registerSim } from './sim.ts';
+import { registerUninstall } from './uninstall.ts';
 import { registerValidate } from './validate.ts';
 import { registerVersion } from './version.ts';
 
@@ -27,10 +31,14 @@ const subcommands: readonly Register[] = [
   registerSim,
   registerLab,
   registerDemo,
+  registerDoctor,
   registerInstall,
+  registerUninstall,
+  registerPrepare,
   registerConfig,
   registerCompletion,
   registerVersion,
+  registerHelp,
 ];
 
 /** Runs one command line, without `node` and the script. The answer is the exit code. */

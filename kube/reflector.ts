@@ -20,6 +20,8 @@ export interface ReflectorScope {
   /** Unset or empty: all namespaces. */
   readonly namespace?: string;
   readonly labelSelector?: string;
+  /** Set for a kind that not every API server has: one that is not served counts as empty. */
+  readonly optional?: true;
 }
 
 /** The key of an object; undefined for what has no usable name. */
@@ -52,6 +54,8 @@ const doubtAfter: Micros = 40_000_000;
 const silenceMax: Micros = 75_000_000;
 /** A second watch that speaks at once brings what the first one withheld. */
 const replayWindow: Micros = 5_000_000;
+/** How long a kind that the server has not is left alone. */
+const absentFor: Micros = 300_000_000;
 /** Matches nothing: the answer shows that the API hears us, at the cost of an empty list. */
 const knockSelector = 'fairlead.dev/knock';
 
@@ -80,7 +84,9 @@ interface Stream {
   watch: Watch | undefined;
 }
 
-type Phase = 'idle' | 'listing' | 'knocking' | 'watching' | 'waiting' | 'stopped';
+type Phase = 'idle' | 'listing' | 'knocking' | 'watching' | 'waiting' | 'absent' | 'stopped';
+
+const settledPhases: ReadonlySet<Phase> = new Set(['watching', 'absent', 'stopped']);
 
 class ListAndWatch implements Reflector {
   readonly #ports: ReflectorPorts;
@@ -122,7 +128,7 @@ class ListAndWatch implements Reflector {
 
   pending(): readonly string[] {
     const { plural } = this.#scope.resource;
-    if (this.#phase === 'watching' || this.#phase === 'stopped') return [];
+    if (settledPhases.has(this.#phase)) return [];
     const target = this.#listed ? '' : ' for the first list';
     const problem = this.#problem === '' ? '' : ` after '${this.#problem}'`;
     return [`${plural}: ${this.#phase}${target}${problem}`];
@@ -329,6 +335,7 @@ class ListAndWatch implements Reflector {
   }
 
   #failed(error: KubeError): void {
+    if (this.#scope.optional && error.kind === 'gone') return this.#absent();
     if (error.message !== this.#problem) {
       this.#note('warn', 'kube.unreachable', `${this.#scope.resource.plural}: ${error.message}`);
     }
@@ -337,6 +344,15 @@ class ListAndWatch implements Reflector {
     const failures = listing ? (this.#listFailures += 1) : (this.#watchFailures += 1);
     const delay = retryDelay(failures, this.#ports.random, error.retryAfter);
     this.#wait(delay, () => (listing ? this.#list() : this.#connect()));
+  }
+
+  /** The kind is not served: its objects are none, until an upgrade of the server brings it. */
+  #absent(): void {
+    this.#leave('absent');
+    this.#arm(absentFor, () => this.#list());
+    this.#replace([]);
+    this.#listed = true;
+    this.#sink.synced();
   }
 
   #recovered(): void {

@@ -78,7 +78,9 @@ export class Catalogue {
 
   /** Takes in what changed since the last call; nothing before the listings are complete. */
   refresh(): CatalogueChange {
-    if (!this.complete) return noChange;
+    const { services, slices, nodes, policies } = this.#cursors;
+    const behind = services.behind || slices.behind || nodes.behind || policies.behind;
+    if (!behind || !this.complete) return noChange;
     this.#refreshPolicies();
     for (const change of this.#cursors.nodes.take()) this.#setNode(change.key, change.value);
     this.#refreshSlices();

@@ -1,6 +1,6 @@
 import type { KubePort } from '../kube/port.ts';
 import { resources } from '../kube/resource.ts';
-import { familyOf, ipv4At, type Ip } from '../lb/ip.ts';
+import { familyOf, ipv4NumberAt, type Ip } from '../lb/ip.ts';
 import type { Clock, Micros } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
 import type { Address } from './address.ts';
@@ -24,6 +24,8 @@ export interface ClaimParts {
   readonly chronicle: Chronicle;
   readonly session: () => Session;
   readonly address: (address: Ip) => Address | undefined;
+  /** Whether this node does anything for the IPv4 address of that number. */
+  readonly occupied: (ipv4: number) => boolean;
   readonly linksChanged: () => void;
   /** Notices of the session changed. */
   readonly changed: () => void;
@@ -46,11 +48,17 @@ export class Claims {
     this.#parts = parts;
   }
 
+  /**
+   * False for an ARP frame about an address of others, as nearly every one is. Asked of each frame
+   * of a segment, it makes no text of the address.
+   */
+  concerns(frame: Uint8Array): boolean {
+    return arpOpcode(frame) === undefined
+      || this.#parts.occupied(ipv4NumberAt(frame, arpOffsets.senderIp));
+  }
+
   /** One ARP frame or advertisement that arrived on an interface. */
   hear(ifindex: number, frame: Uint8Array): void {
-    // Nearly every frame is about an address of others: its sender alone decides that.
-    const arp = arpOpcode(frame) !== undefined;
-    if (arp && !this.#answers(ipv4At(frame, arpOffsets.senderIp))) return;
     const claim = claimOf(ifindex, frame);
     if (claim === undefined) return;
     const address = this.#parts.address(claim.ip);
@@ -64,10 +72,6 @@ export class Claims {
       this.#parts.chronicle.duplicateSegment(claim.ip, { silent, kept });
     }
     this.#parts.linksChanged();
-  }
-
-  #answers(ip: Ip): boolean {
-    return this.#parts.address(ip)?.answers === true;
   }
 
   /** The foreign MAC of the last minute. */
@@ -102,7 +106,8 @@ export class Claims {
     const fresh = this.#conflicts.note(claim.ip, claim.mac, clock.now());
     if (fresh) {
       const own = links.usable().find((link) => link.ifindex === claim.ifindex)?.mac ?? 'unknown';
-      chronicle.conflict(claim.ip, { own, foreign: claim.mac });
+      const known = this.#ofOtherSession(claim.mac);
+      chronicle.conflict(claim.ip, { own, foreign: claim.mac, known });
       this.#parts.changed();
     }
     // Without the API nobody can say whose the lock is now, and evidence of another owner wins.

@@ -1,4 +1,4 @@
-import type { Ip } from '../lb/ip.ts';
+import { familyOf, ipv4Number, type Ip } from '../lb/ip.ts';
 import type { Clock, Micros } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
 import { Address } from './address.ts';
@@ -46,6 +46,8 @@ export interface OwnershipParts {
 export class Ownership {
   /** Addresses with something under way or held. */
   readonly addresses = new Map<Ip, Address>();
+  /** The IPv4 ones among them, as numbers. */
+  #numbers = new Set<number>();
   #parts: OwnershipParts;
   #dirty = new Set<Ip>();
   /** A look at what is dirty is due in this instant. */
@@ -110,6 +112,11 @@ export class Ownership {
     const lock = this.#parts.view.locks.get(name);
     if (lock === undefined || lock.reading.owner !== this.#parts.session().identity) return false;
     return lock.reading.epoch > (this.#parts.duties().releasedEpochs.get(address) ?? -1);
+  }
+
+  /** Whether something is under way or held for the IPv4 address of that number. */
+  occupied(ipv4: number): boolean {
+    return this.#numbers.has(ipv4);
   }
 
   /** In address order, which must not depend on history. */
@@ -221,14 +228,20 @@ export class Ownership {
     );
     if (!steady) known.send({ type: 'VIEW', hold, candidate });
     else if (this.#parts.duties().misplaced(address)) known.send({ type: 'LINKS' });
-    if (known.idle) this.addresses.delete(address);
+    if (known.idle) this.#remove(address);
   }
 
   #add(address: Ip): Address {
     const { clock, wake, duties } = this.#parts;
     const added = new Address(address, { clock, wake }, duties());
     this.addresses.set(address, added);
+    if (familyOf(address) === 'IPv4') this.#numbers.add(ipv4Number(address));
     return added;
+  }
+
+  #remove(address: Ip): void {
+    this.addresses.delete(address);
+    if (familyOf(address) === 'IPv4') this.#numbers.delete(ipv4Number(address));
   }
 
   #holdOf(

@@ -96,13 +96,13 @@ export class LeaseView {
 
   changed(object: KubeObject): void {
     const name = object.metadata?.name ?? '';
+    if (name.startsWith(lockPrefix)) return this.#lockSeen(name, object);
     const known = this.sessions.get(name);
     if (known !== undefined) {
       const raw = this.#reader.session(object);
       if (raw !== undefined && this.#renewed(known, object, raw)) return;
     }
     if (name.startsWith(sessionPrefix)) this.#sessionSeen(name, object);
-    else if (name.startsWith(lockPrefix)) this.#lockSeen(name, object);
   }
 
   gone(object: KubeObject): void {

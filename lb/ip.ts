@@ -120,6 +120,13 @@ export function ipv4At(bytes: Uint8Array, offset: number): Ip {
   return `${first}.${second}.${bytes[offset + 2]}.${bytes[offset + 3]}` as Ip;
 }
 
+/** The IPv4 address in four bytes at an offset as an unsigned integer. */
+export function ipv4NumberAt(bytes: Uint8Array, offset: number): number {
+  const [second, third] = [bytes[offset + 1] ?? 0, bytes[offset + 2] ?? 0];
+  const low = (second << 16) | (third << 8) | (bytes[offset + 3] ?? 0);
+  return (bytes[offset] ?? 0) * 0x100_0000 + low;
+}
+
 /** The address as an unsigned integer of 32 or 128 bits. */
 export function ipNumber(address: Ip): bigint {
   let number = 0n;

@@ -1,6 +1,6 @@
 import type { Ip } from '../../lb/ip.ts';
 import { addrBit } from '../layout.gen.ts';
-import { addressKey, type AddressImage, type RecordImage } from './image.ts';
+import type { AddressImage, RecordImage } from './image.ts';
 import type { FrontRules } from './fronts.ts';
 
 /** One row of `fl_addr`: who gives the address its meanings, and what the kernel has. */
@@ -24,7 +24,7 @@ export type AddressPlace = Pick<AddressImage, 'key' | 'ip'>;
 /** The meanings of addresses on one node, counted over its service ports. */
 export class Addresses {
   #rules: FrontRules;
-  #addresses = new Map<string, Address>();
+  #addresses = new Map<Ip, Address>();
   #dirty = new Set<Address>();
   #ofNode: readonly Address[] = [];
 
@@ -33,7 +33,7 @@ export class Addresses {
   }
 
   get(ip: Ip): Address | undefined {
-    return this.#addresses.get(addressKey(ip));
+    return this.#addresses.get(ip);
   }
 
   values(): Iterable<Address> {
@@ -76,12 +76,12 @@ export class Addresses {
   }
 
   place({ key, ip }: AddressPlace): Address {
-    const known = this.#addresses.get(key);
+    const known = this.#addresses.get(ip);
     if (known !== undefined) return known;
     const address = {
       key, ip, vip: 0, clusterIp: 0, foreign: 0, nodeBits: 0, bits: 0, fronts: 0,
     };
-    this.#addresses.set(key, address);
+    this.#addresses.set(ip, address);
     return address;
   }
 
@@ -101,7 +101,7 @@ export class Addresses {
       if (address.bits !== wantedBits(address)) continue;
       this.#dirty.delete(address);
       if (address.bits !== 0 || address.fronts > 0) continue;
-      this.#addresses.delete(address.key);
+      this.#addresses.delete(address.ip);
     }
   }
 

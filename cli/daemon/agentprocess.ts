@@ -8,7 +8,7 @@ import type { NodeParts, OpenNode } from '../../bpf/node.real.ts';
 import { realLinks, type RealLinks } from '../../l2/link.real.ts';
 import { isManaged } from '../../l2/links.ts';
 import type { SocketAddon } from '../../lb/devices.real.ts';
-import type { RealKube } from '../../kube/client.real.ts';
+import type { KubePort } from '../../kube/port.ts';
 import type { NodePortAddresses } from '../../lb/datapathoptions.ts';
 import { parseIp, parsePrefix, prefixContains, type Ip } from '../../lb/ip.ts';
 import { nodeAddresses } from '../../lb/nodefacts.ts';
@@ -16,14 +16,17 @@ import { realRandom } from '../../lb/random.real.ts';
 import { CommandEnd, exitCodes } from '../exit.ts';
 import { kubeClient } from './kubeclient.ts';
 import type { Surroundings } from './lives.ts';
+import { meteredKube } from './meteredkube.ts';
+import { serveMetrics } from './metricsserver.ts';
 import { nodeWhenFree } from './nodeopening.ts';
 import { serveProbes, type Probe } from './probes.ts';
 import { proxyHealthOf, ProxyHealthz } from './proxyhealthz.ts';
+import { showDatapath, showL2, showProcess } from './shown.ts';
 import { placeOf } from './values.ts';
 
 /** One life of this node's agent. Programs and tables stay in the kernel. */
 export async function liveAsAgent(at: Surroundings): Promise<void> {
-  const { log, pulse, configuration: { values } } = at;
+  const { log, pulse, meters, configuration: { values } } = at;
   const addon = loadAddon();
   if (!addon.ok) throw new CommandEnd(exitCodes.unreachable, addon.error.text);
   const kube = kubeClient(values, at.env);
@@ -34,6 +37,9 @@ export async function liveAsAgent(at: Surroundings): Promise<void> {
     place, journal: log,
     probes: { ...probesOf(() => agent), '/livez': pulse.probe },
   });
+  meters.showFrom(showProcess(at.watch));
+  const scraped = placeOf(values['metrics.address'] ?? ':9472');
+  const metrics = scraped === undefined ? undefined : serveMetrics(scraped, meters, log);
   const parts: NodeParts = {
     addon: addon.value, clock: realClock(addon.value), journal: log,
     features: probeFeatures(addon.value),
@@ -41,12 +47,18 @@ export async function liveAsAgent(at: Surroundings): Promise<void> {
   const node = await nodeWhenFree(parts, at);
   if (node !== undefined) {
     const links = linksOf(parts, at, () => agent);
-    agent = compose({ parts, at, node, kube: kube.value, links }, () => agent);
+    agent = compose({
+      parts, at, node, links, kube: meteredKube(kube.value, meters.take),
+    }, () => agent);
+    meters.showFrom(
+      showProcess(at.watch), showDatapath(agent, node), showL2(agent, node, meters),
+    );
     await liveWith(agent, at);
     links.close();
     node.close();
   }
   probes?.close();
+  metrics?.close();
   kube.value.close();
 }
 
@@ -117,7 +129,7 @@ interface Composition {
   readonly parts: NodeParts;
   readonly at: Surroundings;
   readonly node: OpenNode;
-  readonly kube: RealKube;
+  readonly kube: KubePort;
   readonly links: RealLinks;
 }
 
@@ -135,7 +147,7 @@ function compose(
   }, healthHosts(settings.datapath.nodePortAddresses));
   return createAgent({
     clock, random: realRandom, journal, kube, kernel, link: links, devices, hooks,
-    healthListeners, caches: createAgentCaches(),
+    healthListeners, caches: createAgentCaches('one'),
   }, {
     nodeName, namespace: settings.namespace, l2: settings.l2, datapath: settings.datapath,
     datapathEnabled: values['datapath.enabled'] === true, mapLimits: limits,

@@ -30,6 +30,7 @@ export class WatchStream {
   readonly #sink: WatchSink;
   readonly #about: RequestFacts;
   readonly #channel: string;
+  readonly #what: { readonly kind: string; readonly entity: string };
   #open = true;
   /** The server took the request, whatever it answered. */
   #connected = false;
@@ -48,6 +49,7 @@ export class WatchStream {
     this.#request = call.request;
     this.#sink = call.sink;
     this.#about = { client: end.client, verb: 'watch', resource: call.request.resource };
+    this.#what = { kind: 'api.event', entity: end.process.name };
     this.#channel = `watch/${end.process.name}/${call.request.resource.plural}`;
   }
 
@@ -119,9 +121,8 @@ export class WatchStream {
     const { now } = process.world;
     const due = Math.max(this.#lastDue, now + path.delay(this.#about) + path.lagOf(client));
     this.#lastDue = due;
-    const what = { kind: 'api.event', entity: process.name };
     process.world.schedule(
-      due - now, what, () => { this.#arrive(message); }, { channel: this.#channel, digest },
+      due - now, this.#what, () => { this.#arrive(message); }, { channel: this.#channel, digest },
     );
   }
 

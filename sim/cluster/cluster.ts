@@ -116,6 +116,7 @@ export class Cluster {
       runtimes: this.machines.all().map(({ node }) => node),
       reach: (node) => this.#reaches({ user: `kubelet/${node}`, node }),
       reachControl: () => this.#reaches({ user: 'kube-controller-manager' }),
+      kubernetes: input.cluster.kubernetes,
       timings: { nodeGrace: graceOf(input.cluster.kubernetes), ...input.timings },
     });
     this.machines.onPower((node) => this.actors.wake(node));
@@ -253,6 +254,7 @@ export class Cluster {
                 ipam,
                 l2Enabled: l2.enabled,
                 ignoreExcludeLabel: l2.ignoreExcludeLabel,
+                externalIps: this.settings.datapath.externalIps,
               },
             })
           : undefined,

@@ -61,6 +61,8 @@ export interface ActorContext {
   readonly api: ActorApi;
   readonly timings: ActorTimings;
   readonly catalog: Catalog;
+  /** Minor version of the kubelets: `1.32`. */
+  readonly kubernetes: string;
   /** True when the control plane's own controllers can reach the API server now. */
   readonly reachControl: () => boolean;
 }

@@ -36,6 +36,8 @@ export interface ActorOptions {
   /** The same for the controllers of the control plane. */
   readonly reachControl?: () => boolean;
   readonly timings?: Partial<ActorTimings>;
+  /** Minor version of the kubelets; `1.32` unless given. */
+  readonly kubernetes?: string;
   /** Ranges from which Nodes without podCIDRs get a /24 or a /64 each. */
   readonly clusterCidrs?: readonly string[];
   /** A second load-balancer controller with a class of its own. */
@@ -91,6 +93,7 @@ class BuiltInActors implements Actors {
     const context: ActorContext = {
       world, api, catalog: new Catalog(), timings: { ...defaultTimings, ...options.timings },
       reachControl: options.reachControl ?? (() => true),
+      kubernetes: options.kubernetes ?? '1.32',
     };
     this.#context = context;
     const reach = options.reach ?? (() => true);

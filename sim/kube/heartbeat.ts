@@ -111,12 +111,19 @@ export class Heartbeat {
     this.#reported = world.now;
     return [{
       verb: 'replace', resource: resources.nodes, subresource: 'status',
-      body: readyNode(node.object, formatTime(world.wall)),
+      body: readyNode(node.object, formatTime(world.wall), this.#context.kubernetes),
     }];
   }
 }
 
-function readyNode(object: KubeObject, stamp: string): KubeObject {
+/** What a simulated machine says of itself; all of it is required text in the API. */
+const machine = {
+  architecture: 'amd64', bootID: '', containerRuntimeVersion: 'fairlead://sim',
+  kernelVersion: '6.12.0-sim', kubeProxyVersion: '', machineID: '', operatingSystem: 'linux',
+  osImage: 'fairlead simulator', systemUUID: '',
+};
+
+function readyNode(object: KubeObject, stamp: string, kubernetes: string): KubeObject {
   const ready = {
     type: 'Ready', status: 'True', reason: 'KubeletReady',
     message: 'kubelet is posting ready status', lastHeartbeatTime: stamp,
@@ -126,5 +133,7 @@ function readyNode(object: KubeObject, stamp: string): KubeObject {
   const capacity = { pods: '110', ...fields(status['capacity']) };
   const allocatable = { pods: '110', ...fields(status['allocatable']) };
   const conditions = items(status['conditions']);
-  return { ...told, status: { ...status, capacity, allocatable, conditions } };
+  const kubeletVersion = `v${kubernetes}.0`;
+  const nodeInfo = { ...machine, kubeletVersion, ...fields(status['nodeInfo']) };
+  return { ...told, status: { ...status, capacity, allocatable, conditions, nodeInfo } };
 }

@@ -18,7 +18,7 @@ export interface PodReport {
 export function reportedPod(pod: PodView, report: PodReport): KubeObject {
   const before = fields(pod.object['status']);
   const { hostIps } = report;
-  const running = report.phase === 'Running';
+  const told = items(before['containerStatuses']);
   const status = {
     ...before,
     phase: report.phase,
@@ -34,12 +34,36 @@ export function reportedPod(pod: PodView, report: PodReport): KubeObject {
     containerStatuses: items(pod.spec.fields['containers']).map((container) => ({
       name: container['name'],
       image: container['image'] ?? '',
+      imageID: '',
       ready: report.ready,
-      started: running,
+      started: report.phase === 'Running',
       restartCount: report.restarts,
+      ...containerState(told.find((one) => one['name'] === container['name']) ?? {}, report),
     })),
   };
   return { ...pod.object, status };
+}
+
+// A container keeps the time of its start until it is another run of it.
+function containerState(before: Fields, report: PodReport): Fields {
+  const { phase, restarts, stamp } = report;
+  const again = typeof before['restartCount'] === 'number' && restarts > before['restartCount'];
+  const startedAt = text(fields(fields(before['state'])['running'])['startedAt']);
+  const ended = { exitCode: 1, reason: 'Error', finishedAt: stamp };
+  const lastState = again ? { terminated: ended } : before['lastState'];
+  return {
+    state: {
+      ...(phase === 'Pending' && { waiting: { reason: 'ContainerCreating' } }),
+      ...(phase === 'Running' && {
+        running: { startedAt: again || startedAt === '' ? stamp : startedAt },
+      }),
+      ...(phase === 'Failed' && { terminated: ended }),
+      ...(phase === 'Succeeded' && {
+        terminated: { exitCode: 0, reason: 'Completed', finishedAt: stamp },
+      }),
+    },
+    ...(lastState !== undefined && { lastState }),
+  };
 }
 
 /** The object with one condition set and the others kept. */

@@ -60,6 +60,28 @@ serial('probes say so when an agent and a controller are ready', async (t) => {
   t.is(site.probe('api', 'http://127.0.0.1:9475/readyz'), '200 ok');
 });
 
+serial('metrics say what the processes know', (t) => {
+  const read = (host: 'a' | 'api', port: number): Map<string, number> => new Map(
+    (site.try(host, `curl -gsS -m 2 http://127.0.0.1:${port}/metrics`) ?? '').split('\n')
+      .filter((line) => line.startsWith('fairlead_'))
+      .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]),
+  );
+  const agent = read('a', 9472);
+  t.is(agent.get('fairlead_config_valid'), 1);
+  t.is(agent.get('fairlead_datapath_ready'), 1);
+  t.is(agent.get('fairlead_l2_session_state{state="live"}'), 1);
+  t.is([...agent].filter(([name]) => name.startsWith(`fairlead_l2_owner{ip="${vip}"`)).length, 1);
+  const lists = 'fairlead_api_requests_total{verb="list",kind="Service",code="200"}';
+  t.true((agent.get(lists) ?? 0) > 0);
+  t.true((agent.get('fairlead_l2_session_echo_seconds_count') ?? 0) > 0);
+  t.true((agent.get('fairlead_datapath_sync_duration_seconds_count') ?? 0) > 0);
+  t.true((agent.get('fairlead_datapath_map_entries{map="fl_svc"}') ?? 0) >= 2);
+  const leader = read('api', 9473);
+  t.is(leader.get('fairlead_leader'), 1);
+  const used = 'fairlead_ippool_addresses{pool="lan",family="IPv4",state="used"}';
+  t.is(leader.get(used), 1);
+});
+
 serial('a second agent of a node waits and owns nothing', async (t) => {
   const second = site.agent('a', { 'health.address': '127.0.0.1:9484', 'api.socket': '' });
   t.truthy(await soon(() => second.lines.find(({ reason }) => reason === 'agent.waits')));

@@ -1,6 +1,7 @@
 import type { World } from '../../world.ts';
 import type { ApiServer } from '../server.ts';
 import type { Exchange, HttpRequest } from './message.ts';
+import type { Presentation } from './presentation.ts';
 
 /** How one cluster shows itself over HTTP. */
 export interface FrontOptions {
@@ -17,6 +18,11 @@ export interface FrontParts {
   readonly world: World;
   readonly server: ApiServer;
   readonly options: Required<FrontOptions>;
+}
+
+/** A request about objects, with the form that it wants them in. */
+export interface ObjectCall extends Call {
+  readonly shown: Presentation;
 }
 
 /** One request on its way to an answer. */

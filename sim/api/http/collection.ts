@@ -1,14 +1,13 @@
-import type { KubeAnswer, KubeObject } from '../../../kube/port.ts';
+import type { KubeAnswer } from '../../../kube/port.ts';
 import type { Timer } from '../../../lb/ports.ts';
-import { omit } from '../json.ts';
 import type { Outcome, Refusal } from '../refusal.ts';
 import type { ApiRequest, HandleOptions } from '../server.ts';
-import { traitsOf } from '../traits.ts';
+import { keyOfObject } from '../store.ts';
 import { objectBody } from './body.ts';
-import type { Call, FrontParts } from './call.ts';
+import type { FrontParts, ObjectCall } from './call.ts';
 import { deletionOf } from './deletion.ts';
-import { servedVersion } from './kinds.ts';
-import { inVersion, jsonAnswer, type Hold } from './message.ts';
+import { continueToken, listParameters, pageExpired, type ListParameters } from './listing.ts';
+import { jsonAnswer, type Hold } from './message.ts';
 import type { Route } from './route.ts';
 import { methodNotAllowed, refusalAnswer, type StatusSubject } from './status.ts';
 import { HttpWatch } from './watch.ts';
@@ -31,7 +30,7 @@ export class CollectionEnd {
     this.#subject = { group, plural, kind, name: '' };
   }
 
-  serve(call: Call): Hold | undefined {
+  serve(call: ObjectCall): Hold | undefined {
     const { method, query } = call.request;
     const watch = query.get('watch');
     if (method === 'GET' && (watch === 'true' || watch === '1')) return this.#watch(call);
@@ -41,7 +40,7 @@ export class CollectionEnd {
     return this.#refuse(call, methodNotAllowed);
   }
 
-  #watch(call: Call): Hold | undefined {
+  #watch(call: ObjectCall): Hold | undefined {
     const { served, namespace } = this.#route;
     const parameters = watchParameters(call.request);
     if (!parameters.ok) return this.#refuse(call, parameters.error);
@@ -49,41 +48,65 @@ export class CollectionEnd {
     return watch.start() ? watch : undefined;
   }
 
-  #list(call: Call, until: number): Hold | undefined {
-    const listed = this.#ask(call, this.#listRequest(call));
+  #list(call: ObjectCall, until: number): Hold | undefined {
+    const parameters = listParameters(call.request);
+    if (!parameters.ok) return this.#refuse(call, parameters.error);
+    const { after } = parameters.value;
     const { world, options } = this.#parts;
+    const listed = this.#ask(call, this.#listRequest(call, parameters.value));
     if (!listed.ok) {
       const waits = listed.error.code === 504 && world.now < until && !options.frozen();
-      return waits ? this.#lookAgain(call, until) : this.#refuse(call, listed.error);
+      if (waits) return this.#lookAgain(call, until);
+      const expired = after !== undefined && listed.error.code === 410;
+      return this.#refuse(call, expired ? pageExpired : listed.error);
     }
-    const { value } = listed;
-    if (value.kind === 'list') {
-      call.exchange.answer(jsonAnswer(200, this.#listDocument(value.items, value.resourceVersion)));
-    }
+    if (listed.value.kind === 'list') this.#answerList(call, listed.value, parameters.value);
     return undefined;
   }
 
-  #listRequest({ request }: Call): ApiRequest & { verb: 'list' } {
+  #answerList(
+    call: ObjectCall,
+    { items, resourceVersion }: KubeAnswer & { kind: 'list' },
+    { limit, after }: ListParameters,
+  ): void {
+    const left = after === undefined
+      ? items
+      : items.filter((item) => keyOfObject(item) > after.key);
+    const page = limit === undefined ? left : left.slice(0, limit);
+    const last = page.at(-1);
+    const { query } = call.request;
+    const counted = !query.has('labelSelector') && !query.has('fieldSelector');
+    const more = last !== undefined && page.length < left.length && {
+      continue: continueToken({ version: Number(resourceVersion), key: keyOfObject(last) }),
+      ...(counted && { remainingItemCount: left.length - page.length }),
+    };
+    const { wall } = this.#parts.world;
+    const shown = call.shown.list(page, { resourceVersion, wall, ...(more && { more }) });
+    call.exchange.answer(jsonAnswer(200, shown));
+  }
+
+  // A further page shows the snapshot of the first.
+  #listRequest(
+    { request: { query } }: ObjectCall, { exact, after, resourceVersion }: ListParameters,
+  ): ApiRequest & { verb: 'list' } {
     const { served, namespace } = this.#route;
-    const { query } = request;
     const labelSelector = query.get('labelSelector');
     const fieldSelector = query.get('fieldSelector');
-    const resourceVersion = query.get('resourceVersion');
-    const exact = query.get('resourceVersionMatch') === 'Exact';
+    const version = after === undefined ? resourceVersion : String(after.version);
     return {
       verb: 'list',
       resource: served.resource,
       namespace,
       ...(fieldSelector !== undefined && { fieldSelector }),
-      ...(exact && { resourceVersionMatch: 'Exact' }),
+      ...((exact || after !== undefined) && { resourceVersionMatch: 'Exact' }),
       options: {
         ...(labelSelector !== undefined && { labelSelector }),
-        ...(resourceVersion !== undefined && { resourceVersion }),
+        ...(version !== '' && { resourceVersion: version }),
       },
     };
   }
 
-  #lookAgain(call: Call, until: number): Hold {
+  #lookAgain(call: ObjectCall, until: number): Hold {
     let hold: Hold | undefined;
     const what = { kind: 'http.wait', entity: call.user };
     const timer: Timer = this.#parts.world.schedule(aheadLook, what, () => {
@@ -97,20 +120,7 @@ export class CollectionEnd {
     };
   }
 
-  // Items of a built-in list carry no kind of their own; those of a custom resource do.
-  #listDocument(items: readonly KubeObject[], resourceVersion: string): unknown {
-    const { served } = this.#route;
-    const apiVersion = servedVersion(served);
-    const { custom } = traitsOf(served.resource);
-    return {
-      kind: `${served.resource.kind}List`,
-      apiVersion,
-      metadata: { resourceVersion },
-      items: custom ? items.map((item) => inVersion(item, apiVersion)) : items.map(withoutKind),
-    };
-  }
-
-  #create(call: Call): undefined {
+  #create(call: ObjectCall): undefined {
     const { served, namespace } = this.#route;
     const { resource } = served;
     const body = objectBody(call.request, served);
@@ -122,17 +132,19 @@ export class CollectionEnd {
     const name = body.value.metadata?.name ?? '';
     if (!created.ok) return this.#refuse(call, created.error, name);
     if (created.value.kind === 'object') {
-      const object = inVersion(created.value.object, servedVersion(served));
-      call.exchange.answer(jsonAnswer(201, object));
+      const shown = call.shown.object(created.value.object, this.#parts.world.wall);
+      call.exchange.answer(jsonAnswer(201, shown));
     }
     return undefined;
   }
 
-  #deleteAll(call: Call): undefined {
+  #deleteAll(call: ObjectCall): undefined {
     const asked = deletionOf(call.request);
     if (!asked.ok) return this.#refuse(call, asked.error);
     const { request, options } = asked.value;
-    const listed = this.#ask(call, this.#listRequest(call));
+    const parameters = listParameters(call.request);
+    if (!parameters.ok) return this.#refuse(call, parameters.error);
+    const listed = this.#ask(call, this.#listRequest(call, parameters.value));
     if (!listed.ok) return this.#refuse(call, listed.error);
     if (listed.value.kind !== 'list') return undefined;
     const { items, resourceVersion } = listed.value;
@@ -143,19 +155,16 @@ export class CollectionEnd {
       const gone = this.#ask(call, { verb: 'delete', ref, ...request }, options);
       if (!gone.ok && gone.error.kind !== 'gone') return this.#refuse(call, gone.error, name);
     }
-    call.exchange.answer(jsonAnswer(200, this.#listDocument(items, resourceVersion)));
+    const { wall } = this.#parts.world;
+    call.exchange.answer(jsonAnswer(200, call.shown.list(items, { resourceVersion, wall })));
     return undefined;
   }
 
-  #ask(call: Call, request: ApiRequest, options: HandleOptions = {}): Outcome<KubeAnswer> {
+  #ask(call: ObjectCall, request: ApiRequest, options: HandleOptions = {}): Outcome<KubeAnswer> {
     return this.#parts.server.handle(request, call.user, options);
   }
 
-  #refuse(call: Call, refusal: Refusal, name = ''): undefined {
+  #refuse(call: ObjectCall, refusal: Refusal, name = ''): undefined {
     call.exchange.answer(refusalAnswer(refusal, { ...this.#subject, name }));
   }
-}
-
-function withoutKind(object: KubeObject): unknown {
-  return omit(object, ['kind', 'apiVersion']);
 }

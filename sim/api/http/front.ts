@@ -11,6 +11,7 @@ import {
   jsonAnswer, textAnswer, type Exchange, type Hold, type HttpAnswer, type HttpRequest,
   type RequestEnd,
 } from './message.ts';
+import { formOf, Presentation } from './presentation.ts';
 import { routeOf, type Route } from './route.ts';
 import { SubresourceEnd } from './subresource.ts';
 import { parsedBody } from './body.ts';
@@ -38,10 +39,7 @@ export class ApiFront implements RequestEnd {
     const accept = request.headers.get('accept') ?? '';
     const host = request.headers.get('host') ?? '';
     switch (route.kind) {
-      case 'collection': return route.served.review === undefined
-        ? new CollectionEnd(this.#parts, route).serve(call)
-        : review(call, route.served.review);
-      case 'item': return this.#item(call, route);
+      case 'collection': case 'item': return this.#objects(call, route);
       case 'unknown': return refuse(exchange, unknownResource);
       case 'elsewhere': return this.#other(call);
       case 'version': case 'group': case 'root': break;
@@ -55,12 +53,20 @@ export class ApiFront implements RequestEnd {
     return undefined;
   }
 
-  #item(call: Call, route: Route & { kind: 'item' }): undefined {
-    const { served, subresource } = route;
-    if (served.review !== undefined) return refuse(call.exchange, methodNotAllowed);
-    const sub = served.subresources.find((candidate) => candidate.name === subresource);
+  #objects(call: Call, route: Route & { kind: 'collection' | 'item' }): Hold | undefined {
+    const { served } = route;
+    if (served.review !== undefined) {
+      return route.kind === 'item'
+        ? refuse(call.exchange, methodNotAllowed)
+        : review(call, served.review);
+    }
+    const form = formOf(call.request);
+    if (!form.ok) return refuse(call.exchange, form.error);
+    const shown = { ...call, shown: new Presentation(served, form.value) };
+    if (route.kind === 'collection') return new CollectionEnd(this.#parts, route).serve(shown);
+    const sub = served.subresources.find((candidate) => candidate.name === route.subresource);
     if (sub !== undefined) return new SubresourceEnd(this.#parts, route, sub).serve(call);
-    return new ItemEnd(this.#parts, route).serve(call);
+    return new ItemEnd(this.#parts, route).serve(shown);
   }
 
   #other({ request, exchange }: Call): undefined {

@@ -1,12 +1,11 @@
-import type { Json, KubeAnswer, KubeObject, ObjectRef } from '../../../kube/port.ts';
+import type { Json, KubeAnswer, ObjectRef } from '../../../kube/port.ts';
 import { ok } from '../../../lb/result.ts';
 import { badRequest, type Outcome, type Refusal } from '../refusal.ts';
 import type { ApiRequest, HandleOptions } from '../server.ts';
 import { mediaType, objectBody, parsedBody } from './body.ts';
-import type { Call, FrontParts } from './call.ts';
+import type { FrontParts, ObjectCall } from './call.ts';
 import { deletionOf } from './deletion.ts';
-import { servedVersion } from './kinds.ts';
-import { inVersion, jsonAnswer, type HttpRequest } from './message.ts';
+import { jsonAnswer, type HttpRequest } from './message.ts';
 import { writeOptions } from './parameters.ts';
 import type { Route } from './route.ts';
 import {
@@ -37,7 +36,7 @@ export class ItemEnd {
     this.#subject = { group, plural, kind, name: route.name };
   }
 
-  serve(call: Call): undefined {
+  serve(call: ObjectCall): undefined {
     const { subresource, served } = this.#route;
     if (subresource !== '' && !(subresource === 'status' && served.status)) {
       return this.#refuse(call, this.#noSubresource());
@@ -61,14 +60,14 @@ export class ItemEnd {
     );
   }
 
-  #put(call: Call): undefined {
+  #put(call: ObjectCall): undefined {
     const body = objectBody(call.request, this.#route.served);
     if (!body.ok) return this.#refuse(call, body.error);
     const sub = this.#sub();
     return this.#write(call, { verb: 'update', ref: this.#ref, ...sub, body: body.value });
   }
 
-  #patch(call: Call): undefined {
+  #patch(call: ObjectCall): undefined {
     const request = this.#patchRequest(call.request);
     return request.ok ? this.#write(call, request.value) : this.#refuse(call, request.error);
   }
@@ -106,7 +105,7 @@ export class ItemEnd {
     }
   }
 
-  #write(call: Call, request: ApiRequest): undefined {
+  #write(call: ObjectCall, request: ApiRequest): undefined {
     const options = writeOptions(call.request);
     if (!options.ok) return this.#refuse(call, options.error);
     const { resource, namespace, name } = this.#ref;
@@ -114,7 +113,7 @@ export class ItemEnd {
     return this.#finish(call, this.#ask(call, request, options.value), existed ? 200 : 201);
   }
 
-  #delete(call: Call): undefined {
+  #delete(call: ObjectCall): undefined {
     const asked = deletionOf(call.request);
     if (!asked.ok) return this.#refuse(call, asked.error);
     const { request, options } = asked.value;
@@ -134,20 +133,18 @@ export class ItemEnd {
     return this.#route.subresource === 'status' ? { subresource: 'status' } : {};
   }
 
-  #finish(call: Call, outcome: Outcome<KubeAnswer>, code = 200): undefined {
+  #finish(call: ObjectCall, outcome: Outcome<KubeAnswer>, code = 200): undefined {
     if (!outcome.ok) return this.#refuse(call, outcome.error);
     if (outcome.value.kind !== 'object') return undefined;
-    const object: KubeObject = inVersion(
-      outcome.value.object, servedVersion(this.#route.served),
-    );
-    return call.exchange.answer(jsonAnswer(code, object));
+    const shown = call.shown.object(outcome.value.object, this.#parts.world.wall);
+    return call.exchange.answer(jsonAnswer(code, shown));
   }
 
-  #ask(call: Call, request: ApiRequest, options: HandleOptions = {}): Outcome<KubeAnswer> {
+  #ask(call: ObjectCall, request: ApiRequest, options: HandleOptions = {}): Outcome<KubeAnswer> {
     return this.#parts.server.handle(request, call.user, options);
   }
 
-  #refuse(call: Call, refusal: Refusal): undefined {
+  #refuse(call: ObjectCall, refusal: Refusal): undefined {
     call.exchange.answer(refusalAnswer(refusal, this.#subject));
   }
 }

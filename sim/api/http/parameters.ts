@@ -1,10 +1,12 @@
 import { err, ok } from '../../../lb/result.ts';
 import { badRequest, type Outcome } from '../refusal.ts';
 import type { HandleOptions } from '../server.ts';
+import { invalidOptions, matchFaults } from './listing.ts';
 import type { HttpRequest } from './message.ts';
 
 /** What the query of a watch asks for. */
 export interface WatchParameters {
+  /** `now`: without what is there already. */
   readonly resourceVersion: string;
   readonly labelSelector: string | undefined;
   readonly fieldSelector: string | undefined;
@@ -20,11 +22,13 @@ export function watchParameters({ query }: HttpRequest): Outcome<WatchParameters
   if (timeout !== undefined && !/^\d{1,9}$/u.test(timeout)) {
     return badRequest(`invalid timeoutSeconds: "${timeout}" is not a whole number`);
   }
+  const faults = matchFaults(query, true);
+  if (faults.length > 0) return err(invalidOptions(faults));
   const initialEvents = isTrue(query.get('sendInitialEvents'));
-  const match = query.get('resourceVersionMatch') ?? '';
-  if (initialEvents && match !== 'NotOlderThan') return initialEventsRefused(match);
+  const version = query.get('resourceVersion') ?? '';
+  const plain = query.get('sendInitialEvents') === 'false' && version === '';
   return ok({
-    resourceVersion: initialEvents ? '' : query.get('resourceVersion') ?? '',
+    resourceVersion: initialEvents ? '' : plain ? 'now' : version,
     labelSelector: query.get('labelSelector'),
     fieldSelector: query.get('fieldSelector'),
     timeoutSeconds: timeout === undefined || timeout === '0' ? undefined : Number(timeout),
@@ -39,18 +43,6 @@ export function writeOptions({ query }: HttpRequest): Outcome<HandleOptions> {
   if (dryRun === undefined || dryRun === '') return ok({});
   if (dryRun === 'All') return ok({ dryRun: true });
   return badRequest(`invalid dryRun: "${dryRun}": supported values: "All"`);
-}
-
-// 422, because the options of a list are an object of their own (A4).
-function initialEventsRefused(match: string): Outcome<never> {
-  const path = 'resourceVersionMatch';
-  const message = 'Forbidden: sendInitialEvents requires setting resourceVersionMatch to '
-    + `NotOlderThan${match === '' ? '' : `, not ${match}`}`;
-  return err({
-    kind: 'invalid', code: 422, reason: 'Invalid',
-    message: `ListOptions.meta.k8s.io "" is invalid: ${path}: ${message}`,
-    causes: [{ path, message }],
-  });
 }
 
 function isTrue(text: string | undefined): boolean {

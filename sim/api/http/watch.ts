@@ -2,9 +2,9 @@ import type { WatchEvent } from '../../../kube/port.ts';
 import type { Micros, Timer } from '../../../lb/ports.ts';
 import type { Watch } from '../../../kube/port.ts';
 import type { Refusal } from '../refusal.ts';
-import type { Call, FrontParts } from './call.ts';
-import { servedVersion, type ServedKind } from './kinds.ts';
-import { inVersion, type Hold } from './message.ts';
+import type { FrontParts, ObjectCall } from './call.ts';
+import type { ServedKind } from './kinds.ts';
+import type { Hold } from './message.ts';
 import type { WatchParameters } from './parameters.ts';
 import { refusalAnswer, statusOf } from './status.ts';
 
@@ -22,7 +22,7 @@ const lifeSpread: Micros = 1800 * second;
  */
 export class HttpWatch implements Hold {
   readonly #parts: FrontParts;
-  readonly #call: Call & { readonly served: ServedKind; readonly namespace: string };
+  readonly #call: ObjectCall & { readonly served: ServedKind; readonly namespace: string };
   readonly #parameters: WatchParameters;
   #lines: string[] = [];
   #flush: Timer | undefined;
@@ -33,7 +33,7 @@ export class HttpWatch implements Hold {
 
   constructor(
     parts: FrontParts,
-    call: Call & { readonly served: ServedKind; readonly namespace: string },
+    call: ObjectCall & { readonly served: ServedKind; readonly namespace: string },
     parameters: WatchParameters,
   ) {
     this.#parts = parts;
@@ -45,7 +45,8 @@ export class HttpWatch implements Hold {
   start(): boolean {
     const { server, options } = this.#parts;
     const { served, namespace, exchange, user } = this.#call;
-    const { labelSelector, fieldSelector, resourceVersion } = this.#parameters;
+    const { labelSelector, fieldSelector, resourceVersion: wanted } = this.#parameters;
+    const resourceVersion = wanted === 'now' ? String(server.version) : wanted;
     const opened = server.open(
       {
         resource: served.resource,
@@ -69,7 +70,8 @@ export class HttpWatch implements Hold {
       return false;
     }
     this.#watch = opened.value;
-    if (this.#parameters.initialEvents) this.#line(this.#bookmarkText(true));
+    const { initialEvents, bookmarks } = this.#parameters;
+    if (initialEvents && bookmarks) this.#line(this.#bookmarkText(true));
     this.#arm();
     return true;
   }
@@ -108,18 +110,13 @@ export class HttpWatch implements Hold {
 
   #event(event: WatchEvent): void {
     if (event.type === 'BOOKMARK') return;
-    const object = inVersion(event.object, servedVersion(this.#call.served));
+    const object = this.#call.shown.object(event.object, this.#parts.world.wall);
     this.#line(JSON.stringify({ type: event.type, object }));
   }
 
   #bookmarkText(initial: boolean): string {
-    const { served } = this.#call;
-    const metadata = {
-      resourceVersion: String(this.#parts.server.version),
-      creationTimestamp: null,
-      ...(initial && { annotations: { 'k8s.io/initial-events-end': 'true' } }),
-    };
-    const object = { kind: served.resource.kind, apiVersion: servedVersion(served), metadata };
+    const annotations = initial ? { 'k8s.io/initial-events-end': 'true' } : undefined;
+    const object = this.#call.shown.bookmark(String(this.#parts.server.version), annotations);
     return JSON.stringify({ type: 'BOOKMARK', object });
   }
 
