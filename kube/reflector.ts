@@ -5,6 +5,7 @@ import type {
   KubeAnswer, KubeError, KubeObject, KubePort, KubeRequest, Watch, WatchEvent,
 } from './port.ts';
 import type { Resource } from './resource.ts';
+import { objectKey, type KeyOf } from './objectkey.ts';
 
 export interface ReflectorPorts {
   readonly kube: KubePort;
@@ -23,9 +24,6 @@ export interface ReflectorScope {
   /** Set for a kind that not every API server has: one that is not served counts as empty. */
   readonly optional?: true;
 }
-
-/** The key of an object; undefined for what has no usable name. */
-export type KeyOf = (object: KubeObject) => string | undefined;
 
 /** Where a reflector puts what it learns. Keys are `namespace/name`, or the name alone. */
 export interface ReflectorSink {
@@ -392,24 +390,4 @@ const answerError: KubeError = { kind: 'server', message: 'the answer to a list 
 
 function outOfReach(error: KubeError): boolean {
   return error.kind === 'unreachable' || error.kind === 'unknown-outcome';
-}
-
-/** `namespace/name`, or the name of a cluster-scoped object; undefined for what has no name. */
-export function objectKey(object: KubeObject): string | undefined {
-  const name: unknown = object.metadata?.name;
-  const namespace: unknown = object.metadata?.namespace;
-  if (typeof name !== 'string' || name === '') return undefined;
-  return typeof namespace === 'string' && namespace !== '' ? `${namespace}/${name}` : name;
-}
-
-/** `objectKey` with a memory, by identity: a hundred nodes then hold one text for each object. */
-export function createKeyOf(): KeyOf {
-  const known = new WeakMap<KubeObject, string>();
-  return (object) => {
-    const found = known.get(object);
-    if (found !== undefined) return found;
-    const key = objectKey(object);
-    if (key !== undefined) known.set(object, key);
-    return key;
-  };
 }

@@ -3,7 +3,8 @@ import type { EventSink } from '../lb/ports.ts';
 import type { Table } from '../lb/table.ts';
 import type { Decode } from './decode.ts';
 import { feedTable, type FaultyObject, type Readable, type Same } from './feed.ts';
-import type { KeyOf, Reflector, ReflectorPorts } from './reflector.ts';
+import type { KeyOf } from './objectkey.ts';
+import type { Reflector, ReflectorPorts } from './reflector.ts';
 import { apiVersion, type Resource } from './resource.ts';
 
 /** What every kind of the model has. */

@@ -1,7 +1,6 @@
+import { objectKey } from '../../kube/objectkey.ts';
 import type { KubeObject } from '../../kube/port.ts';
-import {
-  createReflector, objectKey, type Reflector, type ReflectorPorts,
-} from '../../kube/reflector.ts';
+import { createReflector, type Reflector, type ReflectorPorts } from '../../kube/reflector.ts';
 import { resources, type Resource } from '../../kube/resource.ts';
 import { LeaseStream } from '../../l2/stream.ts';
 import type { ApiServer } from '../../sim/api/server.ts';

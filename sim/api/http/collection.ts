@@ -6,8 +6,8 @@ import { keyOfObject } from '../store.ts';
 import { objectBody } from './body.ts';
 import type { FrontParts, ObjectCall } from './call.ts';
 import { deletionOf } from './deletion.ts';
-import { continueToken, listParameters, pageExpired, type ListParameters } from './listing.ts';
 import { jsonAnswer, type Hold } from './message.ts';
+import { continueToken, listParameters, pageExpired, type ListParameters } from './listing.ts';
 import type { Route } from './route.ts';
 import { methodNotAllowed, refusalAnswer, type StatusSubject } from './status.ts';
 import { HttpWatch } from './watch.ts';
@@ -51,9 +51,13 @@ export class CollectionEnd {
   #list(call: ObjectCall, until: number): Hold | undefined {
     const parameters = listParameters(call.request);
     if (!parameters.ok) return this.#refuse(call, parameters.error);
-    const { after } = parameters.value;
-    const { world, options } = this.#parts;
-    const listed = this.#ask(call, this.#listRequest(call, parameters.value));
+    const { exact, after, resourceVersion } = parameters.value;
+    const request = this.#listRequest(call);
+    const { world, server, options } = this.#parts;
+    const version = after?.version ?? (exact ? Number(resourceVersion) : undefined);
+    const listed = version === undefined
+      ? this.#ask(call, request)
+      : server.exactList(request, version, call.user);
     if (!listed.ok) {
       const waits = listed.error.code === 504 && world.now < until && !options.frozen();
       if (waits) return this.#lookAgain(call, until);
@@ -85,23 +89,20 @@ export class CollectionEnd {
     call.exchange.answer(jsonAnswer(200, shown));
   }
 
-  // A further page shows the snapshot of the first.
-  #listRequest(
-    { request: { query } }: ObjectCall, { exact, after, resourceVersion }: ListParameters,
-  ): ApiRequest & { verb: 'list' } {
+  #listRequest({ request }: ObjectCall): ApiRequest & { verb: 'list' } {
     const { served, namespace } = this.#route;
+    const { query } = request;
     const labelSelector = query.get('labelSelector');
     const fieldSelector = query.get('fieldSelector');
-    const version = after === undefined ? resourceVersion : String(after.version);
+    const resourceVersion = query.get('resourceVersion');
     return {
       verb: 'list',
       resource: served.resource,
       namespace,
       ...(fieldSelector !== undefined && { fieldSelector }),
-      ...((exact || after !== undefined) && { resourceVersionMatch: 'Exact' }),
       options: {
         ...(labelSelector !== undefined && { labelSelector }),
-        ...(version !== '' && { resourceVersion: version }),
+        ...(resourceVersion !== undefined && { resourceVersion }),
       },
     };
   }
@@ -142,9 +143,7 @@ export class CollectionEnd {
     const asked = deletionOf(call.request);
     if (!asked.ok) return this.#refuse(call, asked.error);
     const { request, options } = asked.value;
-    const parameters = listParameters(call.request);
-    if (!parameters.ok) return this.#refuse(call, parameters.error);
-    const listed = this.#ask(call, this.#listRequest(call, parameters.value));
+    const listed = this.#ask(call, this.#listRequest(call));
     if (!listed.ok) return this.#refuse(call, listed.error);
     if (listed.value.kind !== 'list') return undefined;
     const { items, resourceVersion } = listed.value;
