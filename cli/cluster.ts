@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import type { RealKube } from '../kube/client.real.ts';
-import type { KubeAnswer, KubeError, KubeObject, KubeRequest } from '../kube/port.ts';
+import type { KubeError, KubeObject } from '../kube/port.ts';
 import type { Resource } from '../kube/resource.ts';
-import type { Result } from '../lb/result.ts';
 import { parseDuration } from '../sim/scenario/quantity.ts';
+import { asked } from './asked.ts';
 import type { Console } from './console.ts';
 import { CommandEnd, exitCodes, usageError } from './exit.ts';
 import { clusterAccess, type ClusterAccess, type KubeFlags } from './kubeconfig.ts';
@@ -87,7 +86,7 @@ async function openCluster(access: ClusterAccess, untilMs: number): Promise<Clus
   const list = async (resource: Resource, scope: ListScope = {}): Promise<Listed> => {
     const left = Math.max(1, Math.ceil(untilMs - performance.now()));
     const { namespace = '', ...options } = scope;
-    const answer = await ask(kube, {
+    const answer = await asked(kube, {
       verb: 'list', resource, namespace, options, timeout: left * 1000,
     });
     return answer.ok && answer.value.kind === 'list'
@@ -115,10 +114,6 @@ type Listed =
   | { readonly ok: false; readonly error: KubeError };
 
 const noList: KubeError = { kind: 'server', message: 'the answer is no list' };
-
-function ask(kube: RealKube, request: KubeRequest): Promise<Result<KubeAnswer, KubeError>> {
-  return new Promise((resolve) => { kube.request(request, resolve); });
-}
 
 function refusedList(
   { name }: ClusterAccess, { plural, group }: Resource, { kind, message }: KubeError,

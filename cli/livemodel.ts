@@ -13,15 +13,13 @@ export interface LiveModel {
   readonly model: FolderModel;
   /** How many objects were read. */
   readonly objectCount: number;
-  /** A sentence for each kind that the cluster does not know. */
+  /** A sentence for each kind that could not be read, and what is missing by that. */
   readonly warnings: readonly string[];
   /** The node that holds the lock of an address; empty where nobody does. */
   ownersOf(address: Ip): readonly string[];
 }
 
-const always = [
-  resources.services, resources.endpointSlices, resources.nodes,
-] as const;
+const always = [resources.services, resources.endpointSlices] as const;
 /** Custom resources, of which a cluster may lack any; the first is said to be missing. */
 const custom = {
   pools: [resources.pools],
@@ -35,19 +33,25 @@ const custom = {
 export async function liveModel(
   cluster: ClusterReader, extent: keyof typeof custom,
 ): Promise<LiveModel> {
-  const [leases, ...lists] = await Promise.all([
+  const [leases, nodes, ...lists] = await Promise.all([
     extent === 'all' ? listLocks(cluster) : Promise.resolve([]),
+    // The cluster role `view` has no Nodes.
+    cluster.listUnless('denied', resources.nodes),
     ...always.map((resource) => cluster.list(resource)),
     ...custom[extent].map((resource) => cluster.listUnless('gone', resource)),
   ]);
   const [pools] = lists.slice(always.length);
-  const objects = lists.flatMap((items) => items ?? []);
+  const objects = [...lists, nodes].flatMap((items) => items ?? []);
+  const warnings = [
+    ...(pools === undefined ? [`${cluster.name} knows no CiliumLoadBalancerIPPool`] : []),
+    ...(nodes === undefined ? ['nodes may not be listed: zones and addresses are missing'] : []),
+  ];
   const reader = createLeaseReader(leaseDecoder(createDecoder().lease));
   const locks = new Map((leases ?? []).map((lease) => [lease.metadata?.name, lease]));
   return {
     model: storedModel(objects),
     objectCount: objects.length + (leases?.length ?? 0),
-    warnings: pools === undefined ? [`${cluster.name} knows no CiliumLoadBalancerIPPool`] : [],
+    warnings,
     ownersOf: (address) => {
       const lock = locks.get(lockName(address));
       const owner = lock === undefined ? undefined : reader.lock(lock).owner;
