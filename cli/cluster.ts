@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import type { RealKube } from '../kube/client.real.ts';
 import type { KubeError, KubeObject } from '../kube/port.ts';
 import type { Resource } from '../kube/resource.ts';
 import { parseDuration } from '../sim/scenario/quantity.ts';
@@ -78,11 +79,7 @@ export async function onCluster<T>(
 }
 
 async function openCluster(access: ClusterAccess, untilMs: number): Promise<ClusterReader> {
-  const { realKube } = await import('../kube/client.real.ts');
-  const kube = realKube({
-    endpoints: [access.endpoint], credentials: access.credentials,
-    userAgent: `fairlead/${clientVersion()}`,
-  });
+  const kube = await kubeOf(access);
   const list = async (resource: Resource, scope: ListScope = {}): Promise<Listed> => {
     const left = Math.max(1, Math.ceil(untilMs - performance.now()));
     const { namespace = '', ...options } = scope;
@@ -114,6 +111,14 @@ type Listed =
   | { readonly ok: false; readonly error: KubeError };
 
 const noList: KubeError = { kind: 'server', message: 'the answer is no list' };
+
+/** The API of a cluster; whoever asks for it closes it. */
+export async function kubeOf({ endpoint, credentials }: ClusterAccess): Promise<RealKube> {
+  const { realKube } = await import('../kube/client.real.ts');
+  return realKube({
+    endpoints: [endpoint], credentials, userAgent: `fairlead/${clientVersion()}`,
+  });
+}
 
 function refusedList(
   { name }: ClusterAccess, { plural, group }: Resource, { kind, message }: KubeError,
