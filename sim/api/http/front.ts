@@ -4,6 +4,7 @@ import { objectOf } from '../json.ts';
 import { reviewed } from '../review.ts';
 import type { ApiServer } from '../server.ts';
 import { groupDiscovery, rootDiscovery, versionDiscovery } from './discovery.ts';
+import { EndpointsEnd, endpointsKind } from './endpoints.ts';
 import { ItemEnd } from './item.ts';
 import { servedKinds, type ServedKind } from './kinds.ts';
 import { CollectionEnd } from './collection.ts';
@@ -25,7 +26,7 @@ import { methodNotAllowed, refusalAnswer, unknownResource } from './status.ts';
  */
 export class ApiFront implements RequestEnd {
   readonly #parts: FrontParts;
-  readonly #kinds: readonly ServedKind[] = servedKinds();
+  readonly #kinds: readonly ServedKind[] = [endpointsKind, ...servedKinds()];
   #openApi: OpenApiEnd | undefined;
 
   constructor(world: World, server: ApiServer, options: FrontOptions = {}) {
@@ -44,6 +45,9 @@ export class ApiFront implements RequestEnd {
         if (!form.ok) return refuse(exchange, form.error);
         if (route.served.review !== undefined) return review(call, route);
         const shown = new Presentation(route.served, form.value);
+        if (route.served === endpointsKind) {
+          return new EndpointsEnd(this.#parts, route).serve({ ...call, shown });
+        }
         return route.kind === 'item'
           ? this.#item({ ...call, shown }, route)
           : new CollectionEnd(this.#parts, route).serve({ ...call, shown });
@@ -83,7 +87,7 @@ export class ApiFront implements RequestEnd {
 
   // Made when first asked for: most clusters live without.
   #document(path: string): HttpAnswer | undefined {
-    this.#openApi ??= new OpenApiEnd(this.#kinds);
+    this.#openApi ??= new OpenApiEnd(this.#kinds.filter((kind) => kind !== endpointsKind));
     return this.#openApi.answer(path);
   }
 }
