@@ -6,7 +6,6 @@ import type {
   KubeAnswer, KubeError, KubeObject, KubePort, KubeRequest, Watch, WatchEvent,
 } from './port.ts';
 import type { Resource } from './resource.ts';
-import { objectKey, type KeyOf } from './objectkey.ts';
 
 export interface ReflectorPorts {
   readonly kube: KubePort;
