@@ -1,11 +1,11 @@
 import type { Clock, Journal, Micros, Random, Timer } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
 import { retryDelay } from './backoff.ts';
+import { objectKey, type KeyOf } from './objectkey.ts';
 import type {
   KubeAnswer, KubeError, KubeObject, KubePort, KubeRequest, Watch, WatchEvent,
 } from './port.ts';
 import type { Resource } from './resource.ts';
-import { objectKey, type KeyOf } from './objectkey.ts';
 
 export interface ReflectorPorts {
   readonly kube: KubePort;
