@@ -7,8 +7,9 @@ import { createEventRecorder, type EventRecorder } from './kube/events.ts';
 import { createDecoder, type Decoder } from './kube/decode.ts';
 import { leaseDecoder } from './kube/lease.ts';
 import type { Same } from './kube/feed.ts';
+import { createKeyOf, type KeyOf } from './kube/objectkey.ts';
 import type { KubePort } from './kube/port.ts';
-import { createKeyOf, type KeyOf, type Reflector } from './kube/reflector.ts';
+import type { Reflector } from './kube/reflector.ts';
 import { resources } from './kube/resource.ts';
 import { feedRows } from './kube/rows.ts';
 import { createServiceComparison } from './kube/serviceversion.ts';
@@ -20,7 +21,7 @@ import type { L2Settings } from './l2/settings.ts';
 import type { DatapathOptions } from './lb/datapathoptions.ts';
 import { createHealthPorts, type HealthListenerPort, type HealthPorts } from './lb/healthports.ts';
 import { Life, type LifeState } from './lb/lifecycle.ts';
-import type { EndpointSlice, L2Policy, Node, Service } from './lb/model.ts';
+import type { EndpointSlice, L2Policy, Node, Service, ServiceCidr } from './lb/model.ts';
 import type { Clock, Journal, KernelPort, LinkPort, Random } from './lb/ports.ts';
 import type { MemoNodes } from './lb/serviceport.ts';
 import { shareHostLock } from './lb/sharedlock.ts';
@@ -115,6 +116,7 @@ export interface AgentTables {
   readonly slices: Table<EndpointSlice>;
   readonly nodes: Table<Node>;
   readonly policies: Table<L2Policy>;
+  readonly serviceCidrs: Table<ServiceCidr>;
 }
 
 /**
@@ -131,6 +133,7 @@ class NodeAgent implements Agent {
     slices: new Table('endpointslices'),
     nodes: new Table('nodes'),
     policies: new Table('ciliuml2announcementpolicies'),
+    serviceCidrs: new Table('servicecidrs'),
   };
   readonly events: EventRecorder;
   readonly datapath: ServiceDatapath;
@@ -319,6 +322,13 @@ function createFeeds(ports: AgentPorts, tables: AgentTables): Reflector[] {
       resource: resources.l2Policies,
       table: tables.policies,
       decode: decoder.l2Policy,
+    }),
+    // Kubernetes 1.33 and newer have them by default; with others the options say the ranges.
+    feedRows(ports, {
+      resource: resources.serviceCidrs,
+      table: tables.serviceCidrs,
+      decode: decoder.serviceCidr,
+      optional: true,
     }),
   ];
 }

@@ -9,6 +9,8 @@ import type { Reflector } from './kube/reflector.ts';
 import { resources } from './kube/resource.ts';
 import { feedRows } from './kube/rows.ts';
 import { createL2Controller, type L2Controller } from './l2/controller.ts';
+import type { DatapathOptions } from './lb/datapathoptions.ts';
+import { FrontStatus } from './lb/frontstatus.ts';
 import { createIpam, type Ipam } from './lb/ipam/ipam.ts';
 import type { IpamSettings } from './lb/ipam/settings.ts';
 import type { EndpointSlice, L2Policy, Node, Pool, Service } from './lb/model.ts';
@@ -33,6 +35,8 @@ export interface ControllerConfig {
   readonly l2Enabled: boolean;
   /** Rule C7 of l2.md, which policy conditions must judge as the agents do. */
   readonly ignoreExcludeLabel: boolean;
+  /** Which ExternalIPs the nodes serve, as their agents have it. */
+  readonly externalIps: DatapathOptions['externalIps'];
 }
 
 export interface Controller {
@@ -49,6 +53,7 @@ interface Term {
   readonly feeds: readonly Reflector[];
   readonly ipam: Ipam;
   readonly l2: L2Controller | undefined;
+  readonly fronts: FrontStatus;
   readonly events: EventRecorder;
 }
 
@@ -61,6 +66,7 @@ export function createController(ports: ControllerPorts, config: ControllerConfi
   const end = (): void => {
     term?.ipam.stop();
     term?.l2?.stop();
+    term?.fronts.stop();
     for (const feed of term?.feeds ?? []) feed.stop();
     term?.events.stop();
     term = undefined;
@@ -92,6 +98,7 @@ export function createController(ports: ControllerPorts, config: ControllerConfi
         ...term.feeds,
         term.ipam,
         ...(term.l2 === undefined ? [] : [term.l2]),
+        term.fronts,
         term.events,
       ];
       return parts.flatMap((part) => part.pending());
@@ -128,10 +135,12 @@ function beginTerm(ports: ControllerPorts, config: ControllerConfig): Term {
   const l2 = config.l2Enabled
     ? createL2Controller({ clock, kube, status, events, journal, leases }, tables, config)
     : undefined;
+  const fronts = new FrontStatus({ clock, status }, tables, config.externalIps);
   ipam.start();
   l2?.start();
+  fronts.start();
   for (const feed of feeds) feed.start();
-  return { feeds, ipam, l2, events };
+  return { feeds, ipam, l2, fronts, events };
 }
 
 // Pools and policies work as a unit: while a field of one is bad, its last good version does.

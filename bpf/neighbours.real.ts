@@ -1,37 +1,40 @@
-import { spawnSync } from 'node:child_process';
 import { programsOn, type LinkHook } from './hooks.real.ts';
 import type { Addon } from './native.real.ts';
 import type { ForeignProgram, NeighbourFacts } from './neighbours.ts';
 import { isRefused } from './refusal.real.ts';
+import { runTool } from './tool.real.ts';
 
 /**
  * What the node's network namespace holds of others. A tool that is not installed finds nothing:
  * who installed rules has the tool too, but perhaps in another image, so this warns and never more.
  */
 export function readNeighbours(
-  addon: Addon, of: { readonly devices: readonly string[]; readonly hooks: readonly LinkHook[] },
+  addon: Addon,
+  { devices, cgroup }: { readonly devices: readonly Device[]; readonly cgroup: string | undefined },
 ): NeighbourFacts {
+  const sockets: readonly LinkHook[] = cgroup === undefined ? []
+    : [connect4, connect6].map((attach) => ({ kind: 'cgroup', path: cgroup, attach }));
+  const hooks = [...sockets, ...devices.flatMap(({ ifindex }) => (
+    (['ingress', 'egress'] as const).map((direction) => (
+      { kind: 'tcx', ifindex, direction } as const
+    ))
+  ))];
   return {
-    devices: of.devices,
-    nftables: output('nft', ['list', 'tables']).split('\n')
+    devices: devices.map(({ name }) => name),
+    nftables: runTool('nft', ['list', 'tables']).out.split('\n')
       .flatMap((line) => /^table (.+)$/u.exec(line)?.[1] ?? []),
-    iptables: output('iptables-save', []) + output('ip6tables-save', []),
-    programs: of.hooks.flatMap((hook) => foreignPrograms(addon, hook)),
+    iptables: runTool('iptables-save', []).out + runTool('ip6tables-save', []).out,
+    programs: hooks.flatMap((hook) => foreignPrograms(addon, hook)),
   };
 }
 
-/** Longer than any rule set takes to be written; what hangs is not waited for. */
-const toolMsMax = 10_000;
-const outputBytesMax = 256 * 1024 * 1024;
-/** Where a system has its tools; npm puts programs of the same names first in its own path. */
-const toolPath = '/usr/sbin:/sbin:/usr/bin:/bin';
-
-function output(tool: string, words: readonly string[]): string {
-  const { stdout } = spawnSync(tool, words, {
-    encoding: 'utf8', timeout: toolMsMax, maxBuffer: outputBytesMax, env: { PATH: toolPath },
-  });
-  return stdout ?? '';
+interface Device {
+  readonly name: string;
+  readonly ifindex: number;
 }
+
+// enum bpf_attach_type.
+const [connect4, connect6] = [10, 11] as const;
 
 function foreignPrograms(addon: Addon, hook: LinkHook): readonly ForeignProgram[] {
   const ids = programsOn(addon, hook);

@@ -11,14 +11,13 @@ import type { ServiceDatapathTables } from './datapath/settings.ts';
 import type { MapLimits } from './datapath/stores.ts';
 import { realDevices, type RealDevices } from './devices.real.ts';
 import { features as knownFeatures, missingText, type FeatureName } from './features.ts';
-import type { LinkHook } from './hooks.real.ts';
 import { realKernel, type RealKernel } from './kernel.real.ts';
 import { layoutHash, maps, midstream, type Options } from './layout.gen.ts';
 import type { Addon, LockHandle, SocketHandle } from './native.real.ts';
 import { readNeighbours } from './neighbours.real.ts';
 import { neighboursOf } from './neighbours.ts';
 import { programOptions, type ProgramSettings } from './options.ts';
-import { cgroupRoot, lockPath, pinFolder, takeFileLock } from './pins.real.ts';
+import { cgroupRoot, pinFolder, takeNodeLock } from './pins.real.ts';
 import type { Placement } from './placement.ts';
 import { loadPrograms, type NodePrograms } from './programs.real.ts';
 import { refusalText, type Refusal } from './refusal.real.ts';
@@ -78,7 +77,7 @@ export function openNode(
   if (!folder.ok) return refused(folder.error.text);
   const cgroup = settings.cgroup === undefined ? cgroupRoot() : ok(settings.cgroup);
   if (!cgroup.ok) return refused(cgroup.error.text);
-  const lock = takeFileLock(addon, lockPath(settings.nodeName));
+  const lock = takeNodeLock(addon, settings.nodeName);
   if (!lock.ok) return err(lockRefusal(settings.nodeName, lock.error));
   const place = { folder: folder.value, cgroup: cgroup.value, lock: lock.value };
   const opened = openLocked(parts, settings, place);
@@ -116,7 +115,7 @@ function openLocked(
   const programs = load({});
   if (!programs.ok) return err(programs.error.log ?? refusalText(programs.error));
   const { maps: fresh } = programs.value.object;
-  const unreserved = reservePorts(settings.datapath.snatPorts);
+  const unreserved = reservePorts(settings.nodeName, settings.datapath.snatPorts);
   if (unreserved !== undefined) note(parts.journal, 'datapath.portsUnreserved', unreserved);
   return ok(new Node(parts, settings, {
     programs: programs.value, cgroup, lock,
@@ -154,22 +153,12 @@ function tellNeighbours(
   const opened = openDevices<SocketHandle>(addon as SocketAddon<SocketHandle>);
   const devices = opened.read();
   opened.close();
-  const hooks: readonly LinkHook[] = [
-    ...[connect4, connect6].map((attach) => ({ kind: 'cgroup', path: cgroup, attach }) as const),
-    ...devices.flatMap(({ ifindex }) => (['ingress', 'egress'] as const).map((direction) => (
-      { kind: 'tcx', ifindex, direction } as const
-    ))),
-  ];
-  const names = devices.map(({ name }) => name);
-  for (const { kind, text } of neighboursOf(readNeighbours(addon, { devices: names, hooks }))) {
+  for (const { kind, text } of neighboursOf(readNeighbours(addon, { devices, cgroup }))) {
     if (kind === 'service-proxy' && !allowOtherProxy) return err(text);
     note(journal, 'datapath.neighbour', text);
   }
   return ok(undefined);
 }
-
-// enum bpf_attach_type.
-const [connect4, connect6] = [10, 11] as const;
 
 interface NodePlace {
   readonly programs: NodePrograms;
@@ -343,7 +332,7 @@ class Node implements OpenNode, DatapathHooks {
 
   #endRedirects({ masters }: Placement): void {
     for (const { name } of masters) {
-      const refused = endRedirects(name);
+      const refused = endRedirects(this.#settings.nodeName, name);
       if (refused !== undefined) note(this.#parts.journal, 'datapath.redirectsOn', refused);
     }
   }

@@ -42,9 +42,12 @@ export function nodeFolder(node: string): Result<string, PlaceError> {
   return ok(join(bpffs.value, 'fairlead', node.replaceAll('.', '_')));
 }
 
+/** What the processes of a machine's nodes keep besides pins; gone after a boot, as pins are. */
+export const runFolder = '/run/fairlead';
+
 /** A socket in the abstract namespace would be one of a network namespace; a file is the node's. */
 export function lockPath(node: string): string {
-  return join('/run', `fairlead-${node}.lock`);
+  return join(runFolder, `${node}.lock`);
 }
 
 /**
@@ -60,6 +63,12 @@ export function cgroupRoot(): Result<string, PlaceError> {
 }
 
 /** The lock that keeps a second agent of this node away; EAGAIN while another process has it. */
+export function takeNodeLock(addon: Addon, node: string): Result<LockHandle, Refusal> {
+  mkdirSync(runFolder, { recursive: true });
+  return takeFileLock(addon, lockPath(node));
+}
+
+/** A lock on a file of a folder that is there; EAGAIN while another process has it. */
 export function takeFileLock(addon: Addon, path: string): Result<LockHandle, Refusal> {
   const lock = addon.fileLock(path);
   if (isRefused(lock)) return err(refusal(`lock ${path}`, lock));

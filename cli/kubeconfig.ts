@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { KubeCredentials } from '../kube/credentials.ts';
 import { parseEndpoint, type Endpoint } from '../kube/endpoint.ts';
-import { podAccess } from '../kube/incluster.real.ts';
+import { accountFiles, podEndpoint } from '../kube/incluster.real.ts';
 import { Reader } from '../kube/reader.ts';
 import type { Fault } from '../lb/model.ts';
 import {
@@ -156,32 +156,38 @@ function clusterCredentials(entry: ConfigEntry): KubeCredentials {
   const ca = pemIn(entry, 'certificate-authority');
   const serverName = body.text('tls-server-name');
   const insecure = body.flag('insecure-skip-tls-verify') === true;
-  if (body.text('proxy-url') !== undefined) body.refuse('proxy-url', 'is not supported');
+  const proxy = body.text('proxy-url');
+  if (proxy !== undefined && !/^(?:https?|socks5):\/\/[^/]/u.test(proxy)) {
+    body.refuse('proxy-url', `expected a URL of http, https or socks5, got '${proxy}'`);
+  }
   return {
     ...(ca !== undefined && { ca }),
     ...(serverName !== undefined && serverName !== '' && { serverName }),
     ...(insecure && { insecure }),
+    ...(proxy !== undefined && { proxy }),
   };
 }
 
 function accessOfPod(flags: KubeFlags, env: Environment): ClusterAccess | undefined {
-  const pod = podAccess(env);
-  if (pod === undefined) return undefined;
-  const { endpoint, tokenFile, caFile, namespaceFile } = pod;
+  const endpoint = podEndpoint(env);
+  if (endpoint === undefined) return undefined;
+  const files = accountFiles();
   const parsed = parseEndpoint(endpoint);
   if (!parsed.ok) throw unusable(`KUBERNETES_SERVICE_HOST: ${parsed.error}`);
   const content = (path: string | undefined): string | undefined => {
     const text = path === undefined ? undefined : readText(path);
     return text?.ok === true ? text.text.trim() : undefined;
   };
-  const ca = content(caFile);
+  const ca = content(files.ca);
   return {
     name: 'in-cluster',
-    namespace: content(namespaceFile) ?? 'default',
+    namespace: content(files.namespace) ?? 'default',
     endpoint: parsed.value,
     credentials: {
       ...(ca !== undefined && { ca }),
-      ...(tokenFile !== undefined && { authorization: { kind: 'token-file', path: tokenFile } }),
+      ...(files.token !== undefined && {
+        authorization: { kind: 'token-file', path: files.token },
+      }),
       ...(flags.as !== undefined && { impersonate: flags.as }),
     },
   };

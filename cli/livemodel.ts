@@ -1,10 +1,8 @@
 import { createDecoder } from '../kube/decode.ts';
 import { leaseDecoder } from '../kube/lease.ts';
-import type { KubeObject } from '../kube/port.ts';
 import { resources, type Resource } from '../kube/resource.ts';
 import { l2Label, lockName, nodeOf } from '../l2/lease.ts';
 import { createLeaseReader } from '../l2/leasereader.ts';
-import { LeaseView } from '../l2/view.ts';
 import type { Ip } from '../lb/ip.ts';
 import type { ClusterReader } from './cluster.ts';
 import { storedModel, type FolderModel } from './foldermodel.ts';
@@ -36,35 +34,25 @@ const custom = {
 export async function liveModel(
   cluster: ClusterReader, extent: keyof typeof custom,
 ): Promise<LiveModel> {
-  const locks = extent === 'all'
+  const asked = extent === 'all'
     ? cluster.list(resources.leases, `${l2Label}=lock`) : Promise.resolve([]);
   const [leases, ...lists] = await Promise.all([
-    locks,
+    asked,
     ...always.map((resource) => cluster.list(resource)),
     ...custom[extent].map((resource) => cluster.listKnown(resource)),
   ]);
   const [pools] = lists.slice(always.length);
   const objects = lists.flatMap((items) => items ?? []);
-  const view = lockView(leases ?? []);
+  const reader = createLeaseReader(leaseDecoder(createDecoder().lease));
+  const locks = new Map((leases ?? []).map((lease) => [lease.metadata?.name, lease]));
   return {
     model: storedModel(objects),
     objectCount: objects.length + (leases?.length ?? 0),
     warnings: pools === undefined ? [`${cluster.name} knows no CiliumLoadBalancerIPPool`] : [],
     ownersOf: (address) => {
-      const owner = view.locks.get(lockName(address))?.reading.owner;
+      const lock = locks.get(lockName(address));
+      const owner = lock === undefined ? undefined : reader.lock(lock).owner;
       return owner === undefined ? [] : [nodeOf(owner)];
     },
   };
-}
-
-function lockView(leases: readonly KubeObject[]): LeaseView {
-  const reader = createLeaseReader(leaseDecoder(createDecoder().lease));
-  const view = new LeaseView(reader, () => 0, {
-    lockChanged: () => undefined,
-    sessionChanged: () => undefined,
-    delivered: () => undefined,
-    listed: () => undefined,
-  });
-  view.list(leases);
-  return view;
 }

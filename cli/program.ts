@@ -4,33 +4,47 @@ import { registerCompletion } from './completion.ts';
 import { registerConfig } from './config.ts';
 import type { Console } from './console.ts';
 import { registerController } from './controller.ts';
+import { registerDoctor } from './doctor.ts';
 import { CommandEnd, exitCodes } from './exit.ts';
+import { registerHelp } from './help.ts';
 import { registerInstall } from './install.ts';
 import { registerIppool } from './ippool.ts';
 import { registerLab } from './lab.ts';
+import { registerL2 } from './l2.ts';
 import { registerLb } from './lb.ts';
 import { nearestNames } from './nearest.ts';
+import { registerPrepare } from './prepare.ts';
 import { registerService } from './service.ts';
 import type { Register, Session } from './session.ts';
+import { registerDrain } from './drain.ts';
 import { registerDemo } from './demo.ts';
 import { registerSim } from './sim.ts';
+import { registerStatus } from './status.ts';
+import { registerUninstall } from './uninstall.ts';
 import { registerValidate } from './validate.ts';
 import { registerVersion } from './version.ts';
 
 const subcommands: readonly Register[] = [
   registerAgent,
   registerController,
+  registerStatus,
+  registerDrain,
   registerService,
   registerIppool,
+  registerL2,
   registerLb,
   registerValidate,
   registerSim,
   registerLab,
   registerDemo,
+  registerDoctor,
   registerInstall,
+  registerUninstall,
+  registerPrepare,
   registerConfig,
   registerCompletion,
   registerVersion,
+  registerHelp,
 ];
 
 /** Runs one command line, without `node` and the script. The answer is the exit code. */

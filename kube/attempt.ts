@@ -85,7 +85,11 @@ export class Attempt {
     const order = this.#order;
     this.#exchange = transport.send(this.#endpoint, order.request, {
       sent: () => { this.#sent = true; },
-      head: (head) => { order.head(head); },
+      head: (head) => {
+        // One API server may have lost its etcd while the next one has not.
+        if (head.status >= 500) this.#leaveEndpoint();
+        order.head(head);
+      },
       bytes: (chunk) => { order.bytes(chunk); },
       end: (failure) => { this.#ended(failure); },
     });

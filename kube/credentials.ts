@@ -9,6 +9,8 @@ export interface KubeCredentials {
   /** Certificate and key of the client, both PEM. */
   readonly client?: { readonly certificate: string; readonly key: string };
   readonly authorization?: Authorization;
+  /** URL of a proxy in front of every endpoint: http, https or socks5. */
+  readonly proxy?: string;
   /** User on whose behalf requests are made (Impersonate-User). */
   readonly impersonate?: string;
 }

@@ -1,7 +1,8 @@
 import {
   serviceKey, type Endpoint, type EndpointPort, type EndpointSlice, type Lease, type Node,
-  type NodeAddress, type Taint,
+  type NodeAddress, type ServiceCidr, type Taint,
 } from '../lb/model.ts';
+import { parsePrefix, type Prefix } from '../lb/ip.ts';
 import { ok } from '../lb/result.ts';
 import { readConditions, readObject, required, type Decoded } from './decode-meta.ts';
 import { portBounds, protocols } from './decode-service.ts';
@@ -31,6 +32,20 @@ export function decodeSlice(object: KubeObject): Decoded<EndpointSlice> {
     ports: root.items('ports', readEndpointPort),
     faults,
   });
+}
+
+/** A networking.k8s.io/v1 ServiceCIDR; its ranges are in force as long as the object is there. */
+export function decodeServiceCidr(object: KubeObject): Decoded<ServiceCidr> {
+  const parts = readObject(object, 'cluster');
+  if (!parts.ok) return parts;
+  const { meta, root, faults } = parts.value;
+  const cidrs: Prefix[] = [];
+  for (const [index, text] of (root.child('spec')?.texts('cidrs') ?? []).entries()) {
+    const parsed = parsePrefix(text);
+    if (parsed.ok) cidrs.push(parsed.value.prefix);
+    else faults.push({ path: `spec.cidrs[${index}]`, message: `'${text}' is no prefix` });
+  }
+  return ok({ kind: 'ServiceCIDR', meta, cidrs, faults });
 }
 
 function readEndpoint(item: Reader): Endpoint {

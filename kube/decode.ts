@@ -1,5 +1,7 @@
-import type { EndpointSlice, L2Policy, Lease, Node, Pool, Service } from '../lb/model.ts';
-import { decodeLease, decodeNode, decodeSlice } from './decode-cluster.ts';
+import type {
+  EndpointSlice, L2Policy, Lease, Node, Pool, Service, ServiceCidr,
+} from '../lb/model.ts';
+import { decodeLease, decodeNode, decodeServiceCidr, decodeSlice } from './decode-cluster.ts';
 import type { Decoded } from './decode-meta.ts';
 import { decodeL2Policy, decodePool } from './decode-policy.ts';
 import { decodeService } from './decode-service.ts';
@@ -17,6 +19,7 @@ export interface Decoder {
   readonly pool: Decode<Pool>;
   readonly l2Policy: Decode<L2Policy>;
   readonly lease: Decode<Lease>;
+  readonly serviceCidr: Decode<ServiceCidr>;
 }
 
 /**
@@ -32,6 +35,7 @@ export function createDecoder(): Decoder {
     pool: memo(decodePool),
     l2Policy: memo(decodeL2Policy),
     lease: memo(decodeLease),
+    serviceCidr: memo(decodeServiceCidr),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Clock, Journal, Micros, Random, Timer } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
 import { retryDelay } from './backoff.ts';
+import { objectKey, type KeyOf } from './objectkey.ts';
 import type {
   KubeAnswer, KubeError, KubeObject, KubePort, KubeRequest, Watch, WatchEvent,
 } from './port.ts';
@@ -20,10 +21,9 @@ export interface ReflectorScope {
   /** Unset or empty: all namespaces. */
   readonly namespace?: string;
   readonly labelSelector?: string;
+  /** Set for a kind that not every API server has: one that is not served counts as empty. */
+  readonly optional?: true;
 }
-
-/** The key of an object; undefined for what has no usable name. */
-export type KeyOf = (object: KubeObject) => string | undefined;
 
 /** Where a reflector puts what it learns. Keys are `namespace/name`, or the name alone. */
 export interface ReflectorSink {
@@ -52,6 +52,8 @@ const doubtAfter: Micros = 40_000_000;
 const silenceMax: Micros = 75_000_000;
 /** A second watch that speaks at once brings what the first one withheld. */
 const replayWindow: Micros = 5_000_000;
+/** How long a kind that the server has not is left alone. */
+const absentFor: Micros = 300_000_000;
 /** Matches nothing: the answer shows that the API hears us, at the cost of an empty list. */
 const knockSelector = 'fairlead.dev/knock';
 
@@ -80,7 +82,9 @@ interface Stream {
   watch: Watch | undefined;
 }
 
-type Phase = 'idle' | 'listing' | 'knocking' | 'watching' | 'waiting' | 'stopped';
+type Phase = 'idle' | 'listing' | 'knocking' | 'watching' | 'waiting' | 'absent' | 'stopped';
+
+const settledPhases: ReadonlySet<Phase> = new Set(['watching', 'absent', 'stopped']);
 
 class ListAndWatch implements Reflector {
   readonly #ports: ReflectorPorts;
@@ -122,7 +126,7 @@ class ListAndWatch implements Reflector {
 
   pending(): readonly string[] {
     const { plural } = this.#scope.resource;
-    if (this.#phase === 'watching' || this.#phase === 'stopped') return [];
+    if (settledPhases.has(this.#phase)) return [];
     const target = this.#listed ? '' : ' for the first list';
     const problem = this.#problem === '' ? '' : ` after '${this.#problem}'`;
     return [`${plural}: ${this.#phase}${target}${problem}`];
@@ -329,6 +333,7 @@ class ListAndWatch implements Reflector {
   }
 
   #failed(error: KubeError): void {
+    if (this.#scope.optional && error.kind === 'gone') return this.#absent();
     if (error.message !== this.#problem) {
       this.#note('warn', 'kube.unreachable', `${this.#scope.resource.plural}: ${error.message}`);
     }
@@ -337,6 +342,15 @@ class ListAndWatch implements Reflector {
     const failures = listing ? (this.#listFailures += 1) : (this.#watchFailures += 1);
     const delay = retryDelay(failures, this.#ports.random, error.retryAfter);
     this.#wait(delay, () => (listing ? this.#list() : this.#connect()));
+  }
+
+  /** The kind is not served: its objects are none, until an upgrade of the server brings it. */
+  #absent(): void {
+    this.#leave('absent');
+    this.#arm(absentFor, () => this.#list());
+    this.#replace([]);
+    this.#listed = true;
+    this.#sink.synced();
   }
 
   #recovered(): void {
@@ -376,24 +390,4 @@ const answerError: KubeError = { kind: 'server', message: 'the answer to a list 
 
 function outOfReach(error: KubeError): boolean {
   return error.kind === 'unreachable' || error.kind === 'unknown-outcome';
-}
-
-/** `namespace/name`, or the name of a cluster-scoped object; undefined for what has no name. */
-export function objectKey(object: KubeObject): string | undefined {
-  const name: unknown = object.metadata?.name;
-  const namespace: unknown = object.metadata?.namespace;
-  if (typeof name !== 'string' || name === '') return undefined;
-  return typeof namespace === 'string' && namespace !== '' ? `${namespace}/${name}` : name;
-}
-
-/** `objectKey` with a memory, by identity: a hundred nodes then hold one text for each object. */
-export function createKeyOf(): KeyOf {
-  const known = new WeakMap<KubeObject, string>();
-  return (object) => {
-    const found = known.get(object);
-    if (found !== undefined) return found;
-    const key = objectKey(object);
-    if (key !== undefined) known.set(object, key);
-    return key;
-  };
 }

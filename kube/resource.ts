@@ -29,6 +29,7 @@ export const resources = {
   serviceAccounts: resource('/v1', 'serviceaccounts ServiceAccount'),
   events: resource('/v1', 'events Event'),
   endpointSlices: resource('discovery.k8s.io/v1', 'endpointslices EndpointSlice'),
+  serviceCidrs: resource('networking.k8s.io/v1', 'servicecidrs ServiceCIDR', false),
   leases: resource('coordination.k8s.io/v1', 'leases Lease'),
   deployments: resource('apps/v1', 'deployments Deployment'),
   replicaSets: resource('apps/v1', 'replicasets ReplicaSet'),

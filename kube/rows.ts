@@ -3,7 +3,8 @@ import type { EventSink } from '../lb/ports.ts';
 import type { Table } from '../lb/table.ts';
 import type { Decode } from './decode.ts';
 import { feedTable, type FaultyObject, type Readable, type Same } from './feed.ts';
-import type { KeyOf, Reflector, ReflectorPorts } from './reflector.ts';
+import type { KeyOf } from './objectkey.ts';
+import type { Reflector, ReflectorPorts } from './reflector.ts';
 import { apiVersion, type Resource } from './resource.ts';
 
 /** What every kind of the model has. */
@@ -20,6 +21,8 @@ export interface Rows<T extends Row> {
   readonly keyOf?: KeyOf;
   /** Set for a kind whose spec works as a unit: while a field is bad, the last good one does. */
   readonly whole?: true;
+  /** As in `ReflectorScope`. */
+  readonly optional?: true;
   /** Where bad input is told; one process of a cluster tells it, or every node would. */
   readonly events?: EventSink;
 }
@@ -29,12 +32,13 @@ export interface Rows<T extends Row> {
  * gets the Event `InvalidObject`, which names the first fields; its last good row stays in force.
  */
 export function feedRows<T extends Row>(ports: ReflectorPorts, rows: Rows<T>): Reflector {
-  const { events, resource, same, keyOf } = rows;
+  const { events, resource, same, optional, keyOf } = rows;
   return feedTable(ports, {
     resource,
     table: rows.table,
     decode: rows.decode,
     ...(same === undefined ? {} : { same }),
+    ...(optional === undefined ? {} : { optional }),
     ...(keyOf === undefined ? {} : { keyOf }),
     ...(events === undefined ? {} : { onFault: (faulty) => tell(events, rows, faulty) }),
   });

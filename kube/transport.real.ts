@@ -1,4 +1,5 @@
-import { Pool, type Dispatcher } from 'undici';
+import { createRequire } from 'node:module';
+import type { Dispatcher, Pool, ProxyAgent } from 'undici';
 import type { KubeCredentials } from './credentials.ts';
 import type { Endpoint } from './endpoint.ts';
 import { TokenFile } from './tokenfile.real.ts';
@@ -11,6 +12,14 @@ const keepAliveMs = 30_000;
 /** API servers keep idle connections for 90 s. */
 const idleMs = 30_000;
 const headerBytesMax = 64 * 1024;
+
+// The index of the package also loads its fetch, caches and mocks: 12 MB in every agent.
+const part = createRequire(import.meta.url);
+const pool = (): typeof Pool => part('undici/lib/dispatcher/pool.js') as typeof Pool;
+// It needs what only the index mixes in.
+const proxyAgent = (): typeof ProxyAgent => (
+  (part('undici') as { readonly ProxyAgent: typeof ProxyAgent }).ProxyAgent
+);
 
 /** Where the API server is and who asks. */
 export interface TransportOptions {
@@ -27,26 +36,19 @@ export interface TransportOptions {
  */
 export function httpTransport(options: TransportOptions): Transport & { close(): void } {
   const { endpoints, credentials } = options;
-  const pools = endpoints.map(({ origin }) => new Pool(origin, {
-    allowH2: false,
-    pipelining: 1,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    keepAliveTimeout: idleMs,
-    maxHeaderSize: headerBytesMax,
-    connect: {
-      timeout: connectTimeoutMs, keepAliveInitialDelay: keepAliveMs, ...tlsOf(credentials),
-    },
-  }));
+  const dispatchers = endpoints.map(({ origin }) => dispatcherFor(origin, credentials));
   const identity = new Identity(options);
   return {
     endpoints: endpoints.map(({ name }) => name),
     send(index, request, sink) {
       const endpoint = endpoints[index];
-      const pool = pools[index];
-      if (endpoint === undefined || pool === undefined) throw new RangeError(`endpoint ${index}`);
+      const dispatcher = dispatchers[index];
+      if (endpoint === undefined || dispatcher === undefined) {
+        throw new RangeError(`endpoint ${index}`);
+      }
       const exchange = new WireExchange(sink, identity);
-      pool.dispatch({
+      dispatcher.dispatch({
+        origin: endpoint.origin,
         path: `${endpoint.base}${request.path}`,
         method: request.method,
         headers: identity.headers(request),
@@ -57,9 +59,32 @@ export function httpTransport(options: TransportOptions): Transport & { close():
     },
     close() {
       // Nothing waits for the end of it; what is under way was aborted before.
-      for (const pool of pools) void pool.destroy();
+      for (const dispatcher of dispatchers) void dispatcher.destroy();
     },
   };
+}
+
+/** Connections to one endpoint, as many as there are exchanges. */
+function dispatcherFor(origin: string, credentials: KubeCredentials): Dispatcher {
+  const options = {
+    allowH2: false,
+    pipelining: 1,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: idleMs,
+    maxHeaderSize: headerBytesMax,
+  };
+  const tls = tlsOf(credentials);
+  const { proxy } = credentials;
+  if (proxy !== undefined) {
+    return new (proxyAgent())({
+      ...options, uri: proxy, connectTimeout: connectTimeoutMs, requestTls: tls,
+    });
+  }
+  return new (pool())(origin, {
+    ...options,
+    connect: { timeout: connectTimeoutMs, keepAliveInitialDelay: keepAliveMs, ...tls },
+  });
 }
 
 function tlsOf({ ca, client, serverName, insecure }: KubeCredentials) {

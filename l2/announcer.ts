@@ -1,8 +1,10 @@
 import type { Ip } from '../lb/ip.ts';
-import type { Micros, Timer } from '../lb/ports.ts';
+import type { LinkFacts, Micros, Timer } from '../lb/ports.ts';
 import { Assembly, type AnnouncerPorts, type AnnouncerSettings } from './assembly.ts';
 import type { L2Tables } from './catalogue.ts';
 import { listRows, type L2Row } from './rows.ts';
+import type { SessionLink } from './lease.ts';
+import type { SessionStateName } from './session-machine.ts';
 import { second } from './settings.ts';
 import type { SessionSeen, ViewListener } from './view.ts';
 
@@ -19,6 +21,25 @@ export interface Announcer {
   pending(): readonly string[];
   /** `fairlead l2 list` as this node sees it. */
   rows(): readonly L2Row[];
+  /** `fairlead l2 status`. */
+  status(): L2Status;
+  /** Interfaces of this node, whether announced on or not. */
+  links(): readonly LinkFacts[];
+}
+
+/** How this node stands as an announcer. */
+export interface L2Status {
+  readonly session: string;
+  readonly state: SessionStateName;
+  /** Until nothing may be answered any more; undefined while no session is open. */
+  readonly fenceLeft: Micros | undefined;
+  readonly hostLock: boolean;
+  readonly links: readonly SessionLink[];
+  /** Addresses with keys in the responder map. */
+  readonly keys: number;
+  /** Open sessions of all nodes, and what the renewals of them cost a second (l2.md 5.5). */
+  readonly sessions: number;
+  readonly settings: AnnouncerSettings;
 }
 
 const hostLock = '@fairlead-l2';
@@ -120,6 +141,22 @@ class NodeAnnouncer implements Announcer {
     });
   }
 
+  status(): L2Status {
+    const { session, links, keys, view } = this.#parts;
+    const { fence } = session;
+    return {
+      session: session.identity, state: session.state, hostLock: this.#locked,
+      fenceLeft: fence === undefined ? undefined : fence - this.#ports.clock.boot(),
+      links: links.told(), keys: keys.size,
+      sessions: [...view.sessions.values()].filter(({ open }) => open).length,
+      settings: this.#settings,
+    };
+  }
+
+  links(): readonly LinkFacts[] {
+    return this.#ports.link.links();
+  }
+
   // Rule S7: a passed fence ends the session at whatever wakes the process up first.
   #wake(callback: () => void): void {
     if (this.#stopped) return;
@@ -208,6 +245,7 @@ class NodeAnnouncer implements Announcer {
 
   #lost(reason: string, identity: string): void {
     this.#parts.chronicle.note('warn', 'l2.sessionLost', `session ${identity} is lost (${reason})`);
+    this.#parts.chronicle.count('l2_session_lost_total', { reason });
     this.#parts.ownership.sendAll({ type: 'SESSION_LOST' });
     this.#parts.ownership.forgetWaits();
     this.#parts.elections.outdate();

@@ -95,9 +95,9 @@ export class Assembly {
     this.place = this.#createPlace();
     this.session = this.#createSession();
     this.elections = this.#createElections();
-    const { clock, kube } = ports;
+    const { clock, kube, journal } = ports;
     const store = new LockStore(
-      { clock, kube, wake: hooks.wake }, settings.namespace, settings.duration,
+      { clock, kube, journal, wake: hooks.wake }, settings.namespace, settings.duration,
     );
     this.silence = this.#createSilence(store);
     this.bursts = this.#createBursts();
@@ -106,7 +106,7 @@ export class Assembly {
     this.claims = this.#createClaims();
     this.overtime = new Overtime({
       clock, wake: hooks.wake, settings, keys: this.keys, duties: this.duties,
-      ownership: this.ownership, session: () => this.session,
+      ownership: this.ownership, session: () => this.session, chronicle: this.chronicle,
     });
     this.upkeep = this.#createUpkeep();
   }

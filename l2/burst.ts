@@ -1,5 +1,5 @@
 import { familyOf, type Ip } from '../lb/ip.ts';
-import type { Clock, LinkPort, Micros, Timer } from '../lb/ports.ts';
+import type { Clock, Journal, LinkPort, Micros, Timer } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
 import { allNodes, broadcastMac, encodeArp, encodeNdp, groupMac, zeroMac } from './frames.ts';
 import type { Link } from './links.ts';
@@ -36,9 +36,15 @@ interface Job {
   failures: number;
 }
 
+export interface BurstPorts {
+  readonly clock: Clock;
+  readonly link: LinkPort;
+  readonly journal: Journal;
+}
+
 /** The announcements that are still to be sent, paced (l2.md 9.2). */
 export class Bursts {
-  readonly #ports: { readonly clock: Clock; readonly link: LinkPort };
+  readonly #ports: BurstPorts;
   readonly #hooks: BurstHooks;
   #jobs = new Map<string, Job>();
   #timer: Timer | undefined;
@@ -48,7 +54,7 @@ export class Bursts {
   /** Sends that the port refused. */
   errors = 0;
 
-  constructor(ports: { readonly clock: Clock; readonly link: LinkPort }, hooks: BurstHooks) {
+  constructor(ports: BurstPorts, hooks: BurstHooks) {
     this.#ports = ports;
     this.#hooks = hooks;
   }
@@ -127,8 +133,14 @@ export class Bursts {
     for (const frame of announcementFrames(job.ip, link)) {
       this.#windowFrames += 1;
       const sent = this.#ports.link.send(link.ifindex, frame);
-      if (!sent.ok) return this.#failed(job, key, now);
+      if (!sent.ok) {
+        const reason = sent.error.kind;
+        this.#count('l2_announce_errors_total', { reason });
+        return this.#failed(job, key, now);
+      }
     }
+    const form = job.once ? 'repeat' : job.step === 0 ? 'first' : 'burst';
+    this.#count('l2_announcements_total', { ip: job.ip, form });
     job.failures = 0;
     this.#hooks.sent(job.ip);
     const offsets = steps[familyOf(job.ip)];
@@ -149,6 +161,10 @@ export class Bursts {
     if (job.failures <= failuresMax) return;
     this.#jobs.delete(key);
     this.#finished(job);
+  }
+
+  #count(name: string, labels: Readonly<Record<string, string>>): void {
+    this.#ports.journal.measure?.({ name, value: 1, labels });
   }
 
   #finished(job: Job): void {

@@ -32,6 +32,8 @@ export class Chronicle {
     const text = `node ${this.#node} answers for ${address} on ${of.links.join(', ')}`
       + ` (${cause}, ${Math.round(of.took / 1000)} ms)`;
     this.#note('info', 'l2.announced', { object: address, text });
+    this.count('l2_transitions_total', { cause });
+    this.measure('l2_takeover_seconds', of.took / 1_000_000, { cause });
     this.event(address, { type: 'Normal', reason: 'L2Announced', message: text });
   }
 
@@ -62,7 +64,11 @@ export class Chronicle {
     this.event(address, { type: 'Warning', reason: 'L2ProgramFailed', message: text });
   }
 
-  conflict(address: Ip, macs: { readonly own: string; readonly foreign: string }): void {
+  conflict(
+    address: Ip,
+    macs: { readonly own: string; readonly foreign: string; readonly known: boolean },
+  ): void {
+    this.count('l2_conflicts_total', { ip: address, known: String(macs.known) });
     const text = `${macs.foreign} claims ${address}, which node ${this.#node} (${macs.own}) answers`
       + ' for; find the host that has it configured';
     this.#note('warn', 'l2.conflictSeen', { object: address, text });
@@ -77,16 +83,27 @@ export class Chronicle {
   }
 
   healed(address: Ip, text: string): void {
+    this.count('l2_defences_total', { ip: address });
     this.#note('info', 'l2.announcedAfterHeal', { object: address, text });
   }
 
   mismatch(address: string, text: string): void {
+    this.count('l2_map_mismatch_total');
     this.#note('warn', 'l2.mapMismatch', { object: address, text });
   }
 
   /** About the node as a whole. */
   note(level: JournalEntry['level'], code: string, text: string): void {
     this.#ports.journal.note({ level, component: 'l2', code, object: this.#node, text });
+  }
+
+  /** One more of a counter (l2.md 14). */
+  count(name: string, labels: Readonly<Record<string, string>> = {}): void {
+    this.measure(name, 1, labels);
+  }
+
+  measure(name: string, value: number, labels: Readonly<Record<string, string>> = {}): void {
+    this.#ports.journal.measure?.({ name, value, labels });
   }
 
   /** One Event on each Service that contributes the address. */

@@ -106,7 +106,8 @@ export class Claims {
     const fresh = this.#conflicts.note(claim.ip, claim.mac, clock.now());
     if (fresh) {
       const own = links.usable().find((link) => link.ifindex === claim.ifindex)?.mac ?? 'unknown';
-      chronicle.conflict(claim.ip, { own, foreign: claim.mac });
+      const known = this.#ofOtherSession(claim.mac);
+      chronicle.conflict(claim.ip, { own, foreign: claim.mac, known });
       this.#parts.changed();
     }
     // Without the API nobody can say whose the lock is now, and evidence of another owner wins.

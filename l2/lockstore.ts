@@ -1,8 +1,8 @@
-import type { KubeError, KubePort } from '../kube/port.ts';
+import type { KubeDone, KubeError, KubeObject, KubePort } from '../kube/port.ts';
 import { resources } from '../kube/resource.ts';
 import { formatMicroTime } from '../lb/time.ts';
 import type { Ip } from '../lb/ip.ts';
-import type { Clock, Micros } from '../lb/ports.ts';
+import type { Clock, Journal, Micros } from '../lb/ports.ts';
 import {
   changedLease, closedAnnotation, ipAnnotation, newLock, stampAnnotation, stampText,
 } from './lease.ts';
@@ -16,6 +16,7 @@ export interface LockPorts {
   readonly clock: Clock;
   readonly kube: KubePort;
   readonly wake: (callback: () => void) => void;
+  readonly journal: Journal;
 }
 
 const timeout: Micros = 1_000_000;
@@ -37,12 +38,12 @@ export class LockStore {
 
   /** L1: an empty lock with stamp `new`. */
   create(address: Ip, done: (result: WriteResult) => void): void {
-    const { kube, wake } = this.#ports;
+    const { kube } = this.#ports;
     const body = newLock(address, this.#namespace);
     const request = {
       verb: 'create', resource: resources.leases, namespace: this.#namespace, body, timeout,
     } as const;
-    kube.request(request, (result) => wake(() => done(result.ok ? 'ok' : resultOf(result.error))));
+    kube.request(request, (result) => this.#written('create', result, done));
   }
 
   /** Swaps `from` for a take by `identity` with the next epoch. */
@@ -63,7 +64,7 @@ export class LockStore {
       },
       label: 'lock',
     });
-    this.#swap(from.reading.name, body, done);
+    this.#swap('take', { name: from.reading.name, body }, done);
   }
 
   /** L3: empties the holder of `from`, naming nobody. */
@@ -75,7 +76,7 @@ export class LockStore {
       spec: { holderIdentity: '', renewTime: formatMicroTime(this.#ports.clock.wall()) },
       label: 'lock',
     });
-    this.#swap(name, body, done);
+    this.#swap('release', { name, body }, done);
   }
 
   /** T3: closes a session on exactly the version that was watched. */
@@ -86,17 +87,28 @@ export class LockStore {
         [closedAnnotation]: `${by} ${seq}`,
       }, spec: { holderIdentity: '' }, label: 'session',
     });
-    this.#swap(session.name, body, done);
+    this.#swap('close', { name: session.name, body }, done);
   }
 
   #swap(
-    name: string, body: ReturnType<typeof changedLease>, done: (result: WriteResult) => void,
+    op: string, { name, body }: { readonly name: string; readonly body: KubeObject },
+    done: (result: WriteResult) => void,
   ): void {
-    const { kube, wake } = this.#ports;
+    const { kube } = this.#ports;
     const ref = { resource: resources.leases, namespace: this.#namespace, name };
     kube.request({ verb: 'update', ref, body, timeout }, (result) => {
-      wake(() => done(result.ok ? 'ok' : resultOf(result.error)));
+      this.#written(op, result, done);
     });
+  }
+
+  #written(
+    op: string, outcome: Parameters<KubeDone>[0], done: (result: WriteResult) => void,
+  ): void {
+    const result = outcome.ok ? 'ok' : resultOf(outcome.error);
+    this.#ports.journal.measure?.({
+      name: 'l2_lock_writes_total', value: 1, labels: { op, result },
+    });
+    this.#ports.wake(() => done(result));
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Clock, Micros, Timer } from '../lb/ports.ts';
+import type { Chronicle } from './chronicle.ts';
 import type { Duties } from './duties.ts';
 import type { ResponderKeys } from './keys.ts';
 import type { Ownership } from './ownership.ts';
@@ -8,6 +9,7 @@ import type { L2Settings } from './settings.ts';
 const ahead: Micros = 100_000;
 
 export interface OvertimeParts {
+  readonly chronicle: Chronicle;
   readonly clock: Clock;
   readonly wake: (callback: () => void) => void;
   readonly settings: L2Settings;
@@ -69,6 +71,8 @@ export class Overtime {
     if (duties.inOvertime.size === 0) return;
     const expiry = clock.boot() + settings.duration;
     keys.extend(duties.inOvertime, expiry);
+    const seconds = (settings.renew / 1_000_000) * duties.inOvertime.size;
+    this.#parts.chronicle.measure('l2_overtime_seconds_total', seconds);
     clock.after(settings.renew, () => wake(() => this.#extend()));
   }
 }

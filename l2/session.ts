@@ -113,12 +113,19 @@ export class Session {
     }
     this.#object = seen.live.version;
     const { seq, resourceVersion } = seen.live;
-    const rose = this.#renewal.deliver(seq, resourceVersion, this.#ports.clock.boot());
+    const boot = this.#ports.clock.boot();
+    const rose = this.#renewal.deliver(seq, resourceVersion, boot);
     if (!rose) return this.#watchEcho();
+    const sent = (this.#renewal.fence ?? 0) - this.#renewal.duration;
+    this.#measure('l2_session_echo_seconds', boot - sent);
     if (this.state === 'opening') this.#opened();
     else this.#hooks.extended(this.#renewal.fence ?? 0);
     this.#watchFence();
     this.#watchEcho();
+  }
+
+  #measure(name: string, took: Micros): void {
+    this.#ports.journal.measure?.({ name, value: took / 1_000_000, labels: {} });
   }
 
   #opened(): void {
@@ -236,7 +243,8 @@ export class Session {
     this.#arm('renew', settings.renew, () => this.#renew());
     this.#inFlight = true;
     this.#stale = false;
-    const seq = this.#renewal.send(clock.boot());
+    const sent = clock.boot();
+    const seq = this.#renewal.send(sent);
     const { resourceVersion } = this.#renewal;
     const body = changedLease(this.#object, {
       annotations: { [sessionAnnotation]: sessionStateText(this.#stateAt(seq)) },
@@ -250,6 +258,7 @@ export class Session {
     kube.request(request, (result) => this.#ports.wake(() => {
       if (generation !== this.#generation) return;
       this.#inFlight = false;
+      this.#measure('l2_session_renew_seconds', clock.boot() - sent);
       if (result.ok) this.#acknowledged(seq, result.value);
       else this.#renewFailed(result.error);
       if (this.#stale) this.#renew();

@@ -1,4 +1,4 @@
-import type { Ip, Family } from './ip.ts';
+import type { Ip, Family, Prefix } from './ip.ts';
 import type { Brand } from './result.ts';
 import type { LabelSelector } from './selector.ts';
 
@@ -143,6 +143,15 @@ export interface Node {
   readonly taints: readonly Taint[];
   readonly addresses: readonly NodeAddress[];
   readonly conditions: readonly Condition[];
+  readonly faults: readonly Fault[];
+}
+
+/** A networking.k8s.io/v1 ServiceCIDR (KEP-1880): where ClusterIPs come from. */
+export interface ServiceCidr {
+  readonly kind: 'ServiceCIDR';
+  readonly meta: Meta;
+  /** At most one of each family; unreadable ones are left out. */
+  readonly cidrs: readonly Prefix[];
   readonly faults: readonly Fault[];
 }
 

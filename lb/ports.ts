@@ -38,6 +38,16 @@ export interface Random {
  */
 export interface Journal {
   note(entry: JournalEntry): void;
+  /** Absent: nobody measures. */
+  measure?(sample: Sample): void;
+}
+
+/** One observation for metrics (interface.md 12). Names are without the prefix `fairlead_`. */
+export interface Sample {
+  readonly name: string;
+  /** Added to a counter, or one value of a distribution; seconds for times. */
+  readonly value: number;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface JournalEntry {

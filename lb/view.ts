@@ -296,19 +296,29 @@ function frontAddresses(record: ServicePortRecord): Ip[] {
 
 function insertClaim(claims: FrontClaim[], claim: FrontClaim): void {
   claims.push(claim);
-  claims.sort(compareClaims);
+  claims.sort((left, right) => compareClaims(rankOf(left), rankOf(right)));
+}
+
+/** What decides between two claims to one front. */
+export interface ClaimRank {
+  readonly kind: FrontKind;
+  readonly record: Pick<ServicePortRecord, 'createdAtMs' | 'service' | 'id'>;
+}
+
+function rankOf({ kind, servicePort: { record } }: FrontClaim): ClaimRank {
+  return { kind, record };
 }
 
 /** Kind decides, then age, then namespace/name; an unknown age is the youngest. */
-function compareClaims(left: FrontClaim, right: FrontClaim): number {
+export function compareClaims(left: ClaimRank, right: ClaimRank): number {
   if (left.kind !== right.kind) return kindRank[left.kind] - kindRank[right.kind];
-  const a = left.servicePort.record;
-  const b = right.servicePort.record;
+  const { record: a } = left;
+  const { record: b } = right;
   if (a.createdAtMs !== b.createdAtMs) return ageOf(a) - ageOf(b);
   return compareText(a.service, b.service) || compareText(a.id, b.id);
 }
 
-function ageOf(record: ServicePortRecord): number {
+function ageOf(record: ClaimRank['record']): number {
   return record.createdAtMs === 0 ? Infinity : record.createdAtMs;
 }
 

@@ -1,6 +1,8 @@
 import type { NodeFacts } from '../../lb/datapathoptions.ts';
-import type { Ip, Prefix } from '../../lb/ip.ts';
-import type { EndpointSlice, Node, Service, ServiceKey } from '../../lb/model.ts';
+import type { Ip } from '../../lb/ip.ts';
+import type {
+  EndpointSlice, Node, Service, ServiceCidr, ServiceKey,
+} from '../../lb/model.ts';
 import { nodeFacts, placeOf } from '../../lb/nodefacts.ts';
 import type { Micros, Timer } from '../../lb/ports.ts';
 import {
@@ -49,7 +51,7 @@ class MapDatapath implements ServiceDatapath {
   #settings: ServiceDatapathSettings;
   #cursors: {
     readonly services: Cursor<Service>; readonly slices: Cursor<EndpointSlice>;
-    readonly nodes: Cursor<Node>; readonly serviceCidrs: Cursor<readonly Prefix[]> | undefined;
+    readonly nodes: Cursor<Node>; readonly serviceCidrs: Cursor<ServiceCidr> | undefined;
   };
   #sliceIndex = new SliceIndex();
   #images = new Map<ServiceKey, readonly RecordImage[]>();
@@ -235,7 +237,12 @@ class MapDatapath implements ServiceDatapath {
     this.#forgive(due);
     this.#nodeTables.round();
     const done = this.#programmer.queued === 0;
-    if (done) this.#sync = syncCompleted(clock.wall());
+    if (done) {
+      const { queuedAt } = this.#sync;
+      this.#sync = syncCompleted(clock.wall());
+      const waited = queuedAt === undefined ? undefined : clock.wall() - queuedAt;
+      this.#reporter.round(clock.now() - this.#lastRound, waited);
+    }
     const became = done && this.#phase === 'programming';
     if (became) this.#finishRestart(now);
     this.#notify(became);
@@ -291,7 +298,7 @@ class MapDatapath implements ServiceDatapath {
     const node = this.#tables.nodes.get(nodeName);
     const everyNode = options.externalIps === 'nodeOwned';
     const nodes = everyNode ? this.#tables.nodes.values() : node === undefined ? [] : [node];
-    const ranges = this.#tables.serviceCidrs?.values().flat() ?? [];
+    const ranges = this.#tables.serviceCidrs?.values().flatMap(({ cidrs }) => cidrs) ?? [];
     const serviceRanges = [...new Set([...options.serviceRanges, ...ranges])].sort(compareText);
     this.#facts = nodeFacts(nodeName, nodes, { ...options, serviceRanges });
     const place = placeOf(nodeName, node);

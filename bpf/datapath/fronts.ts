@@ -1,7 +1,6 @@
 import type { Ip } from '../../lb/ip.ts';
 import { compareText } from '../../lb/table.ts';
 import type { FrontConflict } from '../../lb/view.ts';
-import type { WantedCondition } from '../../lb/conditions.ts';
 import { frontKind } from '../layout.gen.ts';
 import type { FrontImage, ImageOwner, RecordImage } from './image.ts';
 import type { Programmed } from './programmed.ts';
@@ -191,22 +190,6 @@ interface Release {
   /** Images that the service port goes on with. */
   readonly kept: readonly (RecordImage | undefined)[];
   readonly promoted: (port: Programmed) => void;
-}
-
-/**
- * The condition on a Service that lost fronts to others (datapath.md 3, step 2), which names them
- * all; undefined when there are none.
- */
-export function frontConflictCondition(
-  conflicts: readonly FrontConflict[], generation: number | undefined,
-): WantedCondition | undefined {
-  if (conflicts.length === 0) return undefined;
-  const lost = conflicts.map(({ front, winner }) => `${front} belongs to Service ${winner}`);
-  return {
-    type: 'fairlead.dev/FrontConflict', status: 'True', reason: 'FrontTaken',
-    message: `${lost.join('; ')}. Give this Service another address or port.`,
-    observedGeneration: generation,
-  };
 }
 
 interface Claim {

@@ -1,5 +1,5 @@
 import type { Service } from '../../lb/model.ts';
-import type { EventSink, Journal } from '../../lb/ports.ts';
+import type { EventSink, Journal, Micros } from '../../lb/ports.ts';
 import type { Table } from '../../lb/table.ts';
 import { isFull, type Failure } from './failures.ts';
 import type { Refusal } from './plan.ts';
@@ -22,6 +22,10 @@ export class Reporter {
   refused(subject: Subject, refusal: Refusal): void {
     const { map, error } = refusal;
     const full = isFull(refusal);
+    this.#journal.measure?.({
+      name: 'reconcile_errors_total', value: 1,
+      labels: { reconciler: 'datapath', reason: error.kind },
+    });
     this.#journal.note({
       level: 'warn', component: 'datapath', object: nameOf(subject),
       code: full ? 'kernel.mapFull' : 'kernel.mapError',
@@ -54,6 +58,15 @@ export class Reporter {
     this.#journal.note(
       { level: 'warn', component: 'datapath', code: 'datapath.auditRepaired', text },
     );
+  }
+
+  /** A round ended; `waited` is for the oldest change in it, where one waited. */
+  round(took: Micros, waited: Micros | undefined): void {
+    const tell = (name: string, value: Micros): void => (
+      this.#journal.measure?.({ name, value: value / 1_000_000, labels: {} })
+    );
+    tell('datapath_sync_duration_seconds', took);
+    if (waited !== undefined) tell('datapath_programming_latency_seconds', waited);
   }
 
   #tellService({ port }: Subject, map: string): void {

@@ -1,6 +1,6 @@
 import type { DatapathOptions } from '../../lb/datapathoptions.ts';
-import type { Ip, Prefix } from '../../lb/ip.ts';
-import type { EndpointSlice, Node, Service } from '../../lb/model.ts';
+import type { Ip } from '../../lb/ip.ts';
+import type { EndpointSlice, Node, Service, ServiceCidr } from '../../lb/model.ts';
 import type { Clock, EventSink, Journal, KernelError, KernelPort } from '../../lb/ports.ts';
 import type { FamilySync } from '../../lb/proxyhealth.ts';
 import type { Table } from '../../lb/table.ts';
@@ -25,8 +25,8 @@ export interface ServiceDatapathTables {
   readonly services: Table<Service>;
   readonly slices: Table<EndpointSlice>;
   readonly nodes: Table<Node>;
-  /** Prefixes of each ServiceCIDR object, beside those of the options; absent: no such kind. */
-  readonly serviceCidrs?: Table<readonly Prefix[]>;
+  /** Their prefixes count beside those of the options; absent: nobody reads them. */
+  readonly serviceCidrs?: Table<ServiceCidr>;
 }
 
 export interface ServiceDatapathSettings {

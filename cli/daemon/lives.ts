@@ -1,10 +1,11 @@
-import { hostname } from 'node:os';
 import type { Session } from '../session.ts';
 import type { ConfigSources, Configuration } from './configuration.ts';
 import { ConfigWatch, type ConfigChange } from './configwatch.ts';
 import { logOf, logSettings, type Log } from './log.ts';
+import { Meters } from './meters.ts';
+import { agentMetrics, controllerMetrics } from './metriclist.ts';
 import { Pulse } from './probes.ts';
-import { textOf } from './values.ts';
+import { nodeNameOf } from './values.ts';
 
 /** Why a life is to end. */
 export type LifeEnd =
@@ -19,6 +20,7 @@ export interface Surroundings {
   readonly nodeName: string;
   readonly log: Log;
   readonly pulse: Pulse;
+  readonly meters: Meters;
   readonly watch: ConfigWatch;
   /** In force at the beginning of this life. */
   readonly configuration: Configuration;
@@ -45,8 +47,9 @@ export interface LivesOrder {
 export async function runLives(order: LivesOrder): Promise<void> {
   const { session: { console }, sources, role } = order;
   const { values } = order.configuration;
-  const nodeName = textOf(values['nodeName']) ?? hostname();
-  const log = logOf(console, { values, node: nodeName });
+  const nodeName = nodeNameOf(values);
+  const meters = new Meters(role === 'agent' ? agentMetrics : controllerMetrics);
+  const log = logOf(console, { values, node: nodeName, measure: meters.take });
   tellWarnings(log, order.configuration);
   const pulse = new Pulse();
   const signal = stopSignal();
@@ -71,7 +74,8 @@ export async function runLives(order: LivesOrder): Promise<void> {
     });
     const end = Promise.race([signal, restart]);
     await order.live({
-      role, env: console.env, nodeName, log, pulse, watch, configuration: watch.configuration, end,
+      role, env: console.env, nodeName, log, pulse, meters, watch, end,
+      configuration: watch.configuration,
       onChange: (listener) => void listeners.push(listener),
       onRejected: (listener) => { rejected = listener; },
     });
@@ -89,6 +93,7 @@ export async function runLives(order: LivesOrder): Promise<void> {
   }
   watch.close();
   pulse.stop();
+  meters.close();
 }
 
 function tellWarnings(log: Log, { warnings }: Configuration): void {

@@ -1,4 +1,4 @@
-import type { Journal, JournalEntry } from '../../lb/ports.ts';
+import type { Journal, JournalEntry, Sample } from '../../lb/ports.ts';
 import type { Console } from '../console.ts';
 
 export type LogLevel = JournalEntry['level'];
@@ -18,6 +18,7 @@ export interface LogOrder {
   readonly write: (line: string) => void;
   /** Milliseconds of the wall clock. */
   readonly now: () => number;
+  readonly measure: (sample: Sample) => void;
 }
 
 const order: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
@@ -45,6 +46,10 @@ export class Log implements Journal {
 
   set settings(settings: LogSettings) {
     this.#settings = settings;
+  }
+
+  measure(sample: Sample): void {
+    this.#order.measure(sample);
   }
 
   note(entry: JournalEntry): void {
@@ -93,10 +98,12 @@ function fieldsOf(object: string | undefined): Readonly<Record<string, string>> 
 /** The log of a process by `log.*`; text where stderr is a terminal and nothing else is said. */
 export function logOf(
   console: Console,
-  { values, node }: { readonly values: Readonly<Record<string, unknown>>; readonly node: string },
+  { values, ...of }: Pick<LogOrder, 'node' | 'measure'> & {
+    readonly values: Readonly<Record<string, unknown>>;
+  },
 ): Log {
   return new Log({
-    settings: logSettings(values), node, write: (line) => console.err(line),
+    settings: logSettings(values), ...of, write: (line) => console.err(line),
     now: () => Date.now(),
   });
 }

@@ -1,6 +1,13 @@
+import { hostname } from 'node:os';
+
 /** A text among checked settings; undefined where there is none, or an empty one. */
 export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** Name of the Node object of this machine. */
+export function nodeNameOf(values: Readonly<Record<string, unknown>>): string {
+  return textOf(values['nodeName']) ?? hostname();
 }
 
 /** A list of texts among checked settings. */

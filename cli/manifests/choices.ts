@@ -1,8 +1,9 @@
 import { parse } from 'yaml';
 import type { KubeObject } from '../../kube/port.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
-import { flattenSettings, readSettings, type SettingValues } from '../../settings.ts';
-import { nameSettings, settingTable, type Setting } from '../../settingtable.ts';
+import { flattenSettings, type SettingValues } from '../../settings.ts';
+import { settingTable } from '../../settingtable.ts';
+import { loadConfiguration } from '../daemon/configuration.ts';
 import { nearestNames } from '../nearest.ts';
 import { yamlOf } from './files.ts';
 
@@ -25,9 +26,8 @@ export function configured(
 ): Result<KubeObject[], string> {
   if (choice.key === 'image') return withImage(objects, choice.value);
   if (choice.key === 'bgp.secrets') return withSecrets(objects, choice.value);
-  const setting = settingTable.find(({ key }) => key === choice.key);
-  if (setting === undefined) return err(unknownKey(choice.key));
-  return withSetting(objects, setting, choice.value);
+  if (!settingTable.some(({ key }) => key === choice.key)) return err(unknownKey(choice.key));
+  return withSetting(objects, choice.key, choice.value);
 }
 
 function unknownKey(key: string): string {
@@ -73,30 +73,20 @@ function readsSecrets({ kind, metadata }: KubeObject): boolean {
 }
 
 function withSetting(
-  objects: KubeObject[], { key, schema }: Setting, value: string,
+  objects: KubeObject[], key: string, text: string,
 ): Result<KubeObject[], string> {
-  const parsed = valueOf(schema.type, value);
-  const only = nameSettings({ [key]: parsed }).values;
-  const { faults, warnings } = readSettings(only);
-  const [wrong] = [...faults.map(({ message }) => message), ...warnings];
-  if (wrong !== undefined) return err(`--set ${key}=${value}: ${wrong}`);
+  const loaded = loadConfiguration({ file: undefined, env: {}, flags: { [key]: text } });
+  if (!loaded.ok) return err(`--set ${key}=${text}: ${loaded.error[0]?.message ?? ''}`);
+  const [warning] = loaded.value.warnings;
+  if (warning !== undefined) return err(`--set ${key}=${text}: ${warning}`);
+  const value = loaded.value.values[key];
   return ok(objects.map((object) => {
     if (object.kind !== 'ConfigMap' || object.metadata?.name !== 'fairlead-config') return object;
     const texts = object['data'] as Readonly<Record<string, string>>;
     const settings = flattenSettings((parse(texts['config.yaml'] ?? '') ?? {}) as SettingValues);
-    const config = yamlOf(nested({ ...settings, [key]: parsed }));
+    const config = yamlOf(nested({ ...settings, [key]: value }));
     return { ...object, data: { ...texts, 'config.yaml': config } };
   }));
-}
-
-function valueOf(type: Setting['schema']['type'], text: string): unknown {
-  switch (type) {
-    case 'boolean': return text === 'true' ? true : text === 'false' ? false : text;
-    case 'integer': return /^-?[0-9]+$/u.test(text) ? Number(text) : text;
-    case 'array': return text.split(',').map((item) => item.trim()).filter((item) => item !== '');
-    case 'object': return parse(text) as unknown;
-    case 'string': return text;
-  }
 }
 
 /** The reverse of `flattenSettings`: groups as mappings. */

@@ -5,7 +5,8 @@ import type { Profile } from '../install.ts';
 import { configured, type Choice } from './choices.ts';
 import { buildKustomization } from './kustomize.ts';
 
-const kindFolder = join(import.meta.dirname, '..', '..', 'kind');
+/** Where the manifests are. */
+export const kindFolder = join(import.meta.dirname, '..', '..', 'kind');
 
 /** The folder that a profile is built from. */
 export function profileFolder(profile: Profile): string {

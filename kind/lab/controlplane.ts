@@ -55,6 +55,8 @@ function runtimesOf(
   const nodes = spec.blueprint.machines.filter(({ kind }) => kind === 'node');
   return nodes.map((plan) => new LabRuntime({
     record, machine: new Machine(spec.blueprint, plan), echo: echo.value,
+    nodeIps: spec.blueprint.cables.filter(({ machine }) => machine === plan.name)
+      .flatMap(({ ips }) => ips),
     complain: parts.complain, afterwards: (effect) => parts.driver.afterwards(effect),
   }));
 }

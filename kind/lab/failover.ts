@@ -6,7 +6,7 @@ import { ownerOf, prepareFault } from './faults.ts';
 import type { Lab } from './lab.ts';
 import { monotonicMicros, Probe } from './probe.ts';
 import { agentReady } from './up.ts';
-import { Watcher, type Heard } from './watcher.ts';
+import { silenceOf, Watcher, type Heard } from './watcher.ts';
 
 /** What a scenario of one fault asks of a lab: its traffic line, and its fault. */
 export interface FailoverStory {
@@ -90,14 +90,11 @@ export async function strikeOnce(lab: Lab, order: StrikeOrder): Promise<Failover
     heard = await watcher.stop();
     // What was under way when the fault struck belongs to it.
     const attempts = probe.attempts.filter(({ endedAt }) => endedAt >= struckAt);
-    const asks = heard.asks.filter(({ startedAt }) => startedAt >= struckAt);
     if (lastsMs === 0) await heal();
     await Promise.all(lab.nodes.map((node) => agentReady(lab, node)));
     return {
       outageMs: longestOutage(attempts),
-      silenceMs: longestOutage(asks.map(({ startedAt, macs }) => (
-        { startedAt, worked: macs.length > 0 }
-      ))),
+      silenceMs: silenceOf(heard, struckAt),
       from, to, heard,
     };
   } finally {

@@ -93,11 +93,11 @@ export class Lab {
     this.#start({ machine: this.machine('control'), part: 'controller', own: {}, build: ownBuild });
   }
 
-  /** Starts the agent of a node; `build` is the folder of another clone. */
-  startAgent(node: string, build: string = ownBuild): void {
+  /** Starts the agent of a node, or one more. */
+  startAgent(node: string, { build = ownBuild, part = 'agent' }: AgentOptions = {}): void {
     const machine = this.machine(node);
     const own = { nodeName: node, 'datapath.cgroup': machine.cgroup };
-    this.#start({ machine, part: 'agent', own, build });
+    this.#start({ machine, part, own, build });
   }
 
   /** URL of the API server on this machine. */
@@ -143,6 +143,7 @@ export class Lab {
   }
 
   #start({ machine, part, own, build }: ProcessOrder): void {
+    const command = machine.plan.kind === 'node' ? 'agent' : 'controller';
     const config = this.record.path(`${machine.name}.${part}.json`);
     writeFileSync(config, JSON.stringify({
       ...this.spec.settings, 'kubernetes.endpoints': [this.#endpoint()],
@@ -152,7 +153,7 @@ export class Lab {
     const log = openSync(this.record.path(`logs/${machine.name}.${part}.log`), 'a');
     const child = startIn(
       machine.site(part),
-      [process.execPath, join(build, 'cli', 'main.ts'), part, '--config', config],
+      [process.execPath, join(build, 'cli', 'main.ts'), command, '--config', config],
       { detached: true, stdio: ['ignore', log, log] },
     );
     closeSync(log);
@@ -174,9 +175,17 @@ async function answered(path: string, answer: Response): Promise<unknown> {
   return body;
 }
 
+export interface AgentOptions {
+  /** Folder of the clone that it runs from; the one that the lab was made from by default. */
+  readonly build?: string;
+  /** What it is called among the processes of its node: `agent`. */
+  readonly part?: string;
+}
+
 interface ProcessOrder {
   readonly machine: Machine;
-  readonly part: 'agent' | 'controller';
+  /** Its place among the processes of the machine. */
+  readonly part: string;
   /** Settings besides those of the lab. */
   readonly own: Readonly<Record<string, unknown>>;
   /** Folder of the clone that it runs from. */

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { familyOf } from '../../lb/ip.ts';
+import { familyOf, type Ip } from '../../lb/ip.ts';
 import type { NodePod } from '../../sim/kube/kubelet.ts';
 import { podGateways } from './blueprint.ts';
 import type { Machine } from './machine.ts';
@@ -13,6 +13,8 @@ export interface PodOrder {
   /** Path of the program `echo`. */
   readonly echo: string;
   readonly pod: NodePod;
+  /** Of the node itself: what its own sockets call pods from. */
+  readonly nodeIps: readonly Ip[];
   /** Told what went wrong, one sentence. */
   readonly complain: (text: string) => void;
 }
@@ -51,7 +53,7 @@ export function startPod(order: PodOrder): void {
 }
 
 /** Ends a pod and takes its namespace away, whether or not it ever came up. */
-export function stopPod(order: Omit<PodOrder, 'echo'>): void {
+export function stopPod(order: Omit<PodOrder, 'echo' | 'nodeIps'>): void {
   const { record, machine, pod } = order;
   const place = podPlace(order);
   killCgroup(place);
@@ -77,7 +79,7 @@ const hostScript = 'exec "$@"';
  * Run in the node's namespace. The pod's address is on its own end alone; the node leads to it by a
  * route to the cable, and answers for the gateway there.
  */
-function podScript({ record, pod }: PodOrder, everyPort: boolean): string {
+function podScript({ record, pod, nodeIps }: PodOrder, everyPort: boolean): string {
   const namespace = podNamespace(record.name, pod.uid);
   const cable = `veth${pod.uid.replaceAll('-', '').slice(0, 10)}`;
   const node = [
@@ -85,7 +87,10 @@ function podScript({ record, pod }: PodOrder, everyPort: boolean): string {
     `link set dev ${cable} up`,
     `addr add ${podGateways.IPv4}/32 dev ${cable} scope link`,
     `addr add ${podGateways.IPv6}/64 dev ${cable} nodad`,
-    ...pod.ips.map((ip) => `route replace ${ip} dev ${cable}`),
+    ...pod.ips.map((ip) => {
+      const source = nodeIps.find((own) => familyOf(own) === familyOf(ip));
+      return `route replace ${ip} dev ${cable}${source === undefined ? '' : ` src ${source}`}`;
+    }),
   ];
   const inside = [
     'link set dev lo up', 'link set dev eth0 up',

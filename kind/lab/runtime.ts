@@ -1,3 +1,4 @@
+import type { Ip } from '../../lb/ip.ts';
 import type { NodePod, NodeRuntime } from '../../sim/kube/kubelet.ts';
 import type { Machine } from './machine.ts';
 import { startPod, stopPod } from './pods.ts';
@@ -8,6 +9,7 @@ export interface RuntimeParts {
   readonly machine: Machine;
   /** Path of the program that pods run. */
   readonly echo: string;
+  readonly nodeIps: readonly Ip[];
   readonly complain: (text: string) => void;
   /** Does something to the host once the world has stopped for it. */
   readonly afterwards: (effect: () => void) => void;

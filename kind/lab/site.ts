@@ -22,7 +22,9 @@ export interface Site {
 const entrance = 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"';
 
 function words(site: Site, command: readonly string[]): readonly string[] {
-  const mounts = site.mountsOf === undefined ? [] : [`--mount=/proc/${site.mountsOf}/ns/mnt`];
+  // Another mount namespace would begin at its root.
+  const mounts = site.mountsOf === undefined ? []
+    : [`--mount=/proc/${site.mountsOf}/ns/mnt`, `--wd=${process.cwd()}`];
   const net = site.namespace === undefined ? [] : [`--net=/run/netns/${site.namespace}`];
   const doors = [...mounts, ...net];
   const enter = doors.length === 0 ? [] : ['nsenter', ...doors, '--'];

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { OutageMeter } from '../../sim/net/outage.ts';
 import type { Machine } from './machine.ts';
 import { startIn } from './site.ts';
 
@@ -14,6 +15,14 @@ export interface Heard {
 /** Requests that two hardware addresses or more answered: what must never be. */
 export function doubled({ asks }: Heard): number {
   return asks.filter(({ macs }) => macs.length > 1).length;
+}
+
+/** Longest time without an answer since `micros`, in milliseconds. */
+export function silenceOf({ asks }: Heard, micros = 0): number {
+  const later = asks.filter(({ startedAt }) => startedAt >= micros);
+  const meter = new OutageMeter();
+  for (const { startedAt, macs } of later) meter.add(startedAt, macs.length > 0);
+  return meter.longest(later.at(-1)?.startedAt ?? 0) / 1000;
 }
 
 /** Asks a segment all the time who has an address, from one of its clients (`segment.ts`). */
@@ -39,6 +48,11 @@ export class Watcher {
     lines.on('line', (line) => this.#hear(line.split(' ')));
     this.#closed = new Promise((resolve) => { lines.once('close', () => resolve()); });
     this.listening = new Promise((resolve) => { this.#listens = resolve; });
+  }
+
+  /** True once that hardware address has announced after `micros`. */
+  announcedSince(micros: number, mac: string): boolean {
+    return this.#announcements.some((each) => each.mac === mac && each.at > micros);
   }
 
   async stop(): Promise<Heard> {

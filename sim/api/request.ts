@@ -39,8 +39,6 @@ export type ListRequest = KubeRequest & {
   readonly verb: 'list';
   /** `spec.nodeName=n1,status.phase!=Failed`. */
   readonly fieldSelector?: string;
-  /** `Exact` answers from the version of the request, or 410 when it is forgotten (A2). */
-  readonly resourceVersionMatch?: 'Exact' | 'NotOlderThan';
 };
 
 /** What an HTTP query says beside the request. */

@@ -254,6 +254,7 @@ export class Cluster {
                 ipam,
                 l2Enabled: l2.enabled,
                 ignoreExcludeLabel: l2.ignoreExcludeLabel,
+                externalIps: this.settings.datapath.externalIps,
               },
             })
           : undefined,

@@ -123,6 +123,9 @@ const machine = {
   osImage: 'fairlead simulator', systemUUID: '',
 };
 
+/** What a simulated machine has room for; only pods are counted. */
+const room = { cpu: '4', 'ephemeral-storage': '64Gi', memory: '8Gi', pods: '110' };
+
 function readyNode(object: KubeObject, stamp: string, kubernetes: string): KubeObject {
   const ready = {
     type: 'Ready', status: 'True', reason: 'KubeletReady',
@@ -130,8 +133,8 @@ function readyNode(object: KubeObject, stamp: string, kubernetes: string): KubeO
   };
   const told = withCondition(object, ready, stamp);
   const status = fields(told['status']);
-  const capacity = { pods: '110', ...fields(status['capacity']) };
-  const allocatable = { pods: '110', ...fields(status['allocatable']) };
+  const capacity = { ...room, ...fields(status['capacity']) };
+  const allocatable = { ...room, ...fields(status['allocatable']) };
   const conditions = items(status['conditions']);
   const kubeletVersion = `v${kubernetes}.0`;
   const nodeInfo = { ...machine, kubeletVersion, ...fields(status['nodeInfo']) };

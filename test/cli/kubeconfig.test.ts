@@ -1,7 +1,7 @@
 import { delimiter, join } from 'node:path';
 import anyTest, { type TestFn } from 'ava';
 import { clusterAccess, type ClusterAccess, type KubeFlags } from '../../cli/kubeconfig.ts';
-import { podAccess } from '../../kube/incluster.real.ts';
+import { accountFiles, podEndpoint } from '../../kube/incluster.real.ts';
 import { Drawer, kubeconfig } from './livecluster.ts';
 
 const test = anyTest as TestFn<Drawer>;
@@ -22,13 +22,19 @@ test('certificates and keys stand in the file or beside it', async (t) => {
   const drawer = t.context;
   for (const name of ['ca.pem', 'me.pem']) drawer.put(name, pem);
   const kubeconfigPath = drawer.put('config', kubeconfig(server, {
-    cluster: { 'certificate-authority': 'ca.pem', 'tls-server-name': 'kubernetes' },
+    cluster: {
+      'certificate-authority': 'ca.pem', 'tls-server-name': 'kubernetes',
+      'proxy-url': 'socks5://192.0.2.9:1080',
+    },
     user: { 'client-certificate': 'me.pem', 'client-key-data': base64(pem) },
   }));
   t.deepEqual(await access({ kubeconfig: kubeconfigPath }), {
     name: 'lab', namespace: 'default',
     endpoint: { origin: server, base: '', name: '192.0.2.1:6443' },
-    credentials: { ca: pem, serverName: 'kubernetes', client: { certificate: pem, key: pem } },
+    credentials: {
+      ca: pem, serverName: 'kubernetes', proxy: 'socks5://192.0.2.9:1080',
+      client: { certificate: pem, key: pem },
+    },
   });
 });
 
@@ -91,11 +97,11 @@ test('a pod is its own configuration', async (t) => {
   const drawer = t.context;
   for (const [name, text] of [['token', 'abc'], ['ca.crt', pem]] as const) drawer.put(name, text);
   const env = { KUBERNETES_SERVICE_HOST: '2001:db8::1', KUBERNETES_SERVICE_PORT: '443' };
-  t.deepEqual(podAccess(env, drawer.path), {
-    endpoint: '[2001:db8::1]:443', tokenFile: join(drawer.path, 'token'),
-    caFile: join(drawer.path, 'ca.crt'),
+  t.is(podEndpoint(env), '[2001:db8::1]:443');
+  t.is(podEndpoint({}), undefined);
+  t.deepEqual(accountFiles(drawer.path), {
+    token: join(drawer.path, 'token'), ca: join(drawer.path, 'ca.crt'),
   });
-  t.is(podAccess({}, drawer.path), undefined);
   t.is((await access({}, env)).name, 'in-cluster');
   t.is(await clusterAccess({}, {}), undefined);
 });
@@ -137,8 +143,8 @@ test(
   /^FILE: clusters\[0\]\.cluster\.certificate-authority-data: expected PEM in base64$/u,
 );
 test(
-  refuses, kubeconfig(server, { cluster: { 'proxy-url': 'http://p' } }), {},
-  /^FILE: clusters\[0\]\.cluster\.proxy-url: is not supported$/u,
+  refuses, kubeconfig(server, { cluster: { 'proxy-url': 'ftp://p' } }), {},
+  /^FILE: clusters\[0\]\.cluster\.proxy-url: expected a URL of http, https or socks5/u,
 );
 test(
   refuses, user({ 'client-certificate-data': base64(pem) }), {},

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { neighboursOf, type NeighbourFacts } from '../../bpf/neighbours.ts';
-import { reservedPorts } from '../../bpf/sysctl.ts';
+import { reservedPorts, restoredText } from '../../bpf/sysctl.ts';
 
 const alone: NeighbourFacts = { nftables: [], iptables: '', devices: ['lo', 'eth0'], programs: [] };
 
@@ -40,3 +40,26 @@ test(reserves, '50000-60000\n', '50000-60000,60001-65535');
 // Written out of order by an administrator.
 test(reserves, '60000-65535,50000-59999\n', undefined);
 test(reserves, '50001\n', '50001,50000-65535');
+
+const restores = test.macro({
+  exec: (t, before: string, now: string, expected: string) => {
+    const after = reservedPorts(before, { first: 50_000, last: 65_535 }) ?? before;
+    t.is(restoredText({ before, after }, now, 'ports'), expected);
+  },
+  title: (_, before, now, expected) => `ports '${before}' then '${now}' become '${expected}' again`,
+});
+
+test(restores, '', '50000-65535\n', '');
+test(restores, '8080', '8080,50000-65535', '8080');
+test(restores, '50001', '50000-65535', '50001');
+// The kernel writes touching ranges as one.
+test(restores, '49000-49999', '49000-65535', '49000-49999');
+// Others reserved more, or freed some, meanwhile.
+test(restores, '', '9100,50000-65535', '9100');
+test(restores, '8080', '50000-60000', '');
+
+test('a switch that somebody else turned since stays as it is', (t) => {
+  const record = { before: '1', after: '0' };
+  t.is(restoredText(record, '0\n', 'value'), '1');
+  t.is(restoredText(record, '2\n', 'value'), undefined);
+});

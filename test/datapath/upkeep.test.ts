@@ -1,13 +1,13 @@
 import test from 'ava';
 import type { DatapathDeviceFacts } from '../../bpf/datapath/devices.ts';
-import { frontConflictCondition } from '../../bpf/datapath/fronts.ts';
+import { frontConflictCondition } from '../../lb/frontclaims.ts';
 import { flowLifetime } from '../../bpf/datapath/gc.ts';
 import {
   decodeBackend, decodeCfg, decodeDev, decodeNetns, decodeSvc, encodeFlow, encodeFlowKey,
   encodeSet, flowBit, type Flow,
 } from '../../bpf/layout.gen.ts';
 import { ip, type Prefix } from '../../lb/ip.ts';
-import { serviceKey } from '../../lb/model.ts';
+import { serviceKey, type ServiceCidr } from '../../lb/model.ts';
 import type { MapEntry } from '../../lb/ports.ts';
 import { Table } from '../../lb/table.ts';
 import { createServiceDatapath } from '../../bpf/datapath/datapath.ts';
@@ -261,7 +261,10 @@ test('a restart writes no device row before the node was looked at, and none aft
 
 test('C13: prefixes of ServiceCIDR objects change the range at run time', (t) => {
   const rig = new MapRig({ options: { serviceRanges: [] } });
-  const serviceCidrs = new Table<readonly Prefix[]>('servicecidrs');
+  const serviceCidrs = new Table<ServiceCidr>('servicecidrs');
+  const cidr = (text: string): ServiceCidr => (
+    { kind: 'ServiceCIDR', meta: meta('kubernetes'), cidrs: [text as Prefix], faults: [] }
+  );
   const { process } = rig;
   const datapath = createServiceDatapath({
     clock: processClock(process), kernel: rig.kernel.portOf(process),
@@ -270,11 +273,11 @@ test('C13: prefixes of ServiceCIDR objects change the range at run time', (t) =>
   process.enter(() => datapath.start());
   rig.load().run();
   t.false(datapath.ready(), 'this listing counts too');
-  serviceCidrs.upsert('kubernetes', ['10.200.0.0/16' as Prefix]);
+  serviceCidrs.upsert('kubernetes', cidr('10.200.0.0/16'));
   serviceCidrs.markComplete();
   rig.run();
   t.is(rig.ask('P → 10.200.9.9:80'), 'DROP unallocated');
-  serviceCidrs.upsert('kubernetes', ['10.201.0.0/16' as Prefix]);
+  serviceCidrs.upsert('kubernetes', cidr('10.201.0.0/16'));
   rig.run();
   t.is(rig.ask('P → 10.200.9.9:80'), 'NOT_MINE');
   t.is(rig.ask('P → 10.201.9.9:80'), 'DROP unallocated');

@@ -105,3 +105,11 @@ test(reads, 'lease', { spec: { holderIdentity: 3, leaseTransitions: -1, renewTim
     'spec.leaseTransitions: expected integer 0..2147483647, got -1',
     'spec.renewTime: expected text, got 0',
   ]);
+
+// ServiceCIDRs
+
+test(reads, 'serviceCidr', { spec: { cidrs: ['10.96.0.0/12', 'fd00:96::/108'] } },
+  { cidrs: ['10.96.0.0/12', 'fd00:96::/108'] });
+test(reads, 'serviceCidr', {}, { cidrs: [] });
+test(reads, 'serviceCidr', { spec: { cidrs: ['10.96.0.0/12', '10.0.0.0/33'] } },
+  { cidrs: ['10.96.0.0/12'] }, ["spec.cidrs[1]: '10.0.0.0/33' is no prefix"]);

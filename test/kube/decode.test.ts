@@ -123,6 +123,7 @@ const wholes: Record<Kind, Fields> = {
   l2Policy: whole('l2Policy', {
     spec: { nodeSelector: { matchLabels: { a: 'b' } }, interfaces: ['eth0'], externalIPs: true },
   }),
+  serviceCidr: whole('serviceCidr', { spec: { cidrs: ['10.0.0.0/16', 'fd00::/108'] } }),
   lease: whole('lease', { spec: { holderIdentity: 'x', leaseDurationSeconds: 1 } }),
 };
 

@@ -49,6 +49,8 @@ export function runFaults(
   faults.heal();
   // A watch that fell silent before is believed for 75 s, and the wait before the next attempt and
   // its time-out add to that.
-  world.run(world.now + 120 * second);
+  world.run(world.now + 110 * second);
+  followers.doubtLeases();
+  world.run(world.now + 10 * second);
   return { wrongs: followers.wrongs(), faults: faults.counts, marks: world.marks };
 }

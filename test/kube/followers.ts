@@ -1,8 +1,10 @@
+import { objectKey } from '../../kube/objectkey.ts';
 import type { KubeObject, KubePort } from '../../kube/port.ts';
 import {
-  createReflector, objectKey, type Reflector, type ReflectorPorts,
+  createReflector, type Reflector, type ReflectorPorts,
 } from '../../kube/reflector.ts';
 import { resources, type Resource } from '../../kube/resource.ts';
+import { LeaseStream } from '../../l2/stream.ts';
 import type { ApiServer } from '../../sim/api/server.ts';
 import type { Prng } from '../../sim/prng.ts';
 import { manifest } from '../api/fixture.ts';
@@ -20,17 +22,39 @@ const scopes: readonly Scope[] = [
 ];
 const names = ['a', 'b', 'c', 'd', 'e'];
 
-/** A table as one reflector fills it, and what the API holds for it. */
+/** A table as one client fills it, and what the API holds for it. */
+class Table {
+  readonly objects = new Map<string, KubeObject>();
+  readonly #scope: Scope;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  /** What is stale, missing or left over, as sentences. */
+  differences(server: ApiServer): string[] {
+    const { resource, namespace = '', labelSelector } = this.#scope;
+    const options = labelSelector === undefined ? {} : { labelSelector };
+    const listed = server.handle({ verb: 'list', resource, namespace, options }, 'judge');
+    if (!listed.ok || listed.value.kind !== 'list') return ['the judge cannot list'];
+    const truth = new Map(listed.value.items.map((item) => [objectKey(item) ?? '', item]));
+    const all = [...new Set([...truth.keys(), ...this.objects.keys()])];
+    return all.filter((key) => versionOf(truth.get(key)) !== versionOf(this.objects.get(key)))
+      .map((key) => `${resource.plural} ${key}: ${versionOf(this.objects.get(key))} instead of ${
+        versionOf(truth.get(key))}`);
+  }
+}
+
+/** A reflector and its table. */
 class Follower {
   readonly reflector: Reflector;
-  readonly #scope: Scope;
-  readonly #table = new Map<string, KubeObject>();
+  readonly table: Table;
   /** Calls that no sink may see, as sentences. */
   readonly wrongs: string[] = [];
 
   constructor(ports: ReflectorPorts, scope: Scope) {
-    this.#scope = scope;
-    const table = this.#table;
+    this.table = new Table(scope);
+    const table = this.table.objects;
     this.reflector = createReflector(ports, scope, {
       upsert: (key, object) => {
         const before = table.get(key);
@@ -45,18 +69,28 @@ class Follower {
     });
     this.reflector.start();
   }
+}
 
-  /** What is stale, missing or left over, as sentences. */
-  differences(server: ApiServer): string[] {
-    const { resource, namespace = '', labelSelector } = this.#scope;
-    const options = labelSelector === undefined ? {} : { labelSelector };
-    const listed = server.handle({ verb: 'list', resource, namespace, options }, 'judge');
-    if (!listed.ok || listed.value.kind !== 'list') return ['the judge cannot list'];
-    const truth = new Map(listed.value.items.map((item) => [objectKey(item) ?? '', item]));
-    const all = [...new Set([...truth.keys(), ...this.#table.keys()])];
-    return all.filter((key) => versionOf(truth.get(key)) !== versionOf(this.#table.get(key)))
-      .map((key) => `${resource.plural} ${key}: ${versionOf(this.#table.get(key))} instead of ${
-        versionOf(truth.get(key))}`);
+/** The stream of Leases that layer 2 follows, and its table. */
+class LeaseFollower {
+  readonly stream: LeaseStream;
+  readonly table = new Table({ resource: resources.leases, namespace: 'default' });
+
+  constructor(ports: Pick<ReflectorPorts, 'clock' | 'kube'>) {
+    const { objects } = this.table;
+    const put = (object: KubeObject): void => {
+      objects.set(objectKey(object) ?? '', object);
+    };
+    const wake = (callback: () => void): void => { callback(); };
+    this.stream = new LeaseStream(ports, { namespace: 'default', wake }, {
+      list: (items) => {
+        objects.clear();
+        for (const item of items) put(item);
+      },
+      changed: put,
+      gone: (object) => { objects.delete(objectKey(object) ?? ''); },
+    });
+    this.stream.start();
   }
 }
 
@@ -65,21 +99,29 @@ function versionOf(object: KubeObject | undefined): string {
     : `${object.metadata?.uid}@${object.metadata?.resourceVersion}`;
 }
 
-/** Several reflectors of one client, over the same and over different resources. */
+/** Several followers of one client, over the same and over different resources. */
 export class Followers {
   readonly #followers: readonly Follower[];
+  readonly #leases: LeaseFollower;
   readonly #server: ApiServer;
 
   constructor(server: ApiServer, ports: Omit<ReflectorPorts, 'kube'>, kube: KubePort) {
     this.#server = server;
     this.#followers = scopes.map((scope) => new Follower({ ...ports, kube }, scope));
+    this.#leases = new LeaseFollower({ ...ports, kube });
   }
 
   /** What is wrong at this moment; while faults strike, being late is not. */
   wrongs(): string[] {
-    return this.#followers.flatMap((follower) => [
-      ...follower.wrongs, ...follower.differences(this.#server),
-    ]);
+    return [
+      ...this.#followers.flatMap(({ wrongs }) => wrongs),
+      ...[...this.#followers, this.#leases].flatMap(({ table }) => table.differences(this.#server)),
+    ];
+  }
+
+  /** What a session does whose renewals its stream does not show (l2.md, rule S6). */
+  doubtLeases(): void {
+    this.#leases.stream.relist();
   }
 
   pending(): string[] {
@@ -88,6 +130,7 @@ export class Followers {
 
   stop(): void {
     for (const { reflector } of this.#followers) reflector.stop();
+    this.#leases.stream.stop();
   }
 }
 

@@ -169,6 +169,13 @@ test('when every endpoint refuses, nothing was done, even by a write', (t) => {
   t.is(again.endpoint, 0);
 });
 
+test('an endpoint that fails by 5xx is left for the next request, one that refuses is not', (t) => {
+  const at = scene();
+  for (const status of [200, 404, 429, 503]) reply(at.ask({ verb: 'get', ref: lease }), status, {});
+  t.is(at.ask({ verb: 'get', ref: lease }).endpoint, 1);
+  t.deepEqual(at.sent.map(({ endpoint }) => endpoint), [0, 0, 0, 0, 1]);
+});
+
 const loses = test.macro({
   exec: (t, verb: 'get' | 'patch', lose: (sent: Sent) => void, kind: string) => {
     const at = scene();

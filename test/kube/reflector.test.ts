@@ -1,5 +1,5 @@
 import test from 'ava';
-import { createReflector } from '../../kube/reflector.ts';
+import { createReflector, type ReflectorScope } from '../../kube/reflector.ts';
 import { resources } from '../../kube/resource.ts';
 import { err, ok } from '../../lb/result.ts';
 import {
@@ -10,7 +10,7 @@ import { ScriptedKube } from './scriptedkube.ts';
 
 const second = 1_000_000;
 
-function scene(seed = 1n) {
+function scene(seed = 1n, scope: Partial<ReflectorScope> = {}) {
   const world = new World({ seed });
   const kube = new ScriptedKube(world);
   const process = new Process(world, 'client', new MachineClock(world));
@@ -22,7 +22,7 @@ function scene(seed = 1n) {
     random: processRandom(process, 'client'),
     journal: processJournal(process),
   };
-  const reflector = createReflector(ports, { resource: resources.nodes }, {
+  const reflector = createReflector(ports, { resource: resources.nodes, ...scope }, {
     upsert(key, object) {
       const text = `${object.metadata?.uid}@${object.metadata?.resourceVersion}`;
       const before = view.get(key);
@@ -254,4 +254,28 @@ test('random histories with every mishap converge to the list, 1,000 times', (t)
   for (const code of ['kube.stallDetected', 'kube.relistAfter410', 'kube.unreachable']) {
     t.true((marks.get(code) ?? 0) > 100, `${code} was met`);
   }
+});
+
+test('an optional kind that the server has not is empty, and is asked for again later', (t) => {
+  const { world, kube, reflector, log } = scene(1n, { optional: true });
+  const absent = () => err({ kind: 'gone' as const, message: 'no such resource' });
+  kube.answers.push(absent, absent);
+  kube.put('a', 'u1');
+  reflector.start();
+  world.run(100 * second);
+  t.deepEqual(log, ['synced']);
+  t.deepEqual(reflector.pending(), []);
+  t.is(kube.requests.length, 1, 'it is left alone');
+  world.run(700 * second);
+  t.deepEqual(log, ['synced', 'synced', '+a=u1@2', 'synced']);
+  t.deepEqual(codes(world), []);
+});
+
+test('a kind that must be there is waited for', (t) => {
+  const { world, kube, reflector, log } = scene();
+  kube.answers.push(() => err({ kind: 'gone' as const, message: 'no such resource' }));
+  reflector.start();
+  world.run(0);
+  t.deepEqual(log, []);
+  t.not(reflector.pending().length, 0);
 });

@@ -62,6 +62,7 @@ async function runSockets(seed: bigint): Promise<{ wrongs: string[]; met: number
       driver.pace(() => undefined);
     }
     faults.heal();
+    followers.doubtLeases();
     const until = performance.now() + healingMsMax;
     while (performance.now() < until) {
       if (followers.wrongs().length === 0 && followers.pending().length === 0) break;

@@ -76,6 +76,20 @@ test('a gateway may stand in front, with a path of its own', async (t) => {
   t.is(server.requests[0]?.line, 'GET /k8s/one/api/v1/nodes/a');
 });
 
+test('a proxy stands in front of an endpoint, and its refusal is the connection\'s', async (t) => {
+  const { server } = await pair(t.context.later, yes);
+  const credentials = { proxy: `http://${server.address}` };
+  const kube = client(['http://api.example.com:6443'], credentials);
+  t.context.later.unshift(() => { kube.close(); });
+  t.is(await verdict(kube, get), 'ok');
+  t.is(server.requests[0]?.line, 'GET http://api.example.com:6443/api/v1/nodes/a');
+  const tunnelled = client(['api.example.com:6443'], credentials);
+  t.context.later.unshift(() => { tunnelled.close(); });
+  server.script = (request) => { say(request, '403 Forbidden', '{}'); };
+  t.regex(await verdict(tunnelled, patch), /^unreachable: api\.example\.com:6443: /u);
+  t.is(server.requests[1]?.line, 'CONNECT api.example.com:6443');
+});
+
 test('a refused endpoint is left for the next; with none left nothing was done', async (t) => {
   const { server } = await pair(t.context.later, yes);
   const closed = await closedAddress();

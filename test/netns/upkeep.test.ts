@@ -70,7 +70,7 @@ test('a node whose sockets are not covered is not ready, and says where', async 
   t.true(elsewhere.said.includes(basename(lab.cgroupOf('b'))));
   await elsewhere.kill();
   const uninstalled = shop.inside('b', () => uninstallNode(addon, nodeName));
-  t.deepEqual(uninstalled, { ok: true, value: undefined });
+  t.like(uninstalled, { ok: true });
 });
 
 test('a second agent of a node is refused', async (t) => {
@@ -123,17 +123,31 @@ function hooked(node: 'a' | 'b'): number {
 
 test('a node is uninstalled only without its agent, and then nothing of ours is left', async (t) => {
   const { lab, agents } = shop;
-  const uninstall = (node: 'a' | 'b'): unknown => (
+  const uninstall = (node: 'a' | 'b') => (
     shop.inside(node, () => uninstallNode(addon, lab.nodeName(node)))
   );
   t.like(uninstall('a'), { ok: false });
   for (const node of ['a', 'b'] as const) {
     await agents[node].kill();
-    t.deepEqual(uninstall(node), { ok: true, value: undefined });
+    const uninstalled = uninstall(node);
+    if (!uninstalled.ok) return t.fail(uninstalled.error);
+    const { links, pins, restored, kept } = uninstalled.value;
+    t.true(links > 4 && pins > 10, `${links} links, ${pins} pins`);
+    const bridged = node === 'a' ? ['conf/cni0/send_redirects', 'conf/all/send_redirects'] : [];
+    t.deepEqual(
+      restored.map((path) => path.slice('/proc/sys/net/ipv4/'.length)),
+      ['ip_local_reserved_ports', ...bridged],
+    );
+    t.deepEqual(kept, []);
     t.is(hooked(node), 0);
     t.false(existsSync(lab.pinsOf(node)));
+    t.is(lab.run(node, 'sysctl -n net.ipv4.ip_local_reserved_ports').trim(), '');
+    t.is(lab.run(node, 'sysctl -n net.ipv4.conf.all.send_redirects').trim(), '1');
+    t.deepEqual(uninstall(node), {
+      ok: true, value: { links: 0, pins: 0, restored: [], kept: [] },
+    });
   }
   t.is(lab.run('b', 'tc filter show dev eth0 ingress').trim(), '');
   // kube-proxy's rule has its packets back: nothing listens where it leads.
-  t.deepEqual(await shop.seen('x', vip, 2), ['ECONNREFUSED']);
+  return t.deepEqual(await shop.seen('x', vip, 2), ['ECONNREFUSED']);
 });

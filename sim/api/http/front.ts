@@ -1,7 +1,7 @@
 import type { World } from '../../world.ts';
 import type { Refusal } from '../refusal.ts';
 import { objectOf } from '../json.ts';
-import { reviewed, type ReviewKind } from '../review.ts';
+import { reviewed } from '../review.ts';
 import type { ApiServer } from '../server.ts';
 import { groupDiscovery, rootDiscovery, versionDiscovery } from './discovery.ts';
 import { ItemEnd } from './item.ts';
@@ -11,11 +11,11 @@ import {
   jsonAnswer, textAnswer, type Exchange, type Hold, type HttpAnswer, type HttpRequest,
   type RequestEnd,
 } from './message.ts';
-import { formOf, Presentation } from './presentation.ts';
 import { routeOf, type Route } from './route.ts';
 import { SubresourceEnd } from './subresource.ts';
 import { parsedBody } from './body.ts';
-import type { Call, FrontOptions, FrontParts } from './call.ts';
+import { formOf, Presentation } from './presentation.ts';
+import type { Call, FrontOptions, FrontParts, ObjectCall } from './call.ts';
 import { OpenApiEnd } from './openapi.ts';
 import { methodNotAllowed, refusalAnswer, unknownResource } from './status.ts';
 
@@ -39,7 +39,15 @@ export class ApiFront implements RequestEnd {
     const accept = request.headers.get('accept') ?? '';
     const host = request.headers.get('host') ?? '';
     switch (route.kind) {
-      case 'collection': case 'item': return this.#objects(call, route);
+      case 'collection': case 'item': {
+        const form = formOf(request);
+        if (!form.ok) return refuse(exchange, form.error);
+        if (route.served.review !== undefined) return review(call, route);
+        const shown = new Presentation(route.served, form.value);
+        return route.kind === 'item'
+          ? this.#item({ ...call, shown }, route)
+          : new CollectionEnd(this.#parts, route).serve({ ...call, shown });
+      }
       case 'unknown': return refuse(exchange, unknownResource);
       case 'elsewhere': return this.#other(call);
       case 'version': case 'group': case 'root': break;
@@ -53,20 +61,11 @@ export class ApiFront implements RequestEnd {
     return undefined;
   }
 
-  #objects(call: Call, route: Route & { kind: 'collection' | 'item' }): Hold | undefined {
-    const { served } = route;
-    if (served.review !== undefined) {
-      return route.kind === 'item'
-        ? refuse(call.exchange, methodNotAllowed)
-        : review(call, served.review);
-    }
-    const form = formOf(call.request);
-    if (!form.ok) return refuse(call.exchange, form.error);
-    const shown = { ...call, shown: new Presentation(served, form.value) };
-    if (route.kind === 'collection') return new CollectionEnd(this.#parts, route).serve(shown);
-    const sub = served.subresources.find((candidate) => candidate.name === route.subresource);
+  #item(call: ObjectCall, route: Route & { kind: 'item' }): undefined {
+    const { served, subresource } = route;
+    const sub = served.subresources.find((candidate) => candidate.name === subresource);
     if (sub !== undefined) return new SubresourceEnd(this.#parts, route, sub).serve(call);
-    return new ItemEnd(this.#parts, route).serve(shown);
+    return new ItemEnd(this.#parts, route).serve(call);
   }
 
   #other({ request, exchange }: Call): undefined {
@@ -93,12 +92,17 @@ function refuse(exchange: Exchange, refusal: Refusal): undefined {
   exchange.answer(refusalAnswer(refusal));
 }
 
+type ObjectRoute = Route & { kind: 'collection' | 'item' };
+
 // A question is answered and kept nowhere (A18).
-function review({ request, exchange, user }: Call, kind: ReviewKind): undefined {
-  if (request.method !== 'POST') return refuse(exchange, methodNotAllowed);
+function review({ request, exchange, user }: Call, { served, kind }: ObjectRoute): undefined {
+  const { review: question } = served;
+  if (question === undefined || kind === 'item' || request.method !== 'POST') {
+    return refuse(exchange, methodNotAllowed);
+  }
   const body = parsedBody(request);
   if (!body.ok) return refuse(exchange, body.error);
-  return exchange.answer(jsonAnswer(201, reviewed(kind, objectOf(body.value) ?? {}, user)));
+  return exchange.answer(jsonAnswer(201, reviewed(question, objectOf(body.value) ?? {}, user)));
 }
 
 function versionOf(kubernetes: string): unknown {
