@@ -69,8 +69,8 @@ export const features: readonly Feature[] = [
 ];
 
 const shownAs: Readonly<Record<FeatureName, string>> = {
-  'csum-ipv6': 'BPF_F_IPV6 of bpf_l4_csum_replace',
-  tcx: 'TCX links', 'set-retval': 'bpf_set_retval', loop: 'bpf_loop',
+  'csum-ipv6': 'BPF_F_IPV6 of bpf_l4_csum_replace', tcx: 'TCX links',
+  'set-retval': 'bpf_set_retval', loop: 'bpf_loop',
   'netns-cookie': 'SO_NETNS_COOKIE', 'check-mtu': 'bpf_check_mtu',
   'ktime-coarse': 'bpf_ktime_get_coarse_ns', 'redirect-neigh': 'bpf_redirect_neigh',
   'ring-buffer': 'the BPF ring buffer', getpeername: 'getpeername hooks', link: 'bpf_link',

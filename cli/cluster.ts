@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { RealKube } from '../kube/client.real.ts';
-import type { KubeAnswer, KubeError, KubeObject, KubeRequest } from '../kube/port.ts';
+import type { KubeError, KubeObject } from '../kube/port.ts';
 import type { Resource } from '../kube/resource.ts';
-import type { Result } from '../lb/result.ts';
 import { parseDuration } from '../sim/scenario/quantity.ts';
+import { asked } from './asked.ts';
 import type { Console } from './console.ts';
 import { CommandEnd, exitCodes, usageError } from './exit.ts';
 import { clusterAccess, type ClusterAccess, type KubeFlags } from './kubeconfig.ts';
@@ -72,15 +72,11 @@ export async function onCluster<T>(
 }
 
 async function openCluster(access: ClusterAccess, untilMs: number): Promise<ClusterReader> {
-  const { realKube } = await import('../kube/client.real.ts');
-  const kube = realKube({
-    endpoints: [access.endpoint], credentials: access.credentials,
-    userAgent: `fairlead/${clientVersion()}`,
-  });
+  const kube = await kubeOf(access);
   const list = async (resource: Resource, labelSelector?: string): Promise<Listed> => {
     const left = Math.max(1, Math.ceil(untilMs - performance.now()));
     const options = labelSelector === undefined ? {} : { labelSelector };
-    const answer = await ask(kube, {
+    const answer = await asked(kube, {
       verb: 'list', resource, namespace: '', options, timeout: left * 1000,
     });
     return answer.ok && answer.value.kind === 'list'
@@ -109,8 +105,12 @@ type Listed =
 
 const noList: KubeError = { kind: 'server', message: 'the answer is no list' };
 
-function ask(kube: RealKube, request: KubeRequest): Promise<Result<KubeAnswer, KubeError>> {
-  return new Promise((resolve) => { kube.request(request, resolve); });
+/** The API of a cluster; whoever asks for it closes it. */
+export async function kubeOf({ endpoint, credentials }: ClusterAccess): Promise<RealKube> {
+  const { realKube } = await import('../kube/client.real.ts');
+  return realKube({
+    endpoints: [endpoint], credentials, userAgent: `fairlead/${clientVersion()}`,
+  });
 }
 
 function refusedList(

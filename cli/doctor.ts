@@ -3,19 +3,21 @@ import {
   configurationAtStart, sourcesOf, withConfig, type ConfigFlags,
 } from './daemon/configflags.ts';
 import type { Examined } from './doctor/examination.ts';
+import { withLive } from './cluster.ts';
 import { exitCodes, usageError } from './exit.ts';
+import type { KubeFlags } from './kubeconfig.ts';
 import { paintOf, printDocument, type Format } from './output.ts';
 import type { Session } from './session.ts';
 import { alignRows } from './table.ts';
 
-interface DoctorFlags extends ConfigFlags {
+interface DoctorFlags extends ConfigFlags, KubeFlags {
   readonly check?: string;
   readonly output: Format;
 }
 
 /** `fairlead doctor`: prerequisites, left-overs and traps of this machine and its cluster. */
 export function registerDoctor(program: Command, session: Session): void {
-  const command = withConfig(program.command('doctor'))
+  const command = withLive(withConfig(program.command('doctor')))
     .description('prerequisites, left-overs, environment; fairlead help CHECK says more')
     .option('--check <expression>', 'only checks whose name it matches')
     .addOption(new Option('-o, --output <format>', 'shape of the answer')
@@ -30,7 +32,7 @@ export function registerDoctor(program: Command, session: Session): void {
       throw usageError(`no check matches; there are ${checks.map(({ name }) => name).join(', ')}`);
     }
     const configuration = await configurationAtStart(sourcesOf(session, flags), exitCodes.notWell);
-    const examined = await examine(chosen, configuration, console.env);
+    const examined = await examine(chosen, configuration, { flags, env: console.env });
     if (flags.output === 'json' || flags.output === 'yaml') {
       await printDocument(console, flags.output, {
         kind: 'CheckList', source: 'cluster', items: examined, warnings: [],

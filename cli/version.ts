@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -7,11 +8,22 @@ import type { Session } from './session.ts';
 export function registerVersion(program: Command, { console }: Session): void {
   program
     .command('version')
-    .description('version of this client and of the Node that runs it')
+    .description('versions of this client, its addon and programs, and of the Node that runs it')
     .option('--client', 'do not ask a cluster')
-    .action(() => {
-      console.out(`client ${clientVersion()}   node ${process.versions.node}\n`);
+    .action(async () => {
+      const { builtAddon } = await import('../bpf/addon/build.real.ts');
+      const facts = [
+        `client ${clientVersion()}`, `addon ${builtAddon() ?? 'absent'}`, `ebpf ${objectDigest()}`,
+        `node ${process.versions.node}`,
+      ];
+      console.out(`${facts.join('   ')}\n`);
     });
+}
+
+/** The first eight digits of the SHA-256 of the programs that the kernel loads. */
+function objectDigest(): string {
+  const file = join(import.meta.dirname, '..', 'bpf', 'fairlead.bpf.o');
+  return createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 8);
 }
 
 /** The version that package.json states. */

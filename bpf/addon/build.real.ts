@@ -19,13 +19,30 @@ const folder = import.meta.dirname;
 const root = join(folder, '..', '..');
 const flags = ['-std=gnu11', '-O2', '-fPIC', '-shared', '-Wall', '-Wextra', '-Wl,-z,now'];
 
+/** Platform of the addon that is built; undefined where none is. Builds nothing. */
+export function builtAddon(): string | undefined {
+  if (!existsSync(targetOf(sourcesHere()))) return undefined;
+  // Looking up the names of connected peers would take seconds.
+  Object.assign(process.report, { excludeNetwork: true });
+  const { header } = process.report.getReport() as { readonly header: object };
+  return `linux-${process.arch}-${'glibcVersionRuntime' in header ? 'glibc' : 'musl'}`;
+}
+
+function sourcesHere(): string[] {
+  return readdirSync(folder).filter((name) => /\.[ch]$/u.test(name)).toSorted();
+}
+
+function targetOf(sources: readonly string[]): string {
+  return join(root, '.fairlead', 'addon', `${digest(sources)}-${process.arch}.node`);
+}
+
 /** Path of the built addon, built now if it is missing: about a second with `cc`. */
 export function buildAddon(): Result<string, AddonError> {
   if (process.platform !== 'linux') {
     return err({ kind: 'platform', text: 'the kernel parts need Linux' });
   }
-  const sources = readdirSync(folder).filter((name) => /\.[ch]$/u.test(name)).toSorted();
-  const target = join(root, '.fairlead', 'addon', `${digest(sources)}-${process.arch}.node`);
+  const sources = sourcesHere();
+  const target = targetOf(sources);
   if (existsSync(target)) return ok(target);
   const headers = nodeHeaders();
   if (headers === undefined) {

@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { loadAddon, type Addon, type SocketHandle } from '../../bpf/native.real.ts';
 import { openDevices, type SocketAddon } from '../../lb/devices.real.ts';
+import type { RealKube } from '../../kube/client.real.ts';
 import type { DeviceFacts } from '../../lb/netlink.ts';
+import { err, ok, type Result } from '../../lb/result.ts';
 import type { Configuration } from '../daemon/configuration.ts';
 import { kubeClient } from '../daemon/kubeclient.ts';
-import { nodeNameOf } from '../daemon/values.ts';
+import { nodeNameOf, textsOf } from '../daemon/values.ts';
+import { kubeOf } from '../cluster.ts';
+import { clusterAccess, type KubeFlags } from '../kubeconfig.ts';
 import type { Check, Finding, Surroundings } from './check.ts';
 
 /** One row of the doctor's table. */
@@ -14,11 +18,10 @@ export interface Examined extends Finding {
 
 /** Runs checks one after the other, in order. */
 export async function examine(
-  checks: readonly Check[], configuration: Configuration,
-  env: Readonly<Record<string, string | undefined>>,
+  checks: readonly Check[], configuration: Configuration, cluster: ClusterFlags,
 ): Promise<Examined[]> {
   const addon = loadAddon();
-  const kube = kubeClient(configuration.values, env);
+  const kube = await kubeFor(configuration, cluster);
   const around: Surroundings = {
     nodeName: nodeNameOf(configuration.values), configuration,
     addon: addon.ok ? addon.value : undefined, addonMissing: addon.ok ? '' : addon.error.text,
@@ -35,6 +38,21 @@ export async function examine(
   } finally {
     if (kube.ok) kube.value.close();
   }
+}
+
+/** Which cluster the command line names, where the configuration names none. */
+export interface ClusterFlags {
+  readonly flags: KubeFlags;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+async function kubeFor(
+  { values }: Configuration, { flags, env }: ClusterFlags,
+): Promise<Result<RealKube, string>> {
+  if (textsOf(values['kubernetes.endpoints']).length > 0) return kubeClient(values, env);
+  const access = await clusterAccess(flags, env);
+  if (access !== undefined) return ok(await kubeOf(access));
+  return err('no cluster is named: give --kubeconfig, or set KUBECONFIG');
 }
 
 function devicesOf(addon: Addon): readonly DeviceFacts[] {

@@ -49,10 +49,13 @@ test('no command, --help and help print the command list on stdout', async (t) =
   }
 });
 
-test('version names the client and its Node', async (t) => {
+test('version names client, addon, programs and Node', async (t) => {
   const { exitCode, out } = await fairlead(['version', '--client']);
   t.is(exitCode, 0);
-  t.regex(out, /^client [0-9]+\.[0-9]+\.[0-9]+ {3}node 24\.[0-9.]+\n$/);
+  const parts = [
+    'client [0-9.]+', 'addon (?:absent|linux-\\w+-\\w+)', 'ebpf [0-9a-f]{8}', 'node 24[0-9.]+',
+  ];
+  t.regex(out, new RegExp(`^${parts.join(' {3}')}\n$`, 'u'));
 });
 
 const coloured = test.macro({

@@ -135,13 +135,15 @@ export class DaemonSite {
   }
 
   /** Settings of a node's agent, and more. */
-  agent(host: 'a' | 'b', more: Readonly<Record<string, unknown>> = {}): Daemon {
+  agent(
+    host: 'a' | 'b', more: Readonly<Record<string, unknown>> = {}, wrap: readonly string[] = [],
+  ): Daemon {
     return this.start(host, ['agent', '--config', this.config(`agent-${host}`, {
       'l2.session.duration': '3s', 'l2.session.renew': '500ms',
       'nodeName': this.nodeName(host), 'namespace': 'default',
       'kubernetes.endpoints': [this.url], 'datapath.cgroup': this.cgroupOf(host),
       'datapath.mapSize': 'small', 'api.socket': this.socketOf(host), ...more,
-    })]);
+    })], wrap);
   }
 
   controller(more: Readonly<Record<string, unknown>> = {}): Daemon {
@@ -252,7 +254,7 @@ function namesIn(folder: string): string[] {
 
 /** Waits until `holds` gives something, and gives it; undefined after so many seconds. */
 export async function soon<T>(
-  holds: () => T | undefined | Promise<T | undefined>, seconds = 20,
+  holds: () => T | undefined | Promise<T | undefined>, seconds = 40,
 ): Promise<T | undefined> {
   const until = Date.now() + seconds * 1000;
   for (;;) {

@@ -1,11 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { startLiveCluster } from '../../cli/livecluster.ts';
 import { readObjects } from '../../cli/scenariofile.ts';
 import { defaultCluster } from '../../sim/scenario/parse.ts';
 import { root } from '../tidy/sources.ts';
-import { kubectls, normalised, parseTranscript, Shell } from './transcript.ts';
+import { kubectls, normalised, parseTranscript, Shell, versionOf } from './transcript.ts';
 
 const file = join(import.meta.dirname, 'kubectl.transcript');
 const update = process.env['FAIRLEAD_UPDATE'] === '1';
@@ -13,15 +13,16 @@ const found = kubectls();
 // Each costs some seconds: the one on the path counts, the others are for a soak.
 const chosen = process.env['FAIRLEAD_KUBECTLS'] === 'all' ? found : found.slice(0, 1);
 
-async function cluster(t: ExecutionContext) {
+// Of the version of its kubectl, which would warn of a difference.
+async function cluster(t: ExecutionContext, kubernetes: string) {
   const console = {
     out: () => undefined, err: () => undefined, outTty: false, env: {},
     input: () => Promise.resolve(''),
   };
   const objects = await readObjects(console, [join(root, 'kind/examples/homelab')]);
   const live = await startLiveCluster({
-    objects, cluster: defaultCluster(), rate: { virtual: 20, host: 1 }, seed: 0n,
-    host: '127.0.0.1', port: 0, kubeconfig: undefined,
+    objects, cluster: { ...defaultCluster(), kubernetes }, rate: { virtual: 20, host: 1 },
+    seed: 0n, host: '127.0.0.1', port: 0, kubeconfig: undefined,
   });
   t.teardown(() => live.close());
   await live.perform({ kind: 'until', state: 'converged', timeout: 600_000_000 });
@@ -30,23 +31,21 @@ async function cluster(t: ExecutionContext) {
 
 const prints = test.macro({
   exec: async (t, kubectl: string) => {
-    const live = await cluster(t);
+    const live = await cluster(t, versionOf(kubectl));
     const shell = new Shell(kubectl, live.kubeconfig);
     t.teardown(() => { shell.remove(); });
     const text = readFileSync(file, 'utf8');
-    const printed = new Map<string, string>();
-    let index = 0;
-    for (const { command, output } of parseTranscript(text)) {
-      const heard = normalised(await shell.run(command));
-      printed.set(`${index} ${command}`, heard);
-      index += 1;
-      if (!update) t.is(heard, normalised(output), command);
-    }
-    if (!update) return;
-    writeFileSync(file, rewritten(text, [...printed.values()]));
-    t.pass();
+    const outputs: string[] = [];
+    const exchanges = parseTranscript(text);
+    for (const { command } of exchanges) outputs.push(normalised(await shell.run(command)));
+    if (update) writeFileSync(file, rewritten(text, outputs));
+    const wanted = exchanges.map(({ command, output }) => `$ ${command}\n${normalised(output)}`);
+    const printed = exchanges.map(({ command }, index) => `$ ${command}\n${outputs[index]}`);
+    const differs = (_: string, index: number): boolean => printed[index] !== wanted[index];
+    if (update) t.pass();
+    else t.deepEqual(printed.filter(differs), wanted.filter(differs));
   },
-  title: (_, kubectl: string) => `${kubectl.split('/').at(-1)} prints what it prints against a cluster`,
+  title: (_, kubectl: string) => `${basename(kubectl)} prints what it prints against a cluster`,
 });
 
 if (chosen.length === 0) {

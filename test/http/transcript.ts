@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join } from 'node:path';
@@ -72,10 +72,20 @@ export function kubectls(): string[] {
   return [...new Set([...found, ...beside])];
 }
 
+/** The minor version of a kubectl: `1.32`. */
+export function versionOf(kubectl: string): string {
+  const text = execFileSync(kubectl, ['version', '--client', '--output=json'], {
+    encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  return /"gitVersion": "v(1\.\d+)/u.exec(text)?.[1] ?? '1.32';
+}
+
 /** What differs from run to run, by words in its place; columns are told apart by three spaces. */
 export function normalised(text: string): string {
   return text
     .replaceAll(/\b[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b/gu, '<uid>')
+    .replaceAll(/\bv1\.\d\d\.0\b/gu, '<release>')
+    .replaceAll(/(?<=\b(?:jellyfin|traefik|web)-)[0-9a-z]{6,10}\b/gu, '<hash>')
     .replaceAll(/(?<=-)[bcdfghjklmnpqrstvwxz2456789]{5}\b(?![-\w])/gu, '<id>')
     .replaceAll(/\b\w{3}, \d\d \w{3} \d{4} [\d:]{8} \+0000/gu, '<time>')
     .replaceAll(/\b\d{4}-\d\d-\d\dT[\d:]{8}(?:\.\d+)?Z/gu, '<time>')

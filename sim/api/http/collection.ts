@@ -10,6 +10,7 @@ import { jsonAnswer, type Hold } from './message.ts';
 import { continueToken, listParameters, pageExpired, type ListParameters } from './listing.ts';
 import type { Route } from './route.ts';
 import { methodNotAllowed, refusalAnswer, type StatusSubject } from './status.ts';
+import { examine, withWarnings } from './strictness.ts';
 import { HttpWatch } from './watch.ts';
 import { writeOptions, watchParameters } from './parameters.ts';
 
@@ -126,15 +127,17 @@ export class CollectionEnd {
     const { resource } = served;
     const body = objectBody(call.request, served);
     if (!body.ok) return this.#refuse(call, body.error);
+    const examined = examine(call.request, served, { body: body.value, as: 'object' });
+    if (!examined.ok) return this.#refuse(call, examined.error);
     const options = writeOptions(call.request);
     if (!options.ok) return this.#refuse(call, options.error);
-    const request: ApiRequest = { verb: 'create', resource, namespace, body: body.value };
+    const request: ApiRequest = { verb: 'create', resource, namespace, body: examined.value.body };
     const created = this.#ask(call, request, options.value);
     const name = body.value.metadata?.name ?? '';
     if (!created.ok) return this.#refuse(call, created.error, name);
     if (created.value.kind === 'object') {
       const shown = call.shown.object(created.value.object, this.#parts.world.wall);
-      call.exchange.answer(jsonAnswer(201, shown));
+      call.exchange.answer(withWarnings(jsonAnswer(201, shown), examined.value.warnings));
     }
     return undefined;
   }
