@@ -15,6 +15,9 @@ import { root } from '../tidy/sources.ts';
 export const hosts = { api: '192.0.2.1', a: '192.0.2.11', b: '192.0.2.12', client: '192.0.2.7' };
 export type Host = keyof typeof hosts;
 
+/** A bearer token of every agent, which nothing may ever tell. */
+export const secret = 'user:agent-4f1c9e0b7d';
+
 /** What a process of ours said and how it ended. */
 export class Daemon {
   #child: ChildProcess;
@@ -139,10 +142,13 @@ export class DaemonSite {
   agent(
     host: 'a' | 'b', more: Readonly<Record<string, unknown>> = {}, wrap: readonly string[] = [],
   ): Daemon {
+    const tokenFile = join(this.folder, 'token');
+    writeFileSync(tokenFile, secret);
     return this.start(host, ['agent', '--config', this.config(`agent-${host}`, {
       'l2.session.duration': '3s', 'l2.session.renew': '500ms',
       'nodeName': this.nodeName(host), 'namespace': 'default',
-      'kubernetes.endpoints': [this.url], 'datapath.cgroup': this.cgroupOf(host),
+      'kubernetes.endpoints': [this.url], 'kubernetes.tokenFile': tokenFile,
+      'datapath.cgroup': this.cgroupOf(host),
       'datapath.mapSize': 'small', 'api.socket': this.socketOf(host), ...more,
     })], wrap);
   }
@@ -173,6 +179,11 @@ export class DaemonSite {
     const { status, ...spec } = node(this.nodeName(host), hosts[host]);
     await this.create(paths.nodes, spec);
     await this.ask('PATCH', `${paths.nodes}/${this.nodeName(host)}/status`, { status });
+  }
+
+  /** Everything that processes of ours have said. */
+  get said(): string {
+    return this.#daemons.map(({ stdout, stderr }) => stdout + stderr).join('');
   }
 
   /** Runs a command on a host; its output, or undefined where it fails. */

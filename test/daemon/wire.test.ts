@@ -2,7 +2,7 @@ import { setTimeout as pass } from 'node:timers/promises';
 import test from 'ava';
 import { kernelTests } from '../kernel/machine.ts';
 import { paths, policy, pool, service, slice } from './objects.ts';
-import { DaemonSite, hosts, soon, type Daemon } from './site.ts';
+import { DaemonSite, hosts, secret, soon, type Daemon } from './site.ts';
 
 const { skip } = kernelTests();
 const serial = skip ? test.serial.skip : test.serial;
@@ -269,6 +269,12 @@ serial('a node whose agent was killed goes on forwarding, another answers for it
     site.probe(before, 'http://127.0.0.1:9474/readyz') === '200 ok' || undefined
   )));
   t.truthy(site.fetch('client', nodePort));
+});
+
+serial('no token is told, in a log or by the API', (t) => {
+  const url = 'http://agent/v1';
+  const told = ['config', 'status', 'l2'].map((route) => socket('a', `${url}/${route}`).body);
+  t.false((site.said + JSON.stringify(told)).includes(secret));
 });
 
 serial('a controller that is asked to stop gives up its leadership', async (t) => {
