@@ -113,17 +113,23 @@ export class DaemonSite {
     return daemon;
   }
 
+  /** Starts a program on a host. */
+  command(host: Host, words: readonly string[]): Daemon {
+    const child = spawn('nsenter', [
+      `--net=/var/run/netns/${this.namespaceOf(host)}`, ...words,
+    ], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const daemon = new Daemon(child);
+    this.#daemons.push(daemon);
+    return daemon;
+  }
+
   /** Serves HTTP on a host, port 8080: every answer is the address of who asked. */
   async serve(host: Host): Promise<void> {
     const script = "require('node:http').createServer((asked, answer) => {"
       + " answer.setHeader('connection', 'close');"
       + " answer.end(asked.socket.remoteAddress.replace('::ffff:', ''));"
       + " }).listen(8080, () => console.log('listens'))";
-    const child = spawn('nsenter', [
-      `--net=/var/run/netns/${this.namespaceOf(host)}`, process.execPath, '-e', script,
-    ], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const server = new Daemon(child);
-    this.#daemons.push(server);
+    const server = this.command(host, [process.execPath, '-e', script]);
     await soon(() => server.stdout.includes('listens') || undefined);
   }
 

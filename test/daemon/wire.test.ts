@@ -174,6 +174,22 @@ serial('a drained node hands over and goes on serving, by the command', async (t
   t.regex(list.stdout, new RegExp(`^${vip.replaceAll('.', '\\.')} +default/web +announc`, 'u'));
 });
 
+serial('events are streamed to four readers, a fifth one is refused', async (t) => {
+  const url = 'http://agent/v1/events?kind=config';
+  const words = ['curl', '-gsSN', '--unix-socket', site.socketOf('a'), url];
+  const readers = [1, 2, 3, 4].map(() => site.command('a', words));
+  t.truthy(await soon(() => (socket('a', `-m 0.5 ${url}`).code === 429 || undefined)));
+  const { values } = socket('a', 'http://agent/v1/config').body;
+  site.config('agent-a', { ...values, 'log.level': 'warn' });
+  for (const reader of readers) {
+    t.truthy(await soon(() => reader.stdout.includes('\n') || undefined));
+    const { node, kind, type } = JSON.parse(reader.stdout.split('\n')[0]!);
+    t.deepEqual([node, kind, type], [site.nodeName('a'), 'config', 'config.accepted']);
+    reader.signal('SIGTERM');
+  }
+  site.config('agent-a', values);
+});
+
 serial('a bad configuration is refused in four places, a good one in force at once', async (t) => {
   const node = await owner() ?? 'a';
   const first = socket(node, 'http://agent/v1/config').body.values;
