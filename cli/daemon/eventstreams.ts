@@ -28,7 +28,7 @@ export class EventStreams {
     this.#node = node;
   }
 
-  /** Lines of JSON until the reader goes; `?kind=` leaves others out. Undefined: no more streams. */
+  /** Lines of JSON until the reader goes, of each `?kind=` or of all. Undefined: no room left. */
   answer(query: URLSearchParams): HttpAnswer | undefined {
     if (this.#open >= streamsMax) return undefined;
     this.#open += 1;
