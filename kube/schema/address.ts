@@ -2,7 +2,7 @@ import type { Keywords } from './schema.ts';
 
 // Servers take `::ffff:192.0.2.1` for either family; here its family is ambiguous (lb-ipam.md 2.1),
 // as is that of the older `::192.0.2.1`. Judged on texts that are addresses only.
-const mapped = '^((0{0,4}:){1,7}[fF]{4}:([0-9.]+|[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4})'
+const mapped = '^((0{0,4}:){1,7}[fF]{4}:([0-9]+[.][0-9.]+|[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4})'
   + '|::[0-9]+[.][0-9.]+)(/[0-9]+)?$';
 
 /** An address, one of both: no leading zeros, no zone, not IPv4-mapped. For `anyOf`. */
