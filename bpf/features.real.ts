@@ -13,6 +13,11 @@ export function probeFeatures(addon: Addon): ReadonlySet<FeatureName> {
 }
 
 const probes: Readonly<Record<FeatureName, (addon: Addon) => boolean>> = {
+  // A flag is judged when the helper runs, and not when a program is loaded.
+  'csum-ipv6': (addon) => returns(addon, 0, [
+    move(2, frameBytes - 2), move(3, 0), move(4, 1), move(5, flagPseudoHeader | flagIpv6),
+    call(11), exit,
+  ]),
   // A kernel that knows the attach type goes on to look for the device.
   tcx: (addon) => linkError(addon, {
     type: programTc, target: absentIfindex, attach: 46,
@@ -76,6 +81,20 @@ function load(addon: Addon, { type, attach = 0, code }: Load): ProgramHandle | n
 
 function loads(addon: Addon, program: Load): boolean {
   return works(addon, load(addon, program));
+}
+
+const frameBytes = 64;
+const [flagPseudoHeader, flagIpv6] = [1 << 4, 1 << 7];
+
+/** Whether a tc program loads and gives this for a frame of zeros. */
+function returns(addon: Addon, wanted: number, code: readonly Uint8Array[]): boolean {
+  const program = load(addon, { type: programTc, code });
+  if (isRefused(program)) return false;
+  const ran = addon.programRun(
+    program as ProgramHandle, new Uint8Array(frameBytes), undefined, undefined, undefined, 1,
+  );
+  addon.close(program as ProgramHandle);
+  return !isRefused(ran) && ((ran as readonly number[])[0] ?? -1) === wanted;
 }
 
 function works(addon: Addon, handle: AnyHandle | number): boolean {

@@ -13,10 +13,15 @@ export interface Feature {
 
 export type FeatureName =
   | 'tcx' | 'set-retval' | 'loop' | 'netns-cookie' | 'check-mtu' | 'ktime-coarse'
-  | 'redirect-neigh' | 'ring-buffer' | 'getpeername' | 'link' | 'batch';
+  | 'csum-ipv6' | 'redirect-neigh' | 'ring-buffer' | 'getpeername' | 'link' | 'batch';
 
 /** Features with what their absence means, newest first. */
 export const features: readonly Feature[] = [
+  {
+    name: 'csum-ipv6', since: '6.16', required: false,
+    effect: 'translated IPv6 packets that a card has summed may count as damaged',
+    gain: 'keeps their sums right',
+  },
   {
     name: 'tcx', since: '6.6', required: false,
     effect: 'clsact filters take the place of TCX links',
@@ -64,7 +69,8 @@ export const features: readonly Feature[] = [
 ];
 
 const shownAs: Readonly<Record<FeatureName, string>> = {
-  tcx: 'TCX links', 'set-retval': 'bpf_set_retval', loop: 'bpf_loop',
+  'csum-ipv6': 'BPF_F_IPV6 of bpf_l4_csum_replace', tcx: 'TCX links',
+  'set-retval': 'bpf_set_retval', loop: 'bpf_loop',
   'netns-cookie': 'SO_NETNS_COOKIE', 'check-mtu': 'bpf_check_mtu',
   'ktime-coarse': 'bpf_ktime_get_coarse_ns', 'redirect-neigh': 'bpf_redirect_neigh',
   'ring-buffer': 'the BPF ring buffer', getpeername: 'getpeername hooks', link: 'bpf_link',

@@ -1,7 +1,9 @@
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import {
-  createServer, type RequestListener, type Server, type ServerResponse,
+  createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
 
 /** What is said to a question; headers in the order in which they are sent. */
 export interface HttpAnswer {
@@ -10,13 +12,25 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
+/** A question beside its path. */
+export interface HttpQuestion {
+  readonly method: string;
+  readonly query: URLSearchParams;
+  /** Value of the Authorization header. */
+  readonly authorization: string | undefined;
+  /** The whole body as text; of more than 1 MiB none is read, and it is undefined. */
+  body(): Promise<string | undefined>;
+}
+
 /** Where to listen, and what becomes of it. */
 export interface ListenerOrder {
   /** Undefined: every address of both families. */
-  readonly host: string | undefined;
+  readonly host?: string | undefined;
   readonly port: number;
+  /** A unix socket in place of host and port; one that nobody listens on any more is replaced. */
+  readonly socket?: string;
   /** Called for each question, whatever its method, with the path alone. */
-  readonly answer: (path: string) => HttpAnswer | Promise<HttpAnswer>;
+  readonly answer: (path: string, question: HttpQuestion) => HttpAnswer | Promise<HttpAnswer>;
   /** Called when the port is ours, after each time that it was not; with the number that it got. */
   readonly opened?: (port: number) => void;
   /** Called at the first refusal of a row of them, with the name of the errno. */
@@ -62,13 +76,19 @@ export class HttpListener {
     // A client that breaks HTTP ends its own connection and nothing else.
     server.on('clientError', (_error, socket) => void socket.destroy());
     server.on('error', (error: NodeJS.ErrnoException) => this.#refused(server, error));
+    const { host, port, socket } = this.#order;
     server.on('listening', () => {
       this.#refusals = 0;
-      this.#order.opened?.((server.address() as AddressInfo).port);
+      if (socket === undefined) this.#order.opened?.((server.address() as AddressInfo).port);
+      else chmodSync(socket, 0o660);
     });
     this.#server = server;
-    const { host, port } = this.#order;
-    server.listen(host === undefined ? { port } : { port, host });
+    if (socket !== undefined) {
+      // Whoever listened there last has ended: a node has one agent, which holds the node's lock.
+      mkdirSync(dirname(socket), { recursive: true });
+      rmSync(socket, { force: true });
+      server.listen(socket);
+    } else server.listen(host === undefined ? { port } : { port, host });
   }
 
   #refused(server: Server, error: NodeJS.ErrnoException): void {
@@ -83,9 +103,13 @@ export class HttpListener {
     this.#retry.unref();
   }
 
-  readonly #respond: RequestListener = ({ url = '/' }, response) => {
-    const [path = '/'] = url.split('?', 1);
-    const answer = this.#order.answer(path);
+  readonly #respond: RequestListener = (request, response) => {
+    const { url = '/', method = 'GET', headers } = request;
+    const [path = '/', query] = url.split('?', 2);
+    const answer = this.#order.answer(path, {
+      method, query: new URLSearchParams(query), authorization: headers.authorization,
+      body: () => textOf(request),
+    });
     if (answer instanceof Promise) void answer.then((said) => say(response, said));
     else say(response, answer);
   };
@@ -94,4 +118,16 @@ export class HttpListener {
 function say(response: ServerResponse, { status, headers, body }: HttpAnswer): void {
   response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) });
   response.end(body);
+}
+
+const bodyBytesMax = 1 << 20;
+
+async function textOf(request: IncomingMessage): Promise<string | undefined> {
+  let text = '';
+  request.setEncoding('utf8');
+  for await (const piece of request) {
+    text += String(piece);
+    if (text.length > bodyBytesMax) return undefined;
+  }
+  return text;
 }

@@ -34,6 +34,6 @@ export function programOptions(
     hasLoop: has('loop'),
     hasCoarseClock: has('ktime-coarse'),
     hasCheckMtu: has('check-mtu'),
-    hasCsumIpv6: 0,
+    hasCsumIpv6: has('csum-ipv6'),
   };
 }

@@ -10,13 +10,16 @@ import { registerHelp } from './help.ts';
 import { registerInstall } from './install.ts';
 import { registerIppool } from './ippool.ts';
 import { registerLab } from './lab.ts';
+import { registerL2 } from './l2.ts';
 import { registerLb } from './lb.ts';
 import { nearestNames } from './nearest.ts';
 import { registerPrepare } from './prepare.ts';
 import { registerService } from './service.ts';
 import type { Register, Session } from './session.ts';
+import { registerDrain } from './drain.ts';
 import { registerDemo } from './demo.ts';
 import { registerSim } from './sim.ts';
+import { registerStatus } from './status.ts';
 import { registerUninstall } from './uninstall.ts';
 import { registerValidate } from './validate.ts';
 import { registerVersion } from './version.ts';
@@ -24,8 +27,11 @@ import { registerVersion } from './version.ts';
 const subcommands: readonly Register[] = [
   registerAgent,
   registerController,
+  registerStatus,
+  registerDrain,
   registerService,
   registerIppool,
+  registerL2,
   registerLb,
   registerValidate,
   registerSim,

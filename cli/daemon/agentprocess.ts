@@ -14,12 +14,14 @@ import { parseIp, parsePrefix, prefixContains, type Ip } from '../../lb/ip.ts';
 import { nodeAddresses } from '../../lb/nodefacts.ts';
 import { realRandom } from '../../lb/random.real.ts';
 import { CommandEnd, exitCodes } from '../exit.ts';
+import { AgentDoors } from './agentdoors.ts';
+import { ownMissingCapabilities } from './capabilities.ts';
 import { kubeClient } from './kubeclient.ts';
 import type { Surroundings } from './lives.ts';
 import { meteredKube } from './meteredkube.ts';
 import { serveMetrics } from './metricsserver.ts';
 import { nodeWhenFree } from './nodeopening.ts';
-import { serveProbes, type Probe } from './probes.ts';
+import type { Probe } from './probes.ts';
 import { proxyHealthOf, ProxyHealthz } from './proxyhealthz.ts';
 import { showDatapath, showL2, showProcess } from './shown.ts';
 import { placeOf } from './values.ts';
@@ -27,16 +29,16 @@ import { placeOf } from './values.ts';
 /** One life of this node's agent. Programs and tables stay in the kernel. */
 export async function liveAsAgent(at: Surroundings): Promise<void> {
   const { log, pulse, meters, configuration: { values } } = at;
+  const blocked = lacked(log);
   const addon = loadAddon();
   if (!addon.ok) throw new CommandEnd(exitCodes.unreachable, addon.error.text);
   const kube = kubeClient(values, at.env);
   if (!kube.ok) throw new CommandEnd(exitCodes.unreachable, kube.error);
   let agent: Agent | undefined;
-  const place = placeOf(values['health.address'] ?? '127.0.0.1:9474');
-  const probes = place === undefined ? undefined : serveProbes({
-    place, journal: log,
-    probes: { ...probesOf(() => agent), '/livez': pulse.probe },
-  });
+  let node: OpenNode | undefined;
+  const metered = meteredKube(kube.value, meters.take);
+  const probes = { ...probesOf(() => agent, blocked), '/livez': pulse.probe };
+  const doors = new AgentDoors({ site: () => ({ at, agent, node }), kube: metered, probes });
   meters.showFrom(showProcess(at.watch));
   const scraped = placeOf(values['metrics.address'] ?? ':9472');
   const metrics = scraped === undefined ? undefined : serveMetrics(scraped, meters, log);
@@ -44,20 +46,23 @@ export async function liveAsAgent(at: Surroundings): Promise<void> {
     addon: addon.value, clock: realClock(addon.value), journal: log,
     features: probeFeatures(addon.value),
   };
-  const node = await nodeWhenFree(parts, at);
-  if (node !== undefined) {
+  // Without what the kernel asks for nothing may be opened; the process stays, to say so.
+  if (blocked === undefined) node = await nodeWhenFree(parts, at);
+  else await at.end;
+  if (node === undefined) doors.close();
+  else {
+    doors.openSocket();
     const links = linksOf(parts, at, () => agent);
-    agent = compose({
-      parts, at, node, links, kube: meteredKube(kube.value, meters.take),
-    }, () => agent);
+    agent = compose({ parts, at, node, links, kube: metered }, () => agent);
     meters.showFrom(
       showProcess(at.watch), showDatapath(agent, node), showL2(agent, node, meters),
     );
     await liveWith(agent, at);
+    meters.showFrom(showProcess(at.watch));
+    doors.close();
     links.close();
     node.close();
   }
-  probes?.close();
   metrics?.close();
   kube.value.close();
 }
@@ -83,8 +88,25 @@ async function liveWith(agent: Agent, at: Surroundings): Promise<void> {
   healthz.close();
 }
 
-function probesOf(agent: () => Agent | undefined): Readonly<Record<string, Probe>> {
+/** Says which capabilities are missing; the sentence where one of them is indispensable. */
+function lacked(log: Surroundings['log']): string | undefined {
+  const missing = ownMissingCapabilities();
+  const needed = missing.filter(({ cost }) => cost === undefined);
+  for (const { name, cost = 'nothing works without it' } of missing) {
+    log.note({
+      level: needed.length > 0 ? 'error' : 'warn', component: 'agent',
+      code: 'agent.capabilityMissing', text: `capability ${name} is missing: ${cost}`,
+    });
+  }
+  if (needed.length === 0) return undefined;
+  return `missing capabilities: ${needed.map(({ name }) => name).join(', ')}`;
+}
+
+function probesOf(
+  agent: () => Agent | undefined, blocked: string | undefined,
+): Readonly<Record<string, Probe>> {
   const startup: Probe = () => {
+    if (blocked !== undefined) return blocked;
     const present = agent();
     if (present === undefined) return 'the node is not open yet';
     const missing = Object.values(present.tables).find(({ complete }) => !complete);

@@ -66,9 +66,10 @@ export function loadConfiguration(
       take(key, written[key], `${text.value.placeOf(name)}${alias}`);
     } else if (usual !== undefined) take(key, usual, usually);
   }
-  const placed = (fault: Fault): ConfigFault => ({
-    ...fault, place: origins.get(fault.path) ?? text.value.placeOf(fault.path),
-  });
+  const placed = (fault: Fault): ConfigFault => {
+    const [key = ''] = fault.path.split('[', 1);
+    return { ...fault, place: origins.get(key) ?? text.value.placeOf(key) };
+  };
   const unknown = ignored.filter((name) => groups.has(name.split('.', 1)[0] ?? ''));
   const checked = checkSettings(values);
   // What follows from a setting that was given is not overruled by the default of another.

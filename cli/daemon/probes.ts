@@ -16,17 +16,22 @@ export interface ProbesOrder {
 export function serveProbes({ place, probes, journal }: ProbesOrder): HttpListener {
   return new HttpListener({
     ...place,
-    answer: (path) => {
-      const probe = Object.hasOwn(probes, path) ? probes[path] : undefined;
-      if (probe === undefined) return answer(404, 'not found');
-      const why = probe();
-      return why === undefined ? answer(200, 'ok') : answer(503, why);
-    },
+    answer: (path) => answerProbe(probes, path) ?? answer(404, 'not found'),
     refused: (errno) => journal.note({
       level: 'warn', component: 'health', code: 'health.portRefused',
       text: `${place.host}:${place.port}: ${errno}; asked for again every 10 s`,
     }),
   });
+}
+
+/** The answer of the probe at a path; undefined where there is none. */
+export function answerProbe(
+  probes: Readonly<Record<string, Probe>>, path: string,
+): HttpAnswer | undefined {
+  const probe = Object.hasOwn(probes, path) ? probes[path] : undefined;
+  if (probe === undefined) return undefined;
+  const why = probe();
+  return why === undefined ? answer(200, 'ok') : answer(503, why);
 }
 
 function answer(status: number, text: string): HttpAnswer {

@@ -8,11 +8,13 @@ export interface CheckedSettings {
   readonly faults: readonly Fault[];
 }
 
+const check = new Ajv({ allErrors: true, coerceTypes: true, strict: true, verbose: true }).compile({
+  type: 'object',
+  properties: Object.fromEntries(settingTable.map(({ key, schema }) => [key, schema])),
+});
+
 /** Checks settings by name against the schema of each. */
 export function checkSettings(values: Readonly<Record<string, unknown>>): CheckedSettings {
-  const ajv = new Ajv({ allErrors: true, coerceTypes: true, strict: true, verbose: true });
-  const properties = Object.fromEntries(settingTable.map(({ key, schema }) => [key, schema]));
-  const check = ajv.compile({ type: 'object', properties });
   const copy = structuredClone(values);
   check(copy);
   return { values: copy, faults: (check.errors ?? []).map(faultOf) };

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { features, missingText } from '../../bpf/features.ts';
 import { probeFeatures } from '../../bpf/features.real.ts';
 import { cgroupRoot, nodeFolder } from '../../bpf/pins.real.ts';
+import { capabilities, missingCapabilities } from '../daemon/capabilities.ts';
 import { fail, ok, skip, warn, type Check, type Finding, type Surroundings } from './check.ts';
 
 /** `6.18` of a release such as `6.18.44-amd64`, to be compared as numbers. */
@@ -15,21 +16,9 @@ export function kernelFinding(text: string): Finding {
   return fail(shown, 'Linux 5.10 or newer');
 }
 
-const capabilities = [
-  { name: 'BPF', bit: 39, cost: undefined },
-  { name: 'NET_ADMIN', bit: 12, cost: undefined },
-  { name: 'NET_RAW', bit: 13, cost: undefined },
-  { name: 'PERFMON', bit: 38, cost: undefined },
-  {
-    name: 'SYS_ADMIN', bit: 21,
-    cost: 'namespaces of pods are not entered: their hooks are found by the host ends alone',
-  },
-] as const;
-
 /** By the line CapEff of /proc/self/status, a mask in hexadecimal (capabilities(7)). */
 export function capabilityFinding(status: string): Finding {
-  const mask = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/mu.exec(status)?.[1] ?? '0'}`);
-  const missing = capabilities.filter(({ bit }) => (mask >> BigInt(bit)) % 2n === 0n);
+  const missing = missingCapabilities(status);
   const names = missing.map(({ name }) => name).join(', ');
   if (missing.length === 0) return ok(capabilities.map(({ name }) => name).join(', '));
   const needed = missing.filter(({ cost }) => cost === undefined);

@@ -57,11 +57,12 @@ export class DaemonSite {
   #answers = new Map<number, (answer: { code: number; body: any }) => void>();
   #daemons: Daemon[] = [];
 
-  static async open(): Promise<DaemonSite> {
+  /** `filled`: Services that the API server has from the start. */
+  static async open(filled = 0): Promise<DaemonSite> {
     const site = new DaemonSite();
     try {
       site.#build();
-      await site.#serveApi();
+      await site.#serveApi(filled);
     } catch (error) {
       await site.close();
       throw error;
@@ -135,13 +136,15 @@ export class DaemonSite {
   }
 
   /** Settings of a node's agent, and more. */
-  agent(host: 'a' | 'b', more: Readonly<Record<string, unknown>> = {}): Daemon {
+  agent(
+    host: 'a' | 'b', more: Readonly<Record<string, unknown>> = {}, wrap: readonly string[] = [],
+  ): Daemon {
     return this.start(host, ['agent', '--config', this.config(`agent-${host}`, {
       'l2.session.duration': '3s', 'l2.session.renew': '500ms',
       'nodeName': this.nodeName(host), 'namespace': 'default',
       'kubernetes.endpoints': [this.url], 'datapath.cgroup': this.cgroupOf(host),
       'datapath.mapSize': 'small', 'api.socket': this.socketOf(host), ...more,
-    })]);
+    })], wrap);
   }
 
   controller(more: Readonly<Record<string, unknown>> = {}): Daemon {
@@ -217,11 +220,11 @@ export class DaemonSite {
     }
   }
 
-  async #serveApi(): Promise<void> {
+  async #serveApi(filled: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const site = { namespace: this.namespaceOf('api'), cgroup: this.cgroupOf('api') };
       const script = join(root, 'test/daemon/apiserver.ts');
-      this.#api = new LineProcess(site, script, hosts.api, (line) => {
+      this.#api = new LineProcess(site, script, `${hosts.api} ${filled}`, (line) => {
         const { url, id, ...answer } = line as Line;
         if (url !== undefined) {
           this.#apiUrl = url;
@@ -252,7 +255,7 @@ function namesIn(folder: string): string[] {
 
 /** Waits until `holds` gives something, and gives it; undefined after so many seconds. */
 export async function soon<T>(
-  holds: () => T | undefined | Promise<T | undefined>, seconds = 20,
+  holds: () => T | undefined | Promise<T | undefined>, seconds = 40,
 ): Promise<T | undefined> {
   const until = Date.now() + seconds * 1000;
   for (;;) {

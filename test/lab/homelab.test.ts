@@ -11,7 +11,7 @@ import type { Protocol } from '../../lb/model.ts';
 import { kernelTests } from '../kernel/machine.ts';
 import { root } from '../tidy/sources.ts';
 import type { Reply } from './asker.ts';
-import { Client } from './client.ts';
+import { Client, type ClientPlace } from './client.ts';
 import { Oracle } from './oracle.ts';
 
 const { skip } = kernelTests();
@@ -71,9 +71,7 @@ interface Asker {
   readonly client: Client;
 }
 
-function asker(
-  who: Omit<Asker, 'client'>, place: ConstructorParameters<typeof Client>[1],
-): Asker {
+function asker(who: Omit<Asker, 'client'>, place: ClientPlace): Asker {
   const client = new Client(lab, place);
   clients.push(client);
   return { ...who, client };

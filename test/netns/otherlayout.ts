@@ -23,11 +23,12 @@ const changes: readonly (readonly [file: string, from: RegExp, to: string])[] = 
   ['lb.h', /(struct fl_member \{\n)/u, '$1\t__u32 pad;\n'],
 ];
 
-/** Builds it beside ours, with the compiler of the committed object. */
-export function buildOtherLayout(): OtherLayout {
+/** Builds it beside ours, with the compiler of the committed object; `more` is copied as well. */
+export function buildOtherLayout(more: readonly string[] = []): OtherLayout {
   const sources = mkdtempSync(join(tmpdir(), 'fairlead-layout-'));
   try {
-    for (const name of ['bpf', 'kube', 'lb', 'package.json', 'test/netns', 'test/tidy']) {
+    const names = ['bpf', 'kube', 'lb', 'package.json', 'test/netns', 'test/tidy', ...more];
+    for (const name of names) {
       cpSync(join(root, name), join(sources, name), { recursive: true });
     }
     for (const name of ['node_modules', '.fairlead']) {

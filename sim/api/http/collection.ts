@@ -6,10 +6,11 @@ import { keyOfObject } from '../store.ts';
 import { objectBody } from './body.ts';
 import type { FrontParts, ObjectCall } from './call.ts';
 import { deletionOf } from './deletion.ts';
-import { jsonAnswer, type Hold } from './message.ts';
 import { continueToken, listParameters, pageExpired, type ListParameters } from './listing.ts';
+import { jsonAnswer, type Hold } from './message.ts';
 import type { Route } from './route.ts';
 import { methodNotAllowed, refusalAnswer, type StatusSubject } from './status.ts';
+import { examine, withWarnings } from './strictness.ts';
 import { HttpWatch } from './watch.ts';
 import { writeOptions, watchParameters } from './parameters.ts';
 
@@ -51,13 +52,9 @@ export class CollectionEnd {
   #list(call: ObjectCall, until: number): Hold | undefined {
     const parameters = listParameters(call.request);
     if (!parameters.ok) return this.#refuse(call, parameters.error);
-    const { exact, after, resourceVersion } = parameters.value;
-    const request = this.#listRequest(call);
-    const { world, server, options } = this.#parts;
-    const version = after?.version ?? (exact ? Number(resourceVersion) : undefined);
-    const listed = version === undefined
-      ? this.#ask(call, request)
-      : server.exactList(request, version, call.user);
+    const { after } = parameters.value;
+    const { world, options } = this.#parts;
+    const listed = this.#ask(call, this.#listRequest(call, parameters.value));
     if (!listed.ok) {
       const waits = listed.error.code === 504 && world.now < until && !options.frozen();
       if (waits) return this.#lookAgain(call, until);
@@ -89,20 +86,23 @@ export class CollectionEnd {
     call.exchange.answer(jsonAnswer(200, shown));
   }
 
-  #listRequest({ request }: ObjectCall): ApiRequest & { verb: 'list' } {
+  // A further page shows the snapshot of the first.
+  #listRequest(
+    { request: { query } }: ObjectCall, { exact, after, resourceVersion }: ListParameters,
+  ): ApiRequest & { verb: 'list' } {
     const { served, namespace } = this.#route;
-    const { query } = request;
     const labelSelector = query.get('labelSelector');
     const fieldSelector = query.get('fieldSelector');
-    const resourceVersion = query.get('resourceVersion');
+    const version = after === undefined ? resourceVersion : String(after.version);
     return {
       verb: 'list',
       resource: served.resource,
       namespace,
       ...(fieldSelector !== undefined && { fieldSelector }),
+      ...((exact || after !== undefined) && { resourceVersionMatch: 'Exact' }),
       options: {
         ...(labelSelector !== undefined && { labelSelector }),
-        ...(resourceVersion !== undefined && { resourceVersion }),
+        ...(version !== '' && { resourceVersion: version }),
       },
     };
   }
@@ -126,15 +126,17 @@ export class CollectionEnd {
     const { resource } = served;
     const body = objectBody(call.request, served);
     if (!body.ok) return this.#refuse(call, body.error);
+    const examined = examine(call.request, served, { body: body.value, as: 'object' });
+    if (!examined.ok) return this.#refuse(call, examined.error);
     const options = writeOptions(call.request);
     if (!options.ok) return this.#refuse(call, options.error);
-    const request: ApiRequest = { verb: 'create', resource, namespace, body: body.value };
+    const request: ApiRequest = { verb: 'create', resource, namespace, body: examined.value.body };
     const created = this.#ask(call, request, options.value);
     const name = body.value.metadata?.name ?? '';
     if (!created.ok) return this.#refuse(call, created.error, name);
     if (created.value.kind === 'object') {
       const shown = call.shown.object(created.value.object, this.#parts.world.wall);
-      call.exchange.answer(jsonAnswer(201, shown));
+      call.exchange.answer(withWarnings(jsonAnswer(201, shown), examined.value.warnings));
     }
     return undefined;
   }
@@ -143,7 +145,9 @@ export class CollectionEnd {
     const asked = deletionOf(call.request);
     if (!asked.ok) return this.#refuse(call, asked.error);
     const { request, options } = asked.value;
-    const listed = this.#ask(call, this.#listRequest(call));
+    const parameters = listParameters(call.request);
+    if (!parameters.ok) return this.#refuse(call, parameters.error);
+    const listed = this.#ask(call, this.#listRequest(call, parameters.value));
     if (!listed.ok) return this.#refuse(call, listed.error);
     if (listed.value.kind !== 'list') return undefined;
     const { items, resourceVersion } = listed.value;

@@ -8,6 +8,7 @@ import { deletionOf } from './deletion.ts';
 import { jsonAnswer, type HttpRequest } from './message.ts';
 import { writeOptions } from './parameters.ts';
 import type { Route } from './route.ts';
+import { examine, withWarnings, type Examined } from './strictness.ts';
 import {
   deletedStatus, methodNotAllowed, notSimulated, refusalAnswer, unknownResource, unsupportedType,
   type StatusSubject,
@@ -63,18 +64,26 @@ export class ItemEnd {
   #put(call: ObjectCall): undefined {
     const body = objectBody(call.request, this.#route.served);
     if (!body.ok) return this.#refuse(call, body.error);
-    const sub = this.#sub();
-    return this.#write(call, { verb: 'update', ref: this.#ref, ...sub, body: body.value });
+    const { served } = this.#route;
+    const examined = examine(call.request, served, { body: body.value, as: 'object' });
+    if (!examined.ok) return this.#refuse(call, examined.error);
+    const request: ApiRequest = {
+      verb: 'update', ref: this.#ref, ...this.#sub(), body: examined.value.body,
+    };
+    return this.#write(call, { body: request, warnings: examined.value.warnings });
   }
 
   #patch(call: ObjectCall): undefined {
     const request = this.#patchRequest(call.request);
-    return request.ok ? this.#write(call, request.value) : this.#refuse(call, request.error);
+    if (request.ok) return this.#write(call, request.value);
+    // What is wrong with a patch itself is told without its object.
+    return call.exchange.answer(refusalAnswer(request.error));
   }
 
-  #patchRequest(request: HttpRequest): Outcome<ApiRequest> {
+  #patchRequest(request: HttpRequest): Outcome<Examined<ApiRequest>> {
     const ref = this.#ref;
     const sub = this.#sub();
+    const { served } = this.#route;
     switch (mediaType(request)) {
       case 'application/merge-patch+json': case 'application/json-patch+json':
       case 'application/strategic-merge-patch+json': {
@@ -82,7 +91,14 @@ export class ItemEnd {
         if (!body.ok) return body;
         const verb = patchVerbs.get(mediaType(request)) ?? 'patch';
         // Parsed JSON.
-        return ok({ verb, ref, ...sub, body: body.value as Json });
+        const given = body.value as Json;
+        // The operations of a JSON patch are no fields.
+        const examined = verb === 'json-patch'
+          ? ok({ body: given, warnings: [] })
+          : examine(request, served, { body: given, as: 'patch' });
+        return examined.ok
+          ? ok({ ...examined.value, body: { verb, ref, ...sub, body: examined.value.body } })
+          : examined;
       }
       case 'application/apply-patch+yaml': {
         const manager = request.query.get('fieldManager') ?? '';
@@ -91,8 +107,12 @@ export class ItemEnd {
             + 'is required for apply patch';
           return badRequest(why);
         }
-        const body = objectBody(request, this.#route.served);
-        return body.ok ? ok({ verb: 'apply', ref, ...sub, manager, body: body.value }) : body;
+        const body = objectBody(request, served);
+        if (!body.ok) return body;
+        const examined = examine(request, served, { body: body.value, as: 'apply' });
+        if (!examined.ok) return examined;
+        const { body: applied, warnings } = examined.value;
+        return ok({ warnings, body: { verb: 'apply', ref, ...sub, manager, body: applied } });
       }
       default: return {
         ok: false,
@@ -105,12 +125,13 @@ export class ItemEnd {
     }
   }
 
-  #write(call: ObjectCall, request: ApiRequest): undefined {
+  #write(call: ObjectCall, { body: request, warnings }: Examined<ApiRequest>): undefined {
     const options = writeOptions(call.request);
     if (!options.ok) return this.#refuse(call, options.error);
     const { resource, namespace, name } = this.#ref;
     const existed = this.#parts.server.get(resource, namespace, name) !== undefined;
-    return this.#finish(call, this.#ask(call, request, options.value), existed ? 200 : 201);
+    const outcome = this.#ask(call, request, options.value);
+    return this.#finish(call, outcome, { code: existed ? 200 : 201, warnings });
   }
 
   #delete(call: ObjectCall): undefined {
@@ -133,11 +154,14 @@ export class ItemEnd {
     return this.#route.subresource === 'status' ? { subresource: 'status' } : {};
   }
 
-  #finish(call: ObjectCall, outcome: Outcome<KubeAnswer>, code = 200): undefined {
+  #finish(
+    call: ObjectCall, outcome: Outcome<KubeAnswer>,
+    { code, warnings }: { code: number; warnings: readonly string[] } = { code: 200, warnings: [] },
+  ): undefined {
     if (!outcome.ok) return this.#refuse(call, outcome.error);
     if (outcome.value.kind !== 'object') return undefined;
     const shown = call.shown.object(outcome.value.object, this.#parts.world.wall);
-    return call.exchange.answer(jsonAnswer(code, shown));
+    return call.exchange.answer(withWarnings(jsonAnswer(code, shown), warnings));
   }
 
   #ask(call: ObjectCall, request: ApiRequest, options: HandleOptions = {}): Outcome<KubeAnswer> {

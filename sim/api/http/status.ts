@@ -31,7 +31,7 @@ export function statusOf(refusal: Refusal, subject: StatusSubject | undefined): 
     metadata: {},
     status: 'Failure',
     message: refusal.message,
-    reason: refusal.reason,
+    ...(refusal.reason !== '' && { reason: refusal.reason }),
     ...(details !== undefined && { details }),
     code: refusal.code,
   };

@@ -1,0 +1,148 @@
+import type { HttpAnswer, HttpQuestion } from '../../bpf/httplistener.real.ts';
+import type { Agent } from '../../agent.ts';
+import type { OpenNode } from '../../bpf/node.real.ts';
+import { flowViews } from '../../bpf/views/flows.ts';
+import { frontFaults, frontViews } from '../../bpf/views/fronts.ts';
+import { maglevViews } from '../../bpf/views/maglevtables.ts';
+import { backendViews, memberViews } from '../../bpf/views/members.ts';
+import { rangeViews } from '../../bpf/views/sourceranges.ts';
+import { layoutHash } from '../../bpf/layout.gen.ts';
+import { clientVersion } from '../version.ts';
+import { agentStatus } from './agentstatus.ts';
+import { faultText } from './configuration.ts';
+import type { Surroundings } from './lives.ts';
+import type { LogLevel } from './log.ts';
+
+/** What the routes of the agent API tell about and act on. */
+export interface AgentSite {
+  readonly at: Surroundings;
+  /** Undefined until the node is open. */
+  readonly agent: Agent | undefined;
+  readonly node: OpenNode | undefined;
+}
+
+/** Which door a question came in by: over TCP nothing is written (interface.md 9). */
+export type Door = 'socket' | 'loopback';
+
+const rowsMax = 1_000;
+
+/** Answers one question to the agent API. */
+export async function answerOf(
+  path: string, question: HttpQuestion, { site, door }: { site: AgentSite; door: Door },
+): Promise<HttpAnswer> {
+  const route = `${question.method} ${path}`;
+  const read = reads[route];
+  if (read !== undefined) return json(200, read(site, question.query));
+  const write = door === 'socket' ? writes[route] : undefined;
+  if (write === undefined) {
+    return refusal(404, { reason: 'NotFound', message: `no route ${route}`, next: 'GET /version' });
+  }
+  const text = await question.body();
+  const body = parsed(text ?? '');
+  if (body === undefined) {
+    return refusal(400, {
+      reason: 'BadRequest', message: 'the body is no JSON object of at most 1 MiB', next: '',
+    });
+  }
+  return write(site, body);
+}
+
+/** The body of every refusal (interface.md 9). */
+export function refusal(
+  status: number, of: { readonly reason: string; readonly message: string; readonly next: string },
+): HttpAnswer {
+  return json(status, { kind: 'Error', ...of });
+}
+
+type Read = (site: AgentSite, query: URLSearchParams) => unknown;
+
+const reads: Readonly<Record<string, Read>> = {
+  'GET /version': () => ({
+    version: clientVersion(), node: process.versions.node, layout: layoutHash,
+  }),
+  'GET /v1/status': (site) => agentStatus(site),
+  'GET /v1/config': ({ at: { watch } }) => ({
+    values: watch.configuration.values,
+    origins: Object.fromEntries(watch.configuration.origins),
+    ignored: watch.configuration.ignored,
+    warnings: watch.configuration.warnings,
+    faults: watch.faults.map(faultText),
+  }),
+  'GET /v1/l2': ({ agent }) => ({
+    status: agent?.announcer?.status(), items: agent?.announcer?.rows() ?? [],
+  }),
+  'GET /v1/services': ({ node }, query) => page(node && frontViews(node.kernel), query),
+  'GET /v1/lb/fronts': ({ node }, query) => page(node && frontViews(node.kernel), query),
+  'GET /v1/lb/backends': ({ node }, query) => page(node && backendViews(node.kernel), query),
+  'GET /v1/lb/ranges': ({ node }, query) => page(node && rangeViews(node.kernel), query),
+  'GET /v1/lb/members': ({ node }, query) => page(node && memberViews(node.kernel), query),
+  'GET /v1/lb/maglev': ({ node }, query) => page(node && maglevViews(node.kernel), query),
+  'GET /v1/lb/ct': ({ node }, query) => page(
+    node && flowViews(node.kernel, Number(process.hrtime.bigint() / 1_000_000_000n)), query,
+  ),
+  'GET /v1/lb/check': ({ node }, query) => page(
+    node && frontViews(node.kernel).flatMap(frontFaults), query,
+  ),
+};
+
+function page(
+  items: readonly unknown[] | undefined, query: URLSearchParams,
+): { readonly items: readonly unknown[]; readonly total: number; readonly next?: number } {
+  const all = items ?? [];
+  const from = Math.max(0, Number.parseInt(query.get('from') ?? '0', 10) || 0);
+  const rows = all.slice(from, from + rowsMax);
+  const next = from + rows.length;
+  return { items: rows, total: all.length, ...(next < all.length ? { next } : {}) };
+}
+
+type Body = Readonly<Record<string, unknown>>;
+type Write = (site: AgentSite, body: Body) => HttpAnswer;
+
+const levels: ReadonlySet<unknown> = new Set(['debug', 'info', 'warn', 'error']);
+
+const writes: Readonly<Record<string, Write>> = {
+  'PUT /v1/log/levels': ({ at: { log } }, { level, components = {} }) => {
+    const given = Object.entries(components as Body);
+    const odd = [level, ...given.map(([, value]) => value)]
+      .find((value) => value !== undefined && !levels.has(value));
+    if (odd !== undefined) {
+      return refusal(422, {
+        reason: 'Invalid', message: `${JSON.stringify(odd)} is no level`,
+        next: 'debug, info, warn or error',
+      });
+    }
+    const { settings } = log;
+    log.settings = {
+      ...settings, ...(level === undefined ? {} : { level: level as LogLevel }),
+      components: { ...settings.components, ...Object.fromEntries(given) as object },
+    };
+    return json(200, { level: log.settings.level, components: log.settings.components });
+  },
+  'POST /v1/sync': ({ agent }) => {
+    agent?.relist();
+    return json(202, { state: agent?.state ?? 'starting' });
+  },
+  'POST /v1/drain': ({ agent }, { undo = false }) => {
+    if (undo === true) agent?.undrain();
+    else agent?.drain();
+    return json(202, { state: agent?.state ?? 'starting' });
+  },
+};
+
+function parsed(text: string): Body | undefined {
+  if (text.trim() === '') return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    const object = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return object ? value as Body : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function json(status: number, value: unknown): HttpAnswer {
+  const body = JSON.stringify(value, (_, part: unknown) => (
+    typeof part === 'bigint' ? Number(part) : part
+  ));
+  return { status, headers: { 'Content-Type': 'application/json' }, body: `${body}\n` };
+}
