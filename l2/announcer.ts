@@ -291,12 +291,8 @@ class NodeAnnouncer implements Announcer {
   #considerNeed(): void {
     if (this.#stopping !== undefined || !this.#locked || !this.#cleared) return;
     if (this.#parts.view.listedAt === undefined || !this.#parts.catalogue.complete) return;
-    const node = this.#parts.catalogue.node(this.#settings.nodeName);
-    const needed = node !== undefined && this.#parts.catalogue.book.all().some(
-      (policy) => policy.matchesNode(node.labels),
-    );
     const now = this.#ports.clock.now();
-    if (needed) {
+    if (this.#parts.catalogue.selectsNode(this.#settings.nodeName)) {
       this.#unneededSince = undefined;
       if (!this.#parts.stream.complete) return;
       this.#parts.session.need();

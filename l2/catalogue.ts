@@ -54,6 +54,10 @@ export class Catalogue {
   #nodes = new Map<string, NodeFacts>();
   #nodeList: readonly NodeFacts[] | undefined;
   #nodeAddresses = new Map<Ip, Set<string>>();
+  /** The last answer of `selectsNode`: one node asks about itself, again and again. */
+  #selected: {
+    readonly facts: NodeFacts; readonly policies: readonly CompiledPolicy[]; readonly is: boolean;
+  } | undefined;
   #changed = new Set<Ip>();
   #all = false;
   /** Raised with every change of a Node or a policy: no candidacy computed before holds. */
@@ -121,6 +125,18 @@ export class Catalogue {
 
   node(name: string): NodeFacts | undefined {
     return this.#nodes.get(name);
+  }
+
+  /** Whether a policy in force selects that node. */
+  selectsNode(name: string): boolean {
+    const facts = this.#nodes.get(name);
+    if (facts === undefined) return false;
+    const policies = this.#policies;
+    if (this.#selected?.facts !== facts || this.#selected.policies !== policies) {
+      const is = policies.some((policy) => policy.matchesNode(facts.labels));
+      this.#selected = { facts, policies, is };
+    }
+    return this.#selected.is;
   }
 
   locality(contribution: Contribution, address: Ip): Locality {

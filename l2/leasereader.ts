@@ -28,6 +28,7 @@ const namesMax = 50_000;
 export function createLeaseReader(decode: (object: KubeObject) => Lease): LeaseReader {
   const sessions = new WeakMap<KubeObject, RawSession>();
   const locks = new WeakMap<KubeObject, LockReading>();
+  const tails = new Map<string, string>();
   const names = new Map<Ip, string>();
   const addresses = new Map<string, Ip | undefined>();
   return {
@@ -44,11 +45,22 @@ export function createLeaseReader(decode: (object: KubeObject) => Lease): LeaseR
     session(object) {
       const known = sessions.get(object);
       if (known !== undefined) return known;
-      const read = rawSession(object);
-      if (read !== undefined) sessions.set(object, read);
+      const made = rawSession(object);
+      if (made === undefined) return undefined;
+      const read = { ...made, tail: sameText(tails, made) };
+      sessions.set(object, read);
       return read;
     },
   };
+}
+
+// Each watcher compares the tail with the last one: of one text it need not read a letter.
+function sameText(tails: Map<string, string>, { holder, tail }: RawSession): string {
+  const before = tails.get(holder);
+  if (before === tail) return before;
+  if (tails.size >= namesMax) tails.clear();
+  tails.set(holder, tail);
+  return tail;
 }
 
 function remembered<K, V>(known: Map<K, V>, key: K, make: (key: K) => V): V {

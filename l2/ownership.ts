@@ -1,5 +1,5 @@
 import { familyOf, ipv4Number, type Ip } from '../lb/ip.ts';
-import type { Clock, Micros } from '../lb/ports.ts';
+import type { Clock, Micros, Timer } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
 import { Address } from './address.ts';
 import type { AddressEvent, Hold } from './address-machine.ts';
@@ -18,6 +18,8 @@ import type { SilenceWatch } from './watchers.ts';
 
 const second: Micros = 1_000_000;
 const parallelReleases = 16;
+/** Changes of tables that come sooner after a look than this are looked at together. */
+const gatherFor: Micros = 20_000;
 
 export interface OwnershipParts {
   readonly clock: Clock;
@@ -40,8 +42,9 @@ export interface OwnershipParts {
 
 /**
  * Decides for every wanted address what the views of sections 3 to 5 of l2.md come to, and sends
- * it to the address's machine. Changes are gathered and looked at once per instant; a lock that
- * this node holds is looked at inside the delivery, before anything can extend its key.
+ * it to the address's machine. Changes are gathered: those of one instant are looked at once, and
+ * under load those of the tables within 20 ms, a fifth of a hand-over. A lock that this node holds
+ * is looked at inside the delivery, before anything can extend its key.
  */
 export class Ownership {
   /** Addresses with something under way or held. */
@@ -50,8 +53,9 @@ export class Ownership {
   #numbers = new Set<number>();
   #parts: OwnershipParts;
   #dirty = new Set<Ip>();
-  /** A look at what is dirty is due in this instant. */
-  #scheduled = false;
+  /** When what is dirty is looked at next; undefined: nothing is. */
+  #due: { readonly at: Micros; readonly timer: Timer } | undefined;
+  #lookedAt: Micros = -gatherFor;
   #agenda: Agenda;
   /** Wanted, takeable or absent, and not yet this node's: looked at again every second. */
   #unclaimed = new Set<Ip>();
@@ -67,9 +71,9 @@ export class Ownership {
     }));
   }
 
-  /** The tables changed: gathers what that touches. */
+  /** The tables changed: looks at what that touches, at once when idle. */
   tablesChanged(): void {
-    this.#schedule();
+    this.#schedule(this.#lookedAt + gatherFor);
   }
 
   /** Every address is to be looked at: a node, a policy, a link or the own session changed. */
@@ -80,7 +84,7 @@ export class Ownership {
 
   mark(address: Ip): void {
     this.#dirty.add(address);
-    this.#schedule();
+    this.#schedule(this.#lookedAt);
   }
 
   markUnclaimed(): void {
@@ -153,16 +157,21 @@ export class Ownership {
     return active === 0 && left <= 0;
   }
 
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.#parts.clock.after(0, () => this.#parts.wake(() => {
-      this.#scheduled = false;
+  #schedule(from: Micros): void {
+    const { clock, wake } = this.#parts;
+    const now = clock.now();
+    const at = Math.max(now, from);
+    if (this.#due !== undefined && this.#due.at <= at) return;
+    this.#due?.timer.cancel();
+    const timer = clock.after(at - now, () => wake(() => {
+      this.#due = undefined;
       this.#look();
     }));
+    this.#due = { at, timer };
   }
 
   #look(): void {
+    this.#lookedAt = this.#parts.clock.now();
     const change = this.#parts.catalogue.refresh();
     for (const address of change.ips) this.#dirty.add(address);
     if (change.all) {

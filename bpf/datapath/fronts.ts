@@ -62,6 +62,11 @@ export class Fronts {
         front.claims = first === undefined ? [port] : [...front.claims, port];
       }
       if (first === undefined) continue;
+      if (first === port && front.claims.length === 1) {
+        // Alone, as nearly always: there is nobody to be compared with.
+        this.#dirty.add(front);
+        continue;
+      }
       this.#arrange(front);
       if (first !== front.claims[0]) displaced(first);
     }

@@ -129,16 +129,6 @@ export class ApiServer {
     return this.#list(request, this.#store.listAt(request.resource, time));
   }
 
-  /** Answers a list as it stood at a version; 410 when that is forgotten (A2). */
-  exactList(request: ListRequest, version: number, user: string): Outcome<KubeAnswer> {
-    const { resource } = request;
-    this.#statistics.count({ verb: 'list', resource, user, now: this.#world.now });
-    if (version > this.version) return versionAhead(String(version), this.version);
-    const snapshot = this.#store.listAtVersion(resource, version);
-    if (snapshot === undefined) return expired(String(version), String(this.version));
-    return this.#list(request, snapshot);
-  }
-
   /** Every commit of a resource from now on, inside the commit: a listener only takes a note. */
   subscribe(resource: Resource, listener: (event: WatchEvent) => void): void {
     const scope = { resource, namespace: '', labelSelector: undefined, matches: everyObject };
@@ -291,9 +281,12 @@ export class ApiServer {
     if (!matches.ok) return badRequest(matches.error);
     const { version } = stale ?? this.#store;
     if (Number(wanted) > version) return versionAhead(wanted, version);
+    const exact = request.resourceVersionMatch === 'Exact';
+    const snapshot = exact ? this.#store.listOf(resource, Number(wanted)) : stale;
+    if (exact && snapshot === undefined) return expired(wanted, String(version));
     const scope = { resource, namespace, labelSelector, matches: matches.value };
-    const items = select(stale?.items ?? this.#store.list(resource), scope);
-    return ok({ kind: 'list', items, resourceVersion: String(version) });
+    const items = select(snapshot?.items ?? this.#store.list(resource), scope);
+    return ok({ kind: 'list', items, resourceVersion: String(snapshot?.version ?? version) });
   }
 
   // A listener may write: its commits wait here, so that all see all commits in version order.

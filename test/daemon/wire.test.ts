@@ -1,7 +1,8 @@
+import { setTimeout as pass } from 'node:timers/promises';
 import test from 'ava';
 import { kernelTests } from '../kernel/machine.ts';
 import { paths, policy, pool, service, slice } from './objects.ts';
-import { DaemonSite, hosts, soon, type Daemon } from './site.ts';
+import { DaemonSite, hosts, secret, soon, type Daemon } from './site.ts';
 
 const { skip } = kernelTests();
 const serial = skip ? test.serial.skip : test.serial;
@@ -60,12 +61,14 @@ serial('probes say so when an agent and a controller are ready', async (t) => {
   t.is(site.probe('api', 'http://127.0.0.1:9475/readyz'), '200 ok');
 });
 
+/** The metrics of a process, by name and labels. */
+function read(host: 'a' | 'api', port: number): ReadonlyMap<string, number> {
+  const text = site.try(host, `curl -gsS -m 3 http://127.0.0.1:${port}/metrics`) ?? '';
+  return new Map(text.split('\n').filter((line) => line.startsWith('fairlead_'))
+    .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
+}
+
 serial('metrics say what the processes know', (t) => {
-  const read = (host: 'a' | 'api', port: number): Map<string, number> => new Map(
-    (site.try(host, `curl -gsS -m 2 http://127.0.0.1:${port}/metrics`) ?? '').split('\n')
-      .filter((line) => line.startsWith('fairlead_'))
-      .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]),
-  );
   const agent = read('a', 9472);
   t.is(agent.get('fairlead_config_valid'), 1);
   t.is(agent.get('fairlead_datapath_ready'), 1);
@@ -96,6 +99,25 @@ function api(node: Node, words: string): Said {
 function socket(node: Node, words: string): Said {
   return api(node, `--unix-socket ${site.socketOf(node)} ${words}`);
 }
+
+serial('at rest an agent writes its renewals and asks for nothing (l2.md 5.5)', async (t) => {
+  const renewMs = 500;
+  const asked = (kind: string): number => [...read('a', 9472)]
+    .filter(([name]) => name.startsWith('fairlead_api_requests_total{'))
+    .filter(([name]) => (name.includes('kind="Lease"') && name.includes('verb="update"'))
+      === (kind === 'renewal') && !name.includes('verb="watch"') && !name.includes('"Event"'))
+    .reduce((sum, [, count]) => sum + count, 0);
+  // The burst and the Events of the take are over.
+  await pass(3_000);
+  const before = { renewal: asked('renewal'), other: asked('other') };
+  const from = performance.now();
+  await pass(3_000);
+  const renewals = asked('renewal') - before.renewal;
+  const elapsed = performance.now() - from;
+  t.is(asked('other'), before.other, 'no read, and no other write');
+  t.true(renewals > 0);
+  t.true(renewals <= elapsed / renewMs + 1, `${renewals} renewals in ${elapsed} ms`);
+});
 
 serial('the agent tells of itself by its socket', async (t) => {
   const node = await owner() ?? 'a';
@@ -150,6 +172,22 @@ serial('a drained node hands over and goes on serving, by the command', async (t
   const list = site.start(after, ['l2', 'list', '--socket', site.socketOf(after), '--no-headers']);
   t.is(await list.exited, 0);
   t.regex(list.stdout, new RegExp(`^${vip.replaceAll('.', '\\.')} +default/web +announc`, 'u'));
+});
+
+serial('events are streamed to four readers, a fifth one is refused', async (t) => {
+  const url = 'http://agent/v1/events?kind=config';
+  const words = ['curl', '-gsSN', '--unix-socket', site.socketOf('a'), url];
+  const readers = [1, 2, 3, 4].map(() => site.command('a', words));
+  t.truthy(await soon(() => (socket('a', `-m 0.5 ${url}`).code === 429 || undefined)));
+  const { values } = socket('a', 'http://agent/v1/config').body;
+  site.config('agent-a', { ...values, 'log.level': 'warn' });
+  for (const reader of readers) {
+    t.truthy(await soon(() => reader.stdout.includes('\n') || undefined));
+    const { node, kind, type } = JSON.parse(reader.stdout.split('\n')[0]!);
+    t.deepEqual([node, kind, type], [site.nodeName('a'), 'config', 'config.accepted']);
+    reader.signal('SIGTERM');
+  }
+  site.config('agent-a', values);
 });
 
 serial('a bad configuration is refused in four places, a good one in force at once', async (t) => {
@@ -247,6 +285,12 @@ serial('a node whose agent was killed goes on forwarding, another answers for it
     site.probe(before, 'http://127.0.0.1:9474/readyz') === '200 ok' || undefined
   )));
   t.truthy(site.fetch('client', nodePort));
+});
+
+serial('no token is told, in a log or by the API', (t) => {
+  const url = 'http://agent/v1';
+  const told = ['config', 'status', 'l2'].map((route) => socket('a', `${url}/${route}`).body);
+  t.false((site.said + JSON.stringify(told)).includes(secret));
 });
 
 serial('a controller that is asked to stop gives up its leadership', async (t) => {

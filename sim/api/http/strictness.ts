@@ -2,7 +2,6 @@ import { err, ok } from '../../../lb/result.ts';
 import { compareText } from '../../../lb/table.ts';
 import { unknownFields } from '../../../kube/schema/validate.ts';
 import type { KubeObject } from '../../../kube/port.ts';
-import { pruned as prunedBy } from '../definition/structural.ts';
 import { listOf, objectOf, textOf } from '../json.ts';
 import { messageOfKind, messageOfType } from '../message/catalog.ts';
 import type { FieldType, Message } from '../message/grammar.ts';
@@ -70,10 +69,9 @@ function pruned(value: unknown, { message, path, unknown }: Place): unknown {
     const at = path === '' ? key : `${path}.${key}`;
     const type = key === 'kind' || key === 'apiVersion' ? scalar : message.fields.get(key)?.type;
     if (key.startsWith('$')) kept[key] = inside;
-    else if (type !== undefined) kept[key] = prunedType(
-      inside, type, { message, path: at, unknown },
-    );
-    else if (inside !== null) unknown.push(at);
+    else if (type !== undefined) {
+      kept[key] = prunedType(inside, type, { message, path: at, unknown });
+    } else if (inside !== null) unknown.push(at);
   }
   return kept;
 }
@@ -101,15 +99,9 @@ function prunedType(value: unknown, type: FieldType, place: Place): unknown {
   }
 }
 
-function unknownCustom(body: unknown, served: ServedKind): readonly string[] {
+function unknownCustom(body: unknown, { resource, version }: ServedKind): readonly string[] {
   const fields = objectOf(body);
   if (fields === undefined) return [];
-  const { resource, version, defined } = served;
-  if (defined !== undefined) {
-    const unknown: string[] = [];
-    prunedBy(fields, defined.schema, { path: '', unknown: (path) => { unknown.push(path); } });
-    return unknown;
-  }
   const object: KubeObject = {
     ...fields, apiVersion: `${resource.group}/${version}`, kind: resource.kind,
   };
@@ -152,9 +144,8 @@ function undeclared(
 function goText(value: unknown): string {
   if (Array.isArray(value)) return `[${listOf(value).map(goText).join(' ')}]`;
   const fields = objectOf(value);
-  if (fields === undefined) {
-    return value === null ? '<nil>' : textOf(value) ?? JSON.stringify(value);
-  }
+  if (value === null) return '<nil>';
+  if (fields === undefined) return typeof value === 'string' ? value : JSON.stringify(value);
   const keys = Object.keys(fields).sort(compareText);
   return `map[${keys.map((key) => `${key}:${goText(fields[key])}`).join(' ')}]`;
 }
