@@ -15,16 +15,23 @@ export interface LiveFlags extends KubeFlags {
   readonly timeout?: string;
 }
 
+export interface ListScope {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+}
+
 /** The objects of a live cluster. */
 export interface ClusterReader {
   /** Name of the context, for people. */
   readonly name: string;
   /** Of the context, where no flag names one. */
   readonly namespace: string;
-  /** Every object of a kind, or those that the selector takes. */
-  list(resource: Resource, labelSelector?: string): Promise<readonly KubeObject[]>;
-  /** As `list`; undefined where the cluster does not know the kind. */
-  listKnown(resource: Resource): Promise<readonly KubeObject[] | undefined>;
+  /** Every object of a kind, or those in the scope. */
+  list(resource: Resource, scope?: ListScope): Promise<readonly KubeObject[]>;
+  /** As `list`; undefined where the cluster refuses for that reason. */
+  listUnless(
+    refusal: 'gone' | 'denied', resource: Resource, scope?: ListScope,
+  ): Promise<readonly KubeObject[] | undefined>;
   close(): void;
 }
 
@@ -73,11 +80,11 @@ export async function onCluster<T>(
 
 async function openCluster(access: ClusterAccess, untilMs: number): Promise<ClusterReader> {
   const kube = await kubeOf(access);
-  const list = async (resource: Resource, labelSelector?: string): Promise<Listed> => {
+  const list = async (resource: Resource, scope: ListScope = {}): Promise<Listed> => {
     const left = Math.max(1, Math.ceil(untilMs - performance.now()));
-    const options = labelSelector === undefined ? {} : { labelSelector };
+    const { namespace = '', ...options } = scope;
     const answer = await asked(kube, {
-      verb: 'list', resource, namespace: '', options, timeout: left * 1000,
+      verb: 'list', resource, namespace, options, timeout: left * 1000,
     });
     return answer.ok && answer.value.kind === 'list'
       ? { ok: true, items: answer.value.items }
@@ -90,10 +97,10 @@ async function openCluster(access: ClusterAccess, untilMs: number): Promise<Clus
   return {
     name: access.name,
     namespace: access.namespace,
-    list: async (resource, labelSelector) => give(resource, await list(resource, labelSelector)),
-    listKnown: async (resource) => {
-      const listed = await list(resource);
-      return !listed.ok && listed.error.kind === 'gone' ? undefined : give(resource, listed);
+    list: async (resource, scope) => give(resource, await list(resource, scope)),
+    listUnless: async (refusal, resource, scope) => {
+      const listed = await list(resource, scope);
+      return !listed.ok && listed.error.kind === refusal ? undefined : give(resource, listed);
     },
     close: () => { kube.close(); },
   };

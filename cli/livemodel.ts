@@ -1,5 +1,6 @@
 import { createDecoder } from '../kube/decode.ts';
 import { leaseDecoder } from '../kube/lease.ts';
+import type { KubeObject } from '../kube/port.ts';
 import { resources, type Resource } from '../kube/resource.ts';
 import { l2Label, lockName, nodeOf } from '../l2/lease.ts';
 import { createLeaseReader } from '../l2/leasereader.ts';
@@ -12,15 +13,13 @@ export interface LiveModel {
   readonly model: FolderModel;
   /** How many objects were read. */
   readonly objectCount: number;
-  /** A sentence for each kind that the cluster does not know. */
+  /** A sentence for each kind that could not be read, and what is missing by that. */
   readonly warnings: readonly string[];
   /** The node that holds the lock of an address; empty where nobody does. */
   ownersOf(address: Ip): readonly string[];
 }
 
-const always = [
-  resources.services, resources.endpointSlices, resources.nodes,
-] as const;
+const always = [resources.services, resources.endpointSlices] as const;
 /** Custom resources, of which a cluster may lack any; the first is said to be missing. */
 const custom = {
   pools: [resources.pools],
@@ -34,25 +33,36 @@ const custom = {
 export async function liveModel(
   cluster: ClusterReader, extent: keyof typeof custom,
 ): Promise<LiveModel> {
-  const asked = extent === 'all'
-    ? cluster.list(resources.leases, `${l2Label}=lock`) : Promise.resolve([]);
-  const [leases, ...lists] = await Promise.all([
-    asked,
+  const [leases, nodes, ...lists] = await Promise.all([
+    extent === 'all' ? listLocks(cluster) : Promise.resolve([]),
+    // The cluster role `view` has no Nodes.
+    cluster.listUnless('denied', resources.nodes),
     ...always.map((resource) => cluster.list(resource)),
-    ...custom[extent].map((resource) => cluster.listKnown(resource)),
+    ...custom[extent].map((resource) => cluster.listUnless('gone', resource)),
   ]);
   const [pools] = lists.slice(always.length);
-  const objects = lists.flatMap((items) => items ?? []);
+  const objects = [...lists, nodes].flatMap((items) => items ?? []);
+  const warnings = [
+    ...(pools === undefined ? [`${cluster.name} knows no CiliumLoadBalancerIPPool`] : []),
+    ...(nodes === undefined ? ['nodes may not be listed: zones and addresses are missing'] : []),
+  ];
   const reader = createLeaseReader(leaseDecoder(createDecoder().lease));
   const locks = new Map((leases ?? []).map((lease) => [lease.metadata?.name, lease]));
   return {
     model: storedModel(objects),
     objectCount: objects.length + (leases?.length ?? 0),
-    warnings: pools === undefined ? [`${cluster.name} knows no CiliumLoadBalancerIPPool`] : [],
+    warnings,
     ownersOf: (address) => {
       const lock = locks.get(lockName(address));
       const owner = lock === undefined ? undefined : reader.lock(lock).owner;
       return owner === undefined ? [] : [nodeOf(owner)];
     },
   };
+}
+
+// Who may only look at fairlead (ClusterRole fairlead-viewer) may read the Leases of its namespace.
+async function listLocks(cluster: ClusterReader): Promise<readonly KubeObject[]> {
+  const scope = { labelSelector: `${l2Label}=lock` };
+  const all = await cluster.listUnless('denied', resources.leases, scope);
+  return all ?? cluster.list(resources.leases, { ...scope, namespace: 'fairlead-system' });
 }

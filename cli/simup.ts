@@ -58,7 +58,8 @@ async function up(flags: UpFlags, session: Session): Promise<void> {
     objects, cluster, rate, seed: BigInt(wholeNumber('--seed', flags.seed)),
     host: flags.host, port, kubeconfig: flags.kubeconfig,
   });
-  const place: Place = { session, live, filename, cluster };
+  const over = new AbortController();
+  const place: Place = { session, live, filename, cluster, over: over.signal };
   try {
     console.out(`export KUBECONFIG=${live.kubeconfig}\n`);
     for (const text of live.warnings) console.err(`warning: ${text}\n`);
@@ -66,6 +67,7 @@ async function up(flags: UpFlags, session: Session): Promise<void> {
     console.err(`${nodes} nodes, ${live.list(resources.services)} Services at ${live.url}\n`);
     await Promise.race([converse(place, script), live.ended]);
   } finally {
+    over.abort();
     await live.close();
   }
 }
@@ -75,6 +77,8 @@ interface Place {
   readonly live: LiveCluster;
   readonly filename: readonly string[];
   readonly cluster: ClusterSpec;
+  /** Aborted at the end of the session, so that stdin holds nothing up. */
+  readonly over: AbortSignal;
 }
 
 async function clusterSpec(flags: UpFlags): Promise<ClusterSpec> {
@@ -109,6 +113,7 @@ async function converse(place: Place, script: readonly Command[]): Promise<void>
   const terminal = process.stdin.isTTY === true;
   const lines = createInterface({
     input: process.stdin,
+    signal: place.over,
     ...(terminal && { output: process.stderr, prompt: 'fairlead> ' }),
   });
   // Ctrl-C at the prompt comes as an event of the interface.

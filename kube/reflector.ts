@@ -82,6 +82,11 @@ interface Stream {
   watch: Watch | undefined;
 }
 
+interface KnownVersion {
+  readonly uid: string | undefined;
+  readonly resourceVersion: string | undefined;
+}
+
 type Phase = 'idle' | 'listing' | 'knocking' | 'watching' | 'waiting' | 'absent' | 'stopped';
 
 const settledPhases: ReadonlySet<Phase> = new Set(['watching', 'absent', 'stopped']);
@@ -91,7 +96,8 @@ class ListAndWatch implements Reflector {
   readonly #scope: ReflectorScope;
   readonly #sink: ReflectorSink;
   #phase: Phase = 'idle';
-  #known = new Map<string, KubeObject>();
+  /** Only what tells versions apart: a cluster's objects as they came are most of a memory. */
+  #known = new Map<string, KnownVersion>();
   #version = '';
   #listed = false;
   #listFailures = 0;
@@ -193,11 +199,11 @@ class ListAndWatch implements Reflector {
   #upsert(key: string, object: KubeObject): void {
     // The sink may stop us in the middle of a list.
     if (this.#phase === 'stopped') return;
-    const before = this.#known.get(key)?.metadata;
+    const before = this.#known.get(key);
     const after = object.metadata;
     if (before !== undefined && before.uid !== after?.uid) this.#remove(key);
     else if (before !== undefined && before.resourceVersion === after?.resourceVersion) return;
-    this.#known.set(key, object);
+    this.#known.set(key, { uid: after?.uid, resourceVersion: after?.resourceVersion });
     this.#sink.upsert(key, object);
   }
 
@@ -254,7 +260,7 @@ class ListAndWatch implements Reflector {
     this.#version = object.metadata?.resourceVersion ?? this.#version;
     if (key === undefined) return;
     if (event.type !== 'DELETED') this.#upsert(key, object);
-    else if (this.#known.get(key)?.metadata?.uid === object.metadata?.uid) this.#remove(key);
+    else if (this.#known.get(key)?.uid === object.metadata?.uid) this.#remove(key);
   }
 
   /** The watch is silent: ask whether the API hears us, and for what may have been withheld. */

@@ -9,20 +9,23 @@ const ageMsMax = 60_000;
  */
 export class TokenFile {
   readonly #path: string;
+  readonly #nowMs: () => number;
   #token: string;
   #readAtMs: number;
 
-  /** Throws an Error that names the file when it holds no token. */
-  constructor(path: string) {
+  /** Throws an Error that names the file when it holds no token. `nowMs` never decreases. */
+  constructor(path: string, nowMs: () => number = () => performance.now()) {
     this.#path = path;
+    this.#nowMs = nowMs;
     this.#token = read(path);
     if (this.#token === '') throw new Error(`${path} is empty, expected a token`);
-    this.#readAtMs = performance.now();
+    this.#readAtMs = nowMs();
   }
 
   token(): string {
-    if (performance.now() - this.#readAtMs < ageMsMax) return this.#token;
-    this.#readAtMs = performance.now();
+    const now = this.#nowMs();
+    if (now - this.#readAtMs < ageMsMax) return this.#token;
+    this.#readAtMs = now;
     const token = this.#readAgain();
     if (token !== '') this.#token = token;
     return this.#token;
@@ -30,7 +33,7 @@ export class TokenFile {
 
   /** The server refused the token: the next use looks for another one. */
   doubt(): void {
-    this.#readAtMs = -ageMsMax;
+    this.#readAtMs = -Infinity;
   }
 
   #readAgain(): string {

@@ -25,7 +25,7 @@ export interface Clock {
 
 /** Chance of one process, from a seed. */
 export interface Random {
-  /** Uniform integer in [0, bound), without modulo bias. */
+  /** Uniform integer in [0, bound), without modulo bias; `bound` is 1 to 2^32. */
   below(bound: number): number;
   /** True on a rare branch that the simulator wants to see taken; always false in production. */
   rare(site: string): boolean;

@@ -1,9 +1,12 @@
 import { randomInt } from 'node:crypto';
 import type { Random } from './ports.ts';
+import { assert } from './result.ts';
 
 /** Chance from the entropy of this machine. */
 export const realRandom: Random = {
-  // `randomInt` takes what is below 2^48 and leaves no bias; a bound of 1 leaves no choice.
-  below: (bound) => (bound <= 1 ? 0 : randomInt(bound)),
+  below: (bound) => {
+    assert(bound >= 1 && bound <= 2 ** 32, `${bound} bounds a draw`);
+    return randomInt(bound);
+  },
   rare: () => false,
 };

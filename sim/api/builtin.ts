@@ -3,6 +3,7 @@ import type { KubeObject } from '../../kube/port.ts';
 import { parseTimeMs } from '../../lb/time.ts';
 import { base64OfText } from './base64.ts';
 import { budgetFaults } from './budget.ts';
+import { definitionFaults } from './definition/definition.ts';
 import { equalJson, listOf, objectOf, omit, type JsonObject } from './json.ts';
 
 const podGraceSeconds = 30;
@@ -72,6 +73,7 @@ export function builtInFaults(object: KubeObject, before: KubeObject | undefined
     case 'EndpointSlice': return sliceFaults(object, before);
     case 'Node': return nodeFaults(specOf(object), before);
     case 'Event': return eventFaults(object);
+    case 'CustomResourceDefinition': return definitionFaults(object, before);
     case 'PodDisruptionBudget': return budgetFaults(specOf(object));
     case 'Deployment': case 'ReplicaSet': case 'DaemonSet': case 'StatefulSet':
       return workloadFaults(specOf(object), before);

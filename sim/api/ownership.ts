@@ -1,8 +1,7 @@
 import { compareText } from '../../lb/table.ts';
 import type { KubeObject } from '../../kube/port.ts';
-import { schemaOf } from '../../kube/schema/kinds.ts';
-import type { Schema } from '../../kube/schema/schema.ts';
-import { equalJson, listOf, objectOf, type JsonObject } from './json.ts';
+import { equalJson, listOf, objectOf, textOf, type JsonObject } from './json.ts';
+import type { ListShape, Shapes } from './shape.ts';
 
 /**
  * The fields that one manager owns, in the shape of metav1.FieldsV1: `f:name` for a field,
@@ -10,64 +9,13 @@ import { equalJson, listOf, objectOf, type JsonObject } from './json.ts';
  */
 export type FieldTree = { readonly [segment: string]: FieldTree };
 
-/** How apply merges the list at one place (A9). */
-export type ListShape =
-  | { readonly kind: 'atomic' }
-  | { readonly kind: 'set' }
-  | { readonly kind: 'map'; readonly keys: readonly string[] };
-
-/** Tells the shape of the list at `path`, which names fields only: `spec.ports`. */
-export type Shapes = (path: string) => ListShape;
-
-const atomic: ListShape = { kind: 'atomic' };
 const leaf: FieldTree = Object.freeze({});
-
-const builtInKeys: Readonly<Record<string, readonly string[]>> = {
-  'Service spec.ports': ['port', 'protocol'],
-  'Service status.conditions': ['type'],
-  'Node status.conditions': ['type'],
-  'Node status.addresses': ['type'],
-  'Pod spec.containers': ['name'],
-  'Pod status.conditions': ['type'],
-  'Deployment spec.template.spec.containers': ['name'],
-  'ReplicaSet spec.template.spec.containers': ['name'],
-  'DaemonSet spec.template.spec.containers': ['name'],
-  'StatefulSet spec.template.spec.containers': ['name'],
-};
-
-/** List shapes of one kind: from the schema for ours, from a table for built-in kinds. */
-export function shapesOf(object: KubeObject): Shapes {
-  const kind = object.kind ?? '';
-  const schema = schemaOf((object.apiVersion ?? '').split('/')[0] ?? '', kind);
-  return (path) => {
-    if (path === 'metadata.finalizers') return { kind: 'set' };
-    if (path === 'metadata.ownerReferences') return { kind: 'map', keys: ['uid'] };
-    if (schema === undefined) {
-      const keys = builtInKeys[`${kind} ${path}`];
-      return keys === undefined ? atomic : { kind: 'map', keys };
-    }
-    const [root, ...rest] = path.split('.');
-    return shapeAt(
-      root === 'spec' ? schema.spec : root === 'status' ? schema.status : undefined, rest,
-    );
-  };
-}
-
-function shapeAt(schema: Schema | undefined, path: readonly string[]): ListShape {
-  let place = schema;
-  for (const name of path) {
-    if (place?.type === 'list') place = place.items;
-    place = place?.type === 'object' ? place.properties[name] : undefined;
-  }
-  if (place?.type !== 'list') return atomic;
-  return place.listType === 'map' ? { kind: 'map', keys: place.keys } : { kind: place.listType };
-}
 
 /** The fields that an applied value names. */
 export function fieldsOf(value: unknown, shapes: Shapes, path = ''): FieldTree {
   if (Array.isArray(value)) return fieldsOfList(value, shapes, path);
   const fields = objectOf(value);
-  if (fields === undefined) return leaf;
+  if (fields === undefined || shapes(path).whole) return leaf;
   const tree: Record<string, FieldTree> = {};
   for (const key of Object.keys(fields)) {
     if (fields[key] === undefined) continue;
@@ -77,7 +25,7 @@ export function fieldsOf(value: unknown, shapes: Shapes, path = ''): FieldTree {
 }
 
 function fieldsOfList(items: readonly unknown[], shapes: Shapes, path: string): FieldTree {
-  const shape = shapes(path);
+  const shape = shapes(path).list;
   if (shape.kind === 'atomic') return leaf;
   const tree: Record<string, FieldTree> = {};
   for (const item of items) {
@@ -87,16 +35,18 @@ function fieldsOfList(items: readonly unknown[], shapes: Shapes, path: string): 
   return tree;
 }
 
-function below(path: string, key: string): string {
+/** The path of a field below `path`. */
+export function below(path: string, key: string): string {
   return path === '' ? key : `${path}.${key}`;
 }
 
-function segmentOf(item: unknown, shape: ListShape): string {
+/** The name of a list's item in a field tree. */
+export function segmentOf(item: unknown, shape: ListShape): string {
   if (shape.kind !== 'map') return `v:${JSON.stringify(item)}`;
   const fields = objectOf(item) ?? {};
   const keys: Record<string, unknown> = {};
   for (const key of [...shape.keys].sort(compareText)) {
-    keys[key] = fields[key] ?? (key === 'protocol' ? 'TCP' : undefined);
+    keys[key] = fields[key] ?? shape.defaults[key];
   }
   return `k:${JSON.stringify(keys)}`;
 }
@@ -107,7 +57,7 @@ export function mergeApplied(
 ): unknown {
   const { shapes, path } = place;
   if (Array.isArray(applied)) {
-    const shape = shapes(path);
+    const shape = shapes(path).list;
     if (shape.kind === 'atomic') return applied;
     const merged = [...listOf(live)];
     for (const item of applied) {
@@ -120,7 +70,7 @@ export function mergeApplied(
   }
   const fields = objectOf(applied);
   const before = objectOf(live);
-  if (fields === undefined || before === undefined) return applied;
+  if (fields === undefined || before === undefined || shapes(path).whole) return applied;
   const merged: Record<string, unknown> = { ...before };
   for (const key of Object.keys(fields)) {
     if (fields[key] === undefined) continue;
@@ -135,7 +85,7 @@ export function removeFields(
 ): unknown {
   const { shapes, path } = place;
   if (Array.isArray(value)) {
-    const shape = shapes(path);
+    const shape = shapes(path).list;
     return value.flatMap((item) => {
       const owned = tree[segmentOf(item, shape)];
       if (owned === undefined) return [item];
@@ -178,25 +128,37 @@ export function subtract(tree: FieldTree, other: FieldTree): FieldTree {
   return rest;
 }
 
-/** One entry of `metadata.managedFields` for server-side apply. */
+/** Fields of either tree. */
+export function union(left: FieldTree, right: FieldTree): FieldTree {
+  const both: Record<string, FieldTree> = { ...left };
+  for (const segment of Object.keys(right)) {
+    const [mine, theirs] = [both[segment], right[segment] ?? leaf];
+    both[segment] = mine === undefined ? theirs : union(mine, theirs);
+  }
+  return both;
+}
+
+/** One entry of `metadata.managedFields`. */
 export interface Ownership {
   readonly manager: string;
+  readonly operation: string;
   readonly subresource: string | undefined;
   readonly fields: FieldTree;
   readonly entry: JsonObject;
 }
 
-/** The owners by apply that an object records; entries of other operations are left out. */
+/** The owners that an object records; entries without fields are left out. */
 export function ownershipsOf(object: KubeObject | undefined): readonly Ownership[] {
   return listOf(object?.metadata?.['managedFields']).flatMap((value) => {
     const entry = objectOf(value) ?? {};
     const fields = objectOf(entry['fieldsV1']);
-    if (entry['operation'] !== 'Apply' || fields === undefined) return [];
-    const subresource = entry['subresource'];
+    if (fields === undefined) return [];
+    const { manager, operation, subresource } = entry;
     return [{
-      manager: String(entry['manager']),
-      subresource: typeof subresource === 'string' ? subresource : undefined,
-      // Only this module writes such entries.
+      manager: textOf(manager) ?? '',
+      operation: textOf(operation) ?? '',
+      subresource: textOf(subresource),
+      // What else a client may have written is looked up by segment and found nowhere.
       fields: fields as FieldTree,
       entry,
     }];

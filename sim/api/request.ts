@@ -39,12 +39,18 @@ export type ListRequest = KubeRequest & {
   readonly verb: 'list';
   /** `spec.nodeName=n1,status.phase!=Failed`. */
   readonly fieldSelector?: string;
+  /** `Exact` answers from the version of the request, or 410 when it is forgotten (A2). */
+  readonly resourceVersionMatch?: 'Exact' | 'NotOlderThan';
 };
 
 /** What an HTTP query says beside the request. */
 export interface HandleOptions {
   /** Plans and answers without committing (A10). */
   readonly dryRun?: boolean;
+  /** Under which name `managedFields` record a write that is no apply; absent: they do not. */
+  readonly fieldManager?: string;
+  /** False: an apply is refused where others own its fields with another value (A9). */
+  readonly force?: boolean;
   /** What becomes of the objects that a deleted one owns (A13); Background where absent. */
   readonly propagation?: 'Background' | 'Foreground' | 'Orphan';
 }

@@ -8,6 +8,7 @@ import type {
 import { resources, type Resource } from '../../kube/resource.ts';
 import type { World } from '../world.ts';
 import { ServiceAllocation, type AllocationOptions } from './allocation.ts';
+import { Definitions } from './definition/definitions.ts';
 import { evicted, evictionRefusal } from './eviction.ts';
 import { EventSet, select, WatchHub, type WatchListener, type WatchScope } from './hub.ts';
 import { objectOf } from './json.ts';
@@ -53,6 +54,8 @@ export class ApiServer {
   readonly #world: World;
   readonly #store: Store;
   readonly #writer: Writer;
+  /** Kinds that stored definitions add. */
+  readonly definitions = new Definitions();
   readonly #hub = new WatchHub();
   readonly #statistics = new RequestStatistics();
   #outbox: Commit[] = [];
@@ -67,7 +70,7 @@ export class ApiServer {
       step: options.gappyVersions === true ? () => 1 + world.stream('api').below(1000) : () => 1,
     });
     this.#writer = new Writer({
-      world, store: this.#store,
+      world, store: this.#store, definitions: this.definitions,
       allocation: new ServiceAllocation({ serviceCidrs, nodePortRange }),
       committed: (commit) => { this.#outbox.push(commit); },
     });
@@ -126,16 +129,6 @@ export class ApiServer {
     return this.#list(request, this.#store.listAt(request.resource, time));
   }
 
-  /** Answers a list as it stood at a version; 410 when that is forgotten (A2). */
-  exactList(request: ListRequest, version: number, user: string): Outcome<KubeAnswer> {
-    const { resource } = request;
-    this.#statistics.count({ verb: 'list', resource, user, now: this.#world.now });
-    if (version > this.version) return versionAhead(String(version), this.version);
-    const snapshot = this.#store.listAtVersion(resource, version);
-    if (snapshot === undefined) return expired(String(version), String(this.version));
-    return this.#list(request, snapshot);
-  }
-
   /** Every commit of a resource from now on, inside the commit: a listener only takes a note. */
   subscribe(resource: Resource, listener: (event: WatchEvent) => void): void {
     const scope = { resource, namespace: '', labelSelector: undefined, matches: everyObject };
@@ -159,7 +152,8 @@ export class ApiServer {
   ): Outcome<Watch> {
     const { resource, namespace, labelSelector, fieldSelector, resourceVersion } = request;
     this.#statistics.count({ verb: 'watch', resource, user, now: this.#world.now });
-    const matches = objectMatcher({ labelSelector, fieldSelector }, resource);
+    const selectable = this.definitions.selectableOf(resource);
+    const matches = objectMatcher({ labelSelector, fieldSelector, selectable }, resource);
     if (!matches.ok) return badRequest(matches.error);
     const scope: WatchScope = {
       resource, namespace, labelSelector, fieldSelector, matches: matches.value,
@@ -186,15 +180,14 @@ export class ApiServer {
   }
 
   /**
-   * Creates manifests in order, Namespaces first; statuses that they carry are kept. Objects that
-   * are refused are returned with the paths of their faults, and do not stop the others.
+   * Creates manifests in order, Namespaces and definitions first; statuses that they carry are
+   * kept. Objects that are refused are returned with the paths of their faults, and do not stop
+   * the others.
    */
   load(objects: readonly KubeObject[]): readonly LoadFault[] {
     const faults: LoadFault[] = [];
     const unrolled = objects.flatMap(unroll);
-    const isNamespace = (object: KubeObject): boolean => object.kind === 'Namespace';
-    const others = unrolled.filter((object) => !isNamespace(object));
-    for (const object of [...unrolled.filter(isNamespace), ...others]) {
+    for (const object of inLoadOrder(unrolled)) {
       const loaded = this.#writer.load(object);
       if (!loaded.ok) {
         faults.push({
@@ -240,22 +233,21 @@ export class ApiServer {
   }
 
   #write(request: WriteRequest, options: HandleOptions): Outcome<KubeAnswer> {
-    const { dryRun = false } = options;
     switch (request.verb) {
-      case 'create': return this.#writer.create(request, dryRun);
-      case 'update': return this.#writer.update(request, dryRun);
-      case 'apply': return this.#writer.apply(request, dryRun);
+      case 'create': return this.#writer.create(request, options);
+      case 'update': return this.#writer.update(request, options);
+      case 'apply': return this.#writer.apply(request, options);
       case 'delete': return this.#writer.delete(request, options);
       case 'evict': return this.#evict(request, options);
       case 'patch': case 'json-patch': case 'strategic-patch':
-        return this.#writer.patch(request, (before) => patched(before, request), dryRun);
+        return this.#writer.patch(request, (before) => patched(before, request), options);
       case 'write-scale': case 'patch-scale': case 'json-patch-scale': {
         const { ref } = request;
         const change = (before: KubeObject): Outcome<unknown> => {
           const scale = patchedScale(before, request);
           return scale.ok ? scaled(before, scale.value, ref) : scale;
         };
-        return refuseScale(ref) ?? shownAsScale(this.#writer.patch({ ref }, change, dryRun));
+        return refuseScale(ref) ?? shownAsScale(this.#writer.patch({ ref }, change, options));
       }
     }
   }
@@ -284,13 +276,17 @@ export class ApiServer {
   #list(request: ListRequest, stale?: Snapshot): Outcome<KubeAnswer> {
     const { resource, namespace, options, fieldSelector } = request;
     const { labelSelector, resourceVersion: wanted = '' } = options;
-    const matches = objectMatcher({ labelSelector, fieldSelector }, resource);
+    const selectable = this.definitions.selectableOf(resource);
+    const matches = objectMatcher({ labelSelector, fieldSelector, selectable }, resource);
     if (!matches.ok) return badRequest(matches.error);
     const { version } = stale ?? this.#store;
     if (Number(wanted) > version) return versionAhead(wanted, version);
+    const exact = request.resourceVersionMatch === 'Exact';
+    const snapshot = exact ? this.#store.listOf(resource, Number(wanted)) : stale;
+    if (exact && snapshot === undefined) return expired(wanted, String(version));
     const scope = { resource, namespace, labelSelector, matches: matches.value };
-    const items = select(stale?.items ?? this.#store.list(resource), scope);
-    return ok({ kind: 'list', items, resourceVersion: String(version) });
+    const items = select(snapshot?.items ?? this.#store.list(resource), scope);
+    return ok({ kind: 'list', items, resourceVersion: String(snapshot?.version ?? version) });
   }
 
   // A listener may write: its commits wait here, so that all see all commits in version order.
@@ -305,6 +301,12 @@ export class ApiServer {
       this.#delivering = false;
     }
   }
+}
+
+function inLoadOrder(objects: readonly KubeObject[]): readonly KubeObject[] {
+  const first: readonly unknown[] = ['Namespace', 'CustomResourceDefinition'];
+  const isFirst = (object: KubeObject): boolean => first.includes(object.kind);
+  return [...objects.filter(isFirst), ...objects.filter((object) => !isFirst(object))];
 }
 
 function unroll(object: KubeObject): readonly KubeObject[] {

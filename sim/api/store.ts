@@ -119,36 +119,20 @@ export class Store {
    * what a lagging watch cache answers (A2).
    */
   listAt(resource: Resource, time: Micros): Snapshot {
-    return this.#rewind(resource, (commit) => commit.time <= time);
+    const shelf = this.#shelf(resource);
+    let index = shelf.log.length;
+    while (index > shelf.head && (shelf.log[index - 1]?.time ?? 0) > time) index -= 1;
+    const later = shelf.log.slice(index);
+    const version = later[0] === undefined ? this.#version : later[0].version - 1;
+    return { items: itemsBefore(shelf.objects, later), version };
   }
 
   /** The objects of a resource as they stood at a version, or undefined when that is forgotten. */
-  listAtVersion(resource: Resource, version: number): Snapshot | undefined {
-    if (version < this.#shelf(resource).forgotten) return undefined;
-    const { items } = this.#rewind(resource, (commit) => commit.version <= version);
-    return { items, version };
-  }
-
-  #rewind(resource: Resource, reached: (commit: Commit) => boolean): Snapshot {
+  listOf(resource: Resource, version: number): Snapshot | undefined {
     const shelf = this.#shelf(resource);
-    const objects = new Map(shelf.objects);
-    let version = this.#version;
-    for (let index = shelf.log.length - 1; index >= shelf.head; index -= 1) {
-      const commit = shelf.log[index];
-      assert(commit !== undefined, 'the log has no holes');
-      if (reached(commit)) break;
-      version = commit.version - 1;
-      const key = keyOfObject(commit.object);
-      if (commit.previous === undefined) objects.delete(key);
-      else objects.set(key, commit.previous);
-    }
-    const keys = [...objects.keys()].sort(compareText);
-    const items: KubeObject[] = [];
-    for (const key of keys) {
-      const object = objects.get(key);
-      if (object !== undefined) items.push(object);
-    }
-    return { items, version };
+    if (version < shelf.forgotten) return undefined;
+    const later = shelf.log.slice(shelf.indexAfter(version));
+    return { items: itemsBefore(shelf.objects, later), version };
   }
 
   /** Events after `version` in order, or undefined when some of them are forgotten (410). */
@@ -223,6 +207,19 @@ export class Store {
     }
     return shelf;
   }
+}
+
+function itemsBefore(
+  present: ReadonlyMap<string, KubeObject>, later: readonly Commit[],
+): readonly KubeObject[] {
+  const objects = new Map(present);
+  for (const commit of later.toReversed()) {
+    const key = keyOfObject(commit.object);
+    if (commit.previous === undefined) objects.delete(key);
+    else objects.set(key, commit.previous);
+  }
+  const entries = [...objects].sort(([left], [right]) => compareText(left, right));
+  return entries.map(([, object]) => object);
 }
 
 /** The key of an object within its resource, ordered as etcd orders it. */

@@ -6,6 +6,10 @@ import { defaultObject, prune, validateObject } from '../../kube/schema/validate
 import { formatTime } from '../../lb/time.ts';
 import type { Micros } from '../../lb/ports.ts';
 import type { Prng } from '../prng.ts';
+import { established } from './definition/definition.ts';
+import {
+  pruned, structuralFaults, withStructuralDefaults,
+} from './definition/structural.ts';
 import type { ServiceAllocation } from './allocation.ts';
 import { builtInFaults, defaultBuiltIn, specOf } from './builtin.ts';
 import { drawUid } from './identity.ts';
@@ -23,6 +27,8 @@ import type { Traits } from './traits.ts';
 export interface WritePlace {
   readonly ref: ObjectRef;
   readonly traits: Traits;
+  /** Schema of a kind that a definition added. */
+  readonly structural: JsonObject | undefined;
   readonly allocation: ServiceAllocation;
   readonly stream: Prng;
   readonly wall: Micros;
@@ -231,12 +237,20 @@ function settle(
   const { ref, traits, allocation, stream, subresource } = place;
   const faults: Fault[] = subresource === 'status' ? [] : metadataFaults(after, ref.resource);
   if (traits.custom) {
-    const settled = defaultObject(prune(after));
-    faults.push(...validateObject(settled));
+    const { structural } = place;
+    const settled = structural === undefined
+      ? defaultObject(prune(after))
+      : structured(after, structural);
+    faults.push(
+      ...structural === undefined ? validateObject(settled) : structuralFaults(settled, structural),
+    );
     return faults.length > 0 ? invalid(ref, faults) : ok(settled);
   }
   if (ref.resource.kind !== 'Service') {
-    const settled = subresource === 'status' ? after : defaultBuiltIn(after);
+    const filled = subresource === 'status' ? after : defaultBuiltIn(after);
+    const settled = ref.resource.kind === 'CustomResourceDefinition'
+      ? established(filled, formatTime(place.wall))
+      : filled;
     faults.push(...builtInFaults(settled, before));
     return faults.length > 0 ? invalid(ref, faults) : ok(settled);
   }
@@ -249,6 +263,11 @@ function settle(
   settled = settleServiceStatus(settled);
   faults.push(...serviceStatusFaults(specOf(settled), objectOf(settled['status']) ?? {}));
   return faults.length > 0 ? invalid(ref, faults) : ok(settled);
+}
+
+function structured(object: KubeObject, schema: JsonObject): KubeObject {
+  // Pruning and defaults leave an object an object.
+  return withStructuralDefaults(pruned(object, schema, { path: '' }), schema) as KubeObject;
 }
 
 function advance(before: KubeObject, after: KubeObject, traits: Traits): KubeObject {

@@ -1,15 +1,17 @@
 import type { Micros } from '../../lb/ports.ts';
 import { ok } from '../../lb/result.ts';
 import type { KubeAnswer, KubeObject, KubeRequest, ObjectRef } from '../../kube/port.ts';
-import { apiVersion, resourceOf, resources } from '../../kube/resource.ts';
+import { apiVersion, resourceOf, resources, type Resource } from '../../kube/resource.ts';
 import { unservedVersion } from '../../kube/schema/validate.ts';
 import { formatTime } from '../../lb/time.ts';
 import type { World } from '../world.ts';
 import type { ServiceAllocation } from './allocation.ts';
 import { applyTo } from './apply.ts';
+import type { Definitions } from './definition/definitions.ts';
 import { Expiry } from './expiry.ts';
 import { drawSuffix, drawUid } from './identity.ts';
-import { mergePatch, objectOf } from './json.ts';
+import { listOf, mergePatch, objectOf } from './json.ts';
+import { withUpdateOwner } from './managed.ts';
 import { deletingSince } from './metadata.ts';
 import {
   alreadyExists, badRequest, conflict, forbidden, invalid, notFound, type Outcome,
@@ -28,8 +30,18 @@ export interface WriterParts {
   readonly world: World;
   readonly store: Store;
   readonly allocation: ServiceAllocation;
+  readonly definitions: Definitions;
   /** Called with each commit, in version order. */
   readonly committed: (commit: Commit) => void;
+}
+
+/** Through which endpoint an object is written, and how. */
+interface WriteForm {
+  readonly ref: ObjectRef;
+  readonly subresource: 'status' | undefined;
+  readonly options: HandleOptions;
+  /** The owners of its fields are settled. */
+  readonly applied?: boolean;
 }
 
 /** Turns write requests into plans and plans into commits; a dry run stops before the commit. */
@@ -37,6 +49,7 @@ export class Writer {
   readonly #world: World;
   readonly #store: Store;
   readonly #allocation: ServiceAllocation;
+  readonly #definitions: Definitions;
   readonly #committed: (commit: Commit) => void;
   readonly #events = new Expiry(eventLife);
 
@@ -44,11 +57,14 @@ export class Writer {
     this.#world = parts.world;
     this.#store = parts.store;
     this.#allocation = parts.allocation;
+    this.#definitions = parts.definitions;
     this.#committed = parts.committed;
   }
 
   /** POST. */
-  create(request: KubeRequest & { verb: 'create' }, dryRun: boolean): Outcome<KubeAnswer> {
+  create(
+    request: KubeRequest & { verb: 'create' }, options: HandleOptions,
+  ): Outcome<KubeAnswer> {
     const { resource, body } = request;
     const metadata = objectOf(body.metadata) ?? {};
     const namespace = request.namespace !== '' ? request.namespace : body.metadata?.namespace ?? '';
@@ -61,7 +77,7 @@ export class Writer {
       return badRequest('an empty namespace may not be set during creation');
     }
     const place = this.#place({ resource, namespace, name: this.#nameFor(body) });
-    return this.#add(body, place, { dryRun, keepStatus: false });
+    return this.#add(body, place, { options, keepStatus: false });
   }
 
   #nameFor(body: KubeObject): string {
@@ -72,7 +88,8 @@ export class Writer {
   }
 
   #add(
-    body: KubeObject, place: WritePlace, how: { dryRun: boolean; keepStatus: boolean },
+    body: KubeObject, place: WritePlace,
+    how: { options: HandleOptions; keepStatus: boolean; applied?: boolean },
   ): Outcome<KubeAnswer> {
     const { ref } = place;
     const open = this.#namespaceOpen(ref);
@@ -80,8 +97,11 @@ export class Writer {
     if (this.#store.get(ref.resource, keyOf(ref)) !== undefined) return alreadyExists(ref);
     const planned = planCreate(body, place, how.keepStatus);
     if (!planned.ok) return planned;
-    const plan: Plan = { kind: 'put', object: planned.value };
-    return ok({ kind: 'object', object: this.#commit(plan, ref, how.dryRun) });
+    const object = how.applied === true
+      ? planned.value
+      : this.#owned(undefined, planned.value, { ...how, ref, subresource: undefined });
+    const { dryRun = false } = how.options;
+    return ok({ kind: 'object', object: this.#commit({ kind: 'put', object }, ref, dryRun) });
   }
 
   // 404 in a namespace that is not there, 403 in one that is going (A13).
@@ -100,9 +120,11 @@ export class Writer {
   }
 
   /** PUT: the precondition is the version in the body (A6). */
-  update(request: KubeRequest & { verb: 'update' }, dryRun: boolean): Outcome<KubeAnswer> {
+  update(
+    request: KubeRequest & { verb: 'update' }, options: HandleOptions,
+  ): Outcome<KubeAnswer> {
     const { ref, body, subresource } = request;
-    const traits = traitsOf(ref.resource);
+    const { traits } = this.#place(ref);
     const before = this.#store.get(ref.resource, keyOf(ref));
     if (before === undefined) {
       if (!traits.createOnUpdate || body.metadata?.uid === undefined) return notFound(ref);
@@ -115,13 +137,13 @@ export class Writer {
       const message = 'Invalid value: 0x0: must be specified for an update';
       return invalid(ref, [{ path: 'metadata.resourceVersion', message }]);
     }
-    return this.#replace(before, body, { ref, subresource, dryRun });
+    return this.#replace(before, body, { ref, subresource, options });
   }
 
   /** PATCH: `change` makes the new object of the stored one (A8). */
   patch(
     request: { readonly ref: ObjectRef; readonly subresource?: 'status' },
-    change: (before: KubeObject) => Outcome<unknown>, dryRun: boolean,
+    change: (before: KubeObject) => Outcome<unknown>, options: HandleOptions,
   ): Outcome<KubeAnswer> {
     const { ref, subresource } = request;
     const before = this.#store.get(ref.resource, keyOf(ref));
@@ -130,15 +152,21 @@ export class Writer {
     if (!changed.ok) return changed;
     const after = objectOf(changed.value);
     if (after === undefined) return badRequest('the patch does not leave an object');
-    return this.#replace(before, after as KubeObject, { ref, subresource, dryRun });
+    return this.#replace(before, after as KubeObject, { ref, subresource, options });
   }
 
   /** Server-side apply, which creates what is not there (A9). */
-  apply(request: KubeRequest & { verb: 'apply' }, dryRun: boolean): Outcome<KubeAnswer> {
+  apply(
+    request: KubeRequest & { verb: 'apply' }, options: HandleOptions,
+  ): Outcome<KubeAnswer> {
     const { ref, body, manager, subresource } = request;
+    if (listOf(body.metadata?.['managedFields']).length > 0) {
+      return badRequest('metadata.managedFields must be nil');
+    }
     const { resource } = ref;
-    const options = {
-      manager, subresource, apiVersion: apiVersion(resource), time: formatTime(this.#world.wall),
+    const applier = {
+      manager, subresource, force: options.force ?? true, apiVersion: apiVersion(resource),
+      time: formatTime(this.#world.wall), structural: this.#definitions.schemaOf(resource),
     };
     const before = this.#store.get(resource, keyOf(ref));
     if (before === undefined) {
@@ -147,30 +175,40 @@ export class Writer {
       const empty: KubeObject = {
         apiVersion: apiVersion(resource), kind: resource.kind, metadata: { name: ref.name },
       };
-      return this.#add(
-        applyTo(empty, body, options), this.#place(ref), { dryRun, keepStatus: false },
-      );
+      const made = applyTo(empty, body, applier);
+      if (!made.ok) return made;
+      const how = { options, keepStatus: false, applied: true };
+      return this.#add(made.value, this.#place(ref), how);
     }
     const { uid, resourceVersion } = body.metadata ?? {};
     const held = preconditionsHold(before, { uid, resourceVersion }, ref);
     if (!held.ok) return held;
-    return this.#replace(before, applyTo(before, body, options), { ref, subresource, dryRun });
+    const after = applyTo(before, body, applier);
+    if (!after.ok) return after;
+    return this.#replace(before, after.value, { ref, subresource, options, applied: true });
   }
 
-  #replace(
-    before: KubeObject, after: KubeObject,
-    how: {
-      readonly ref: ObjectRef;
-      readonly subresource: 'status' | undefined;
-      readonly dryRun: boolean;
-    },
-  ): Outcome<KubeAnswer> {
-    const { ref, subresource, dryRun } = how;
+  #replace(before: KubeObject, after: KubeObject, how: WriteForm): Outcome<KubeAnswer> {
+    const { ref, subresource, options } = how;
     const place = this.#place(ref);
     if (subresource === 'status' && !place.traits.status) return notFound(ref);
     const planned = planReplace(before, after, { ...place, subresource });
     if (!planned.ok) return planned;
-    return ok({ kind: 'object', object: this.#commit(planned.value, ref, dryRun) });
+    const plan = planned.value.kind === 'put' && how.applied !== true
+      ? { ...planned.value, object: this.#owned(before, planned.value.object, how) }
+      : planned.value;
+    return ok({ kind: 'object', object: this.#commit(plan, ref, options.dryRun === true) });
+  }
+
+  // Only writers that name themselves are recorded: a record costs more than the write.
+  #owned(before: KubeObject | undefined, after: KubeObject, how: WriteForm): KubeObject {
+    const { fieldManager: manager } = how.options;
+    if (manager === undefined) return after;
+    const time = formatTime(this.#world.wall);
+    const { ref, subresource } = how;
+    const structural = this.#definitions.schemaOf(ref.resource);
+    const who = { manager, subresource, structural, apiVersion: apiVersion(ref.resource), time };
+    return withUpdateOwner(before, after, who);
   }
 
   /** DELETE, with finalizers, grace and preconditions (A13). */
@@ -191,7 +229,7 @@ export class Writer {
 
   /** Creates one manifest with the status that it carries; without namespace it is `default`'s. */
   load(object: KubeObject): Outcome<KubeAnswer> {
-    const resource = resourceOf(object.apiVersion ?? '', object.kind ?? '');
+    const resource = this.#resourceOf(object);
     if (resource === undefined) {
       return badRequest(
         `no matches for kind "${object.kind ?? ''}" in version "${object.apiVersion ?? ''}"`,
@@ -207,10 +245,10 @@ export class Writer {
       return this.#replace(
         existing,
         mergePatch(existing, object) as KubeObject,
-        { ref: place.ref, subresource: undefined, dryRun: false },
+        { ref: place.ref, subresource: undefined, options: {} },
       );
     }
-    return this.#add(object, place, { dryRun: false, keepStatus: true });
+    return this.#add(object, place, { options: {}, keepStatus: true });
   }
 
   /**
@@ -218,7 +256,7 @@ export class Writer {
    * server's.
    */
   inject(object: KubeObject): Outcome<KubeObject> {
-    const resource = resourceOf(object.apiVersion ?? '', object.kind ?? '');
+    const resource = this.#resourceOf(object);
     if (resource === undefined) return badRequest(`no matches for kind "${object.kind ?? ''}"`);
     const namespace = resource.namespaced ? object.metadata?.namespace ?? 'default' : '';
     const ref: ObjectRef = { resource, namespace, name: this.#nameFor(object) };
@@ -235,9 +273,16 @@ export class Writer {
     return ok(this.#commit(plan, ref, false));
   }
 
+  #resourceOf(object: KubeObject): Resource | undefined {
+    return resourceOf(object.apiVersion ?? '', object.kind ?? '')
+      ?? this.#definitions.resourceOf(object);
+  }
+
   #place(ref: ObjectRef): WritePlace {
+    const { resource } = ref;
     return {
-      ref, traits: traitsOf(ref.resource), allocation: this.#allocation,
+      ref, traits: this.#definitions.traitsOf(resource) ?? traitsOf(resource),
+      structural: this.#definitions.schemaOf(resource), allocation: this.#allocation,
       stream: this.#world.stream('api/uid'), wall: this.#world.wall,
     };
   }
@@ -253,7 +298,17 @@ export class Writer {
     if (resource.kind === 'Service') this.#allocation.observe(commit);
     if (resource.kind === 'Event') this.#expireEvents(commit);
     this.#committed(commit);
+    if (resource.kind === 'CustomResourceDefinition') this.#define(commit);
     return commit.object;
+  }
+
+  // The objects of a kind go with its definition.
+  #define(commit: Commit): void {
+    const gone = this.#definitions.observe(commit);
+    if (gone === undefined) return;
+    for (const object of this.#store.list(gone)) {
+      this.#committed(this.#store.remove(gone, keyOfObject(object), object));
+    }
   }
 
   // Events live for an hour after their last write (A14).

@@ -1,6 +1,7 @@
 import { compareText } from '../../lb/table.ts';
 import type { KubeObject, WatchEvent } from '../../kube/port.ts';
 import { resources, type Resource } from '../../kube/resource.ts';
+import { readDefinition } from '../api/definition/definition.ts';
 import type { ActorApi } from './actor.ts';
 import { items, text } from './fields.ts';
 import { drop, put } from './labelindex.ts';
@@ -23,10 +24,23 @@ export class Ledger {
   #listeners: ((before: LedgerEntry | undefined, after: LedgerEntry | undefined) => void)[] = [];
 
   start(api: ActorApi): void {
-    for (const resource of Object.values(resources)) {
+    const followed = new Set<string>();
+    const follow = (resource: Resource): void => {
+      const id = `${resource.group}/${resource.plural}`;
+      if (followed.has(id)) return;
+      followed.add(id);
       api.subscribe(resource, (event) => this.#event(resource, event));
       for (const object of api.list(resource)) this.#event(resource, { type: 'ADDED', object });
-    }
+    };
+    for (const resource of Object.values(resources)) follow(resource);
+    const define = (object: KubeObject): void => {
+      const definition = readDefinition(object);
+      if (definition !== undefined) follow(definition.resource);
+    };
+    for (const object of api.list(resources.definitions)) define(object);
+    api.subscribe(resources.definitions, (event) => {
+      if (event.type === 'ADDED') define(event.object);
+    });
   }
 
   onChange(

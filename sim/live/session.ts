@@ -1,6 +1,7 @@
 import type { Json } from '../../kube/port.ts';
 import { parsedBody, mediaType } from '../api/http/body.ts';
-import { ApiFront, userOf } from '../api/http/front.ts';
+import { ApiFront } from '../api/http/front.ts';
+import { userOf } from '../api/http/user.ts';
 import type { Exchange, Hold, HttpRequest, RequestEnd } from '../api/http/message.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { applyFault, FaultSet } from '../fault/fault.ts';

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { resources, type Resource } from '../../kube/resource.ts';
-import { manifest, objectIn, ref, rig, verdict, type Rig } from './fixture.ts';
+import { create, manifest, objectIn, ref, rig, verdict, type Rig } from './fixture.ts';
 
 const { pods, nodes, services, events, secrets, pools, leases } = resources;
 
@@ -111,4 +111,21 @@ test('A15: a watch by fields hears an object that begins and ends to match', (t)
   phase('a', 'Succeeded');
   phase('a', 'Failed');
   t.deepEqual(heard, ['ADDED a', 'ADDED b', 'ADDED c', 'DELETED a']);
+});
+
+test('A2: Exact answers from that version, and 410 when it is forgotten', (t) => {
+  const at = rig();
+  create(at, leases, 'a');
+  const version = String(at.server.version);
+  create(at, leases, 'b');
+  at.ask({ verb: 'delete', ref: ref(leases, 'a') });
+  const exact = () => at.ask({
+    verb: 'list', resource: leases, namespace: '', resourceVersionMatch: 'Exact',
+    options: { resourceVersion: version },
+  });
+  const then = exact();
+  t.true(then.ok && then.value.kind === 'list' && then.value.resourceVersion === version);
+  t.is(then.ok && then.value.kind === 'list' ? then.value.items.length : 0, 1);
+  at.server.compact();
+  t.regex(verdict(exact()), /^expired/);
 });

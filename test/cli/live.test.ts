@@ -134,6 +134,25 @@ test('8: what cannot be reached or is refused ends with 3, verb and resource nam
   t.is((await fairlead(['ippool', 'list', '--timeout', 'soon'])).exitCode, 64);
 });
 
+test('who may read no Nodes, and Leases of one namespace alone, sees the holders there', async (t) => {
+  const { served, drawer } = t.context;
+  const server = await new RawServer((request) => {
+    const [, path = ''] = request.line.split(' ');
+    if (path.startsWith('/apis/coordination.k8s.io/v1/leases') || path === '/api/v1/nodes') {
+      return say(request, '403 Forbidden', '{"kind":"Status","reason":"Forbidden"}');
+    }
+    return void fetch(`${served.url}${path}`).then(async (answer) => {
+      say(request, `${answer.status} X`, await answer.text());
+    });
+  }).listen();
+  t.teardown(() => { server.close(); });
+  const config = drawer.put('viewer', kubeconfig(`http://${server.address}`));
+  const { exitCode, out, err } = await fairlead(['service', 'list', '-A', '--kubeconfig', config]);
+  t.is(exitCode, 0);
+  t.regex(err, /^warning: nodes may not be listed/u);
+  t.regex(out, /192\.0\.2\.10 +l2:n\d/u);
+});
+
 test('a cluster without our kinds has no pools, and that is said', async (t) => {
   const server = await new RawServer((request) => {
     if (request.line.includes('cilium.io')) {

@@ -27,7 +27,7 @@ export const policy: KubeObject = {
   spec: { loadBalancerIPs: true, interfaces: ['^eth0$'] },
 };
 
-export function service(name: string): KubeObject {
+export function service(name: string): KubeObject & { readonly spec: object } {
   return {
     apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'default' },
     spec: {

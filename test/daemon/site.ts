@@ -57,11 +57,12 @@ export class DaemonSite {
   #answers = new Map<number, (answer: { code: number; body: any }) => void>();
   #daemons: Daemon[] = [];
 
-  static async open(): Promise<DaemonSite> {
+  /** `filled`: Services that the API server has from the start. */
+  static async open(filled = 0): Promise<DaemonSite> {
     const site = new DaemonSite();
     try {
       site.#build();
-      await site.#serveApi();
+      await site.#serveApi(filled);
     } catch (error) {
       await site.close();
       throw error;
@@ -219,11 +220,11 @@ export class DaemonSite {
     }
   }
 
-  async #serveApi(): Promise<void> {
+  async #serveApi(filled: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const site = { namespace: this.namespaceOf('api'), cgroup: this.cgroupOf('api') };
       const script = join(root, 'test/daemon/apiserver.ts');
-      this.#api = new LineProcess(site, script, hosts.api, (line) => {
+      this.#api = new LineProcess(site, script, `${hosts.api} ${filled}`, (line) => {
         const { url, id, ...answer } = line as Line;
         if (url !== undefined) {
           this.#apiUrl = url;

@@ -1,3 +1,4 @@
+import { setTimeout as pass } from 'node:timers/promises';
 import test from 'ava';
 import { kernelTests } from '../kernel/machine.ts';
 import { paths, policy, pool, service, slice } from './objects.ts';
@@ -60,12 +61,14 @@ serial('probes say so when an agent and a controller are ready', async (t) => {
   t.is(site.probe('api', 'http://127.0.0.1:9475/readyz'), '200 ok');
 });
 
+/** The metrics of a process, by name and labels. */
+function read(host: 'a' | 'api', port: number): ReadonlyMap<string, number> {
+  const text = site.try(host, `curl -gsS -m 3 http://127.0.0.1:${port}/metrics`) ?? '';
+  return new Map(text.split('\n').filter((line) => line.startsWith('fairlead_'))
+    .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
+}
+
 serial('metrics say what the processes know', (t) => {
-  const read = (host: 'a' | 'api', port: number): Map<string, number> => new Map(
-    (site.try(host, `curl -gsS -m 2 http://127.0.0.1:${port}/metrics`) ?? '').split('\n')
-      .filter((line) => line.startsWith('fairlead_'))
-      .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]),
-  );
   const agent = read('a', 9472);
   t.is(agent.get('fairlead_config_valid'), 1);
   t.is(agent.get('fairlead_datapath_ready'), 1);
@@ -96,6 +99,25 @@ function api(node: Node, words: string): Said {
 function socket(node: Node, words: string): Said {
   return api(node, `--unix-socket ${site.socketOf(node)} ${words}`);
 }
+
+serial('at rest an agent writes its renewals and asks for nothing (l2.md 5.5)', async (t) => {
+  const renewMs = 500;
+  const asked = (kind: string): number => [...read('a', 9472)]
+    .filter(([name]) => name.startsWith('fairlead_api_requests_total{'))
+    .filter(([name]) => (name.includes('kind="Lease"') && name.includes('verb="update"'))
+      === (kind === 'renewal') && !name.includes('verb="watch"') && !name.includes('"Event"'))
+    .reduce((sum, [, count]) => sum + count, 0);
+  // The burst and the Events of the take are over.
+  await pass(3_000);
+  const before = { renewal: asked('renewal'), other: asked('other') };
+  const from = performance.now();
+  await pass(3_000);
+  const renewals = asked('renewal') - before.renewal;
+  const elapsed = performance.now() - from;
+  t.is(asked('other'), before.other, 'no read, and no other write');
+  t.true(renewals > 0);
+  t.true(renewals <= elapsed / renewMs + 1, `${renewals} renewals in ${elapsed} ms`);
+});
 
 serial('the agent tells of itself by its socket', async (t) => {
   const node = await owner() ?? 'a';

@@ -201,3 +201,28 @@ test('strategic merge patches and protobuf bodies reach the server, and document
   t.is(pool.properties.spec.properties.disabled.type, 'boolean');
   t.is(at.ask('GET /openapi/v3/apis/none/v1').code, 404);
 });
+
+test('Endpoints are a view of the slices of a Service', (t) => {
+  const at = place();
+  const slices = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
+  const spec = { ports: [{ port: 80 }] };
+  at.ask('POST /api/v1/namespaces/default/services', named('web', { spec }));
+  at.ask(`POST ${slices}`, {
+    metadata: { name: 's', labels: { 'kubernetes.io/service-name': 'web' } }, addressType: 'IPv4',
+    ports: [{ port: 8080 }],
+    endpoints: [
+      { addresses: ['10.0.0.1'], nodeName: 'n1' },
+      { addresses: ['10.0.0.2'], conditions: { ready: false } },
+    ],
+  });
+  const path = '/api/v1/namespaces/default/endpoints';
+  const { subsets: [subset] } = at.ask(`GET ${path}/web`).body;
+  t.deepEqual(subset.addresses, [{ ip: '10.0.0.1', nodeName: 'n1' }]);
+  t.deepEqual(subset.notReadyAddresses, [{ ip: '10.0.0.2' }]);
+  const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+  const { rows } = at.ask(`GET ${path}`, undefined, { accept }).body;
+  t.deepEqual(rows.map((row: any) => row.cells.slice(0, 2)), [['web', '10.0.0.1:8080']]);
+  t.is(at.ask(`GET ${path}/other`).body.message, 'endpoints "other" not found');
+  t.is(at.ask(`GET ${path}?watch=1`).code, 501);
+  t.is(at.ask(`DELETE ${path}/web`).code, 405);
+});

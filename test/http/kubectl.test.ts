@@ -4,8 +4,11 @@ import test, { type ExecutionContext } from 'ava';
 import { startLiveCluster } from '../../cli/livecluster.ts';
 import { readObjects } from '../../cli/scenariofile.ts';
 import { defaultCluster } from '../../sim/scenario/parse.ts';
+import { parseCommand } from '../../sim/live/command.ts';
 import { root } from '../tidy/sources.ts';
-import { kubectls, normalised, parseTranscript, Shell, versionOf } from './transcript.ts';
+import {
+  kubectls, normalised, parseTranscript, rewritten, Shell, versionOf,
+} from './transcript.ts';
 
 const file = join(import.meta.dirname, 'kubectl.transcript');
 const update = process.env['FAIRLEAD_UPDATE'] === '1';
@@ -31,14 +34,15 @@ async function cluster(t: ExecutionContext, kubernetes: string) {
 
 const prints = test.macro({
   exec: async (t, kubectl: string) => {
-    const live = await cluster(t, versionOf(kubectl));
+    const version = versionOf(kubectl);
+    const live = await cluster(t, version);
     const shell = new Shell(kubectl, live.kubeconfig);
     t.teardown(() => { shell.remove(); });
     const text = readFileSync(file, 'utf8');
     const outputs: string[] = [];
-    const exchanges = parseTranscript(text);
+    const exchanges = parseTranscript(text, Number(version.split('.')[1]));
     for (const { command } of exchanges) outputs.push(normalised(await shell.run(command)));
-    if (update) writeFileSync(file, rewritten(text, outputs));
+    if (update) writeFileSync(file, rewritten(text, exchanges, outputs));
     const wanted = exchanges.map(({ command, output }) => `$ ${command}\n${normalised(output)}`);
     const printed = exchanges.map(({ command }, index) => `$ ${command}\n${outputs[index]}`);
     const differs = (_: string, index: number): boolean => printed[index] !== wanted[index];
@@ -54,32 +58,19 @@ if (chosen.length === 0) {
     t.pass();
   });
 }
-for (const kubectl of update ? chosen.slice(0, 1) : chosen) test.serial(prints, kubectl);
+test('the commands of the README work', async (t) => {
+  const [kubectl] = found;
+  if (kubectl === undefined) return t.log('no kubectl on the path');
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const lines = /```sh\n(kubectl[^]*?)```/u.exec(readme)?.[1]?.trim().split('\n') ?? [];
+  t.is(lines.length, 6);
+  const live = await cluster(t, versionOf(kubectl));
+  const shell = new Shell(kubectl, live.kubeconfig);
+  t.teardown(() => { shell.remove(); });
+  for (const line of lines) t.notRegex(await shell.run(line), /error|\(exit/iu, line);
+  const controls = /```\n(pause\n[^]*?)```/u.exec(readme)?.[1]?.trim().split('\n') ?? [];
+  t.is(controls.length, 6);
+  for (const line of controls) t.true(parseCommand(line).ok, line);
+});
 
-// The commands and comments as they stand, with new outputs between.
-function rewritten(text: string, outputs: readonly string[]): string {
-  const lines: string[] = [];
-  let next = 0;
-  let open = false;
-  const close = (): void => {
-    const output = outputs[next] ?? '';
-    if (open && output !== '') lines.push(output);
-    if (open) next += 1;
-    open = false;
-  };
-  for (const line of text.trimEnd().split('\n')) {
-    if (line.startsWith('$ ')) {
-      close();
-      open = true;
-      lines.push(line);
-    } else if (line.startsWith('> ')) lines.push(line);
-    else if (line.startsWith('#') || (line === '' && !open)) {
-      const section = open;
-      close();
-      if (section) lines.push('');
-      lines.push(line);
-    }
-  }
-  close();
-  return `${lines.join('\n')}\n`;
-}
+for (const kubectl of update ? chosen.slice(0, 1) : chosen) test.serial(prints, kubectl);

@@ -9,12 +9,14 @@ const blocks = [{ cidr: '192.0.2.0/24' }];
 
 test('Strict refuses a new object with unknown and repeated fields, and names all', (t) => {
   const at = place();
-  const body = '{"metadata":{"name":"a"},"spec":{"tipe":"x","ports":[{"port":80,"port":81,"prot":1}]}}';
+  const ports = '[{"port":80,"port":81,"prot":1}]';
+  const body = `{"metadata":{"name":"a"},"spec":{"tipe":"x","ports":${ports}}}`;
   const heard = at.ask(`POST ${services}?fieldValidation=Strict`, body);
   t.deepEqual([heard.code, heard.body.reason], [400, 'BadRequest']);
-  t.is(heard.body.message, 'Service in version "v1" cannot be handled as a Service: strict decoding '
-    + 'error: duplicate field "spec.ports[0].port", unknown field "spec.tipe", unknown field '
-    + '"spec.ports[0].prot"');
+  t.is(heard.body.message, [
+    'Service in version "v1" cannot be handled as a Service: strict decoding error: duplicate field',
+    '"spec.ports[0].port", unknown field "spec.tipe", unknown field "spec.ports[0].prot"',
+  ].join(' '));
   t.is(at.ask(`GET ${services}/a`).code, 404);
 });
 
@@ -41,11 +43,13 @@ test('a strict patch is refused with what it would have set', (t) => {
   t.is(heard.body.message, ' "" is invalid: patch: Invalid value: '
     + '"map[spec:map[$retainKeys:[type] tipe:x type:<nil>]]": strict decoding error: '
     + 'unknown field "spec.tipe"');
-  t.deepEqual(heard.body.details, { causes: [{ reason: 'FieldValueInvalid', message: heard.body.details.causes[0].message, field: 'patch' }] });
+  const [{ reason, field }] = heard.body.details.causes;
+  t.deepEqual([reason, field, heard.body.details.name], ['FieldValueInvalid', 'patch', undefined]);
 });
 
 test('apply refuses what its schema does not have, whatever the validation', (t) => {
-  const body = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a', namespace: 'default' }, spec };
+  const metadata = { name: 'a', namespace: 'default' };
+  const body = { apiVersion: 'v1', kind: 'Service', metadata, spec };
   const heard = place().ask(`PATCH ${services}/a?fieldManager=me&fieldValidation=Ignore`, body, {
     'content-type': 'application/apply-patch+yaml',
   });
@@ -65,7 +69,9 @@ test('custom resources are judged by their schema', (t) => {
 test('free keys and every kind of the homelab pass', (t) => {
   const at = place();
   const labels = { 'a.b/c': 'd' };
-  const container = { name: 'c', image: 'i', env: [{ name: 'A', value: 'b' }], resources: { limits: { cpu: '1' } } };
+  const container = {
+    name: 'c', image: 'i', env: [{ name: 'A', value: 'b' }], resources: { limits: { cpu: '1' } },
+  };
   const template = { metadata: { labels }, spec: { containers: [container] } };
   const heard = at.ask('POST /apis/apps/v1/namespaces/default/deployments?fieldValidation=Strict', {
     metadata: { name: 'a', labels, annotations: labels },
@@ -76,7 +82,8 @@ test('free keys and every kind of the homelab pass', (t) => {
 
 const repeats = test.macro({
   exec: (t, text: string, paths: string[]) => { t.deepEqual(duplicateFields(text), paths); },
-  title: (_, text, paths) => `${text} repeats ${paths.join(' and ') || 'nothing'}`,
+  title: (_, text: string, paths: string[]) =>
+    `${text} repeats ${paths.join(' and ') || 'nothing'}`,
 });
 test(repeats, '{"a":1,"b":{"a":1}}', []);
 test(repeats, '{"a":1,"a":2}', ['a']);

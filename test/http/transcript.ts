@@ -10,17 +10,56 @@ export interface Exchange {
   readonly output: string;
 }
 
-/** Splits a transcript: `$ ` begins a command, `> ` continues it, all else is output. */
-export function parseTranscript(text: string): Exchange[] {
+const limit = /^(\$? ?)\[(\d+)?-(\d+)?\] /u;
+
+/** The line without its limit, or undefined when it is not for this minor version. */
+function forMinor(line: string, minor: number): string | undefined {
+  const [whole, start = '', from = '0', to = '999'] = limit.exec(line) ?? [];
+  if (whole === undefined) return line;
+  const within = minor >= Number(from) && minor <= Number(to);
+  return within ? start + line.slice(whole.length) : undefined;
+}
+
+/**
+ * Splits a transcript as it reads for one minor version of kubectl: `$ ` begins a command, `> `
+ * continues it, all else is output. A line that begins with `[31-] ` is for 1.31 and later only.
+ */
+export function parseTranscript(text: string, minor: number): Exchange[] {
   const exchanges: { command: string; output: string }[] = [];
-  for (const line of text.split('\n')) {
+  let skips = false;
+  for (const each of text.split('\n')) {
     const last = exchanges.at(-1);
+    const line = forMinor(each, minor);
+    if (each.startsWith('$ ')) skips = line === undefined;
+    if (skips || line === undefined) continue;
     if (line.startsWith('$ ')) exchanges.push({ command: line.slice(2), output: '' });
     else if (last === undefined || line.startsWith('#')) continue;
     else if (line.startsWith('> ')) last.command += `\n${line.slice(2)}`;
     else last.output += `${line}\n`;
   }
   return exchanges.map(({ command, output }) => ({ command, output: output.trimEnd() }));
+}
+
+/**
+ * The transcript with the outputs that differ written anew; `exchanges` are those of one version,
+ * and what was said for other versions of a command that differs is lost.
+ */
+export function rewritten(
+  text: string, exchanges: readonly Exchange[], outputs: readonly string[],
+): string {
+  let result = text;
+  for (const [index, { command, output }] of exchanges.entries()) {
+    const heard = outputs[index] ?? '';
+    if (heard === normalised(output)) continue;
+    const prompt = `$ ${command.replaceAll('\n', '\n> ')}\n`;
+    const start = result.indexOf(prompt) + prompt.length;
+    const rest = result.slice(start);
+    const [old = ''] = /^(?:(?![$#]).*\n)*/u.exec(rest) ?? [];
+    const gap = old.endsWith('\n\n') || old === '\n' ? '\n' : '';
+    const fresh = heard === '' ? gap : `${heard}\n${gap}`;
+    result = result.slice(0, start) + fresh + rest.slice(old.length);
+  }
+  return result;
 }
 
 /** Runs commands in a folder of its own with one kubectl. */
@@ -90,9 +129,12 @@ export function normalised(text: string): string {
     .replaceAll(/\b\w{3}, \d\d \w{3} \d{4} [\d:]{8} \+0000/gu, '<time>')
     .replaceAll(/\b\d{4}-\d\d-\d\dT[\d:]{8}(?:\.\d+)?Z/gu, '<time>')
     .replaceAll(/\bresourceVersion: "\d+"/gu, 'resourceVersion: <version>')
+    .replaceAll(/\b10\.96\.\d+\.\d+\b/gu, '<clusterIP>')
+    .replaceAll(/(?<=:|\s)3[0-2]\d{3}(?=\/)/gu, '<nodePort>')
     .replaceAll(/(?<=^|\s)\d+(?:s|m|m\d+s)(?= ago|\s|$)/gmu, '<age>')
     .replaceAll(/-{3,}/gu, '---')
     .replaceAll(/(?<=\S) {2,}/gu, '   ')
     .replaceAll(/[ \t]+$/gmu, '')
+    .replaceAll(/\n{3,}/gu, '\n\n')
     .trimEnd();
 }

@@ -40,8 +40,8 @@ export function runFaults(
   const transport = new MemoryTransport(world, front, faults);
   const kube = around(createHttpKube({ transport, clock, text: utf8Text }));
   const random = processRandom(process, 'client');
-  const ports = { clock, random, journal: processJournal(process) };
-  const followers = new Followers(server, ports, kube);
+  const ports = { clock, kube, random, journal: processJournal(process) };
+  const followers = new Followers(server, ports, ports);
   for (let step = 0; step < changes; step += 1) {
     world.run(world.now + prng.below(prng.ratio(1, 10) ? 120 * second : 2 * second));
     change(server, prng);

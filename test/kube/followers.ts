@@ -1,8 +1,6 @@
 import { objectKey } from '../../kube/objectkey.ts';
-import type { KubeObject, KubePort } from '../../kube/port.ts';
-import {
-  createReflector, type Reflector, type ReflectorPorts,
-} from '../../kube/reflector.ts';
+import type { KubeObject } from '../../kube/port.ts';
+import { createReflector, type Reflector, type ReflectorPorts } from '../../kube/reflector.ts';
 import { resources, type Resource } from '../../kube/resource.ts';
 import { LeaseStream } from '../../l2/stream.ts';
 import type { ApiServer } from '../../sim/api/server.ts';
@@ -105,10 +103,13 @@ export class Followers {
   readonly #leases: LeaseFollower;
   readonly #server: ApiServer;
 
-  constructor(server: ApiServer, ports: Omit<ReflectorPorts, 'kube'>, kube: KubePort) {
+  /** `leases` is what the stream of Leases runs on. */
+  constructor(
+    server: ApiServer, ports: ReflectorPorts, leases: Pick<ReflectorPorts, 'clock' | 'kube'>,
+  ) {
     this.#server = server;
-    this.#followers = scopes.map((scope) => new Follower({ ...ports, kube }, scope));
-    this.#leases = new LeaseFollower({ ...ports, kube });
+    this.#followers = scopes.map((scope) => new Follower(ports, scope));
+    this.#leases = new LeaseFollower(leases);
   }
 
   /** What is wrong at this moment; while faults strike, being late is not. */

@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import anyTest from 'ava';
 import { readObjects } from '../../cli/scenariofile.ts';
+import { dismantle } from '../../kind/lab/dismantle.ts';
 import { Lab } from '../../kind/lab/lab.ts';
 import { labProgram } from '../../kind/lab/programs.ts';
 import { LabRecord } from '../../kind/lab/record.ts';
@@ -88,6 +91,25 @@ test('a lab whose making was cut short is taken down all the same', async (t) =>
   appendFileSync(record.path('record.jsonl'), '{"kind":"names');
   t.is((await made.value.down()).namespaces, made.value.spec.blueprint.machines.length);
   t.deepEqual(leftOf(name), []);
+});
+
+test('a lab whose maker is killed while it starts everything goes away whole', async (t) => {
+  const before = hostNetwork();
+  const words = ['lab', 'up', '-m', join(root, 'kind/examples/homelab'), '--name', name];
+  const child = spawn(process.execPath, [join(root, 'cli/main.ts'), ...words], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  // By then the control plane runs, starts pods, and agents are being started.
+  await new Promise<void>((resolve) => {
+    child.stderr.on('data', (text) => {
+      if (String(text).includes('api server')) resolve();
+    });
+  });
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  t.true((await dismantle(new LabRecord(name))).namespaces >= 8);
+  t.deepEqual(leftOf(name), []);
+  t.deepEqual(hostNetwork(), before);
 });
 
 test('pods of the control plane are processes that answer over the network', async (t) => {

@@ -6,8 +6,8 @@ import { keyOfObject } from '../store.ts';
 import { objectBody } from './body.ts';
 import type { FrontParts, ObjectCall } from './call.ts';
 import { deletionOf } from './deletion.ts';
-import { jsonAnswer, type Hold } from './message.ts';
 import { continueToken, listParameters, pageExpired, type ListParameters } from './listing.ts';
+import { jsonAnswer, type Hold } from './message.ts';
 import type { Route } from './route.ts';
 import { methodNotAllowed, refusalAnswer, type StatusSubject } from './status.ts';
 import { examine, withWarnings } from './strictness.ts';
@@ -52,13 +52,9 @@ export class CollectionEnd {
   #list(call: ObjectCall, until: number): Hold | undefined {
     const parameters = listParameters(call.request);
     if (!parameters.ok) return this.#refuse(call, parameters.error);
-    const { exact, after, resourceVersion } = parameters.value;
-    const request = this.#listRequest(call);
-    const { world, server, options } = this.#parts;
-    const version = after?.version ?? (exact ? Number(resourceVersion) : undefined);
-    const listed = version === undefined
-      ? this.#ask(call, request)
-      : server.exactList(request, version, call.user);
+    const { after } = parameters.value;
+    const { world, options } = this.#parts;
+    const listed = this.#ask(call, this.#listRequest(call, parameters.value));
     if (!listed.ok) {
       const waits = listed.error.code === 504 && world.now < until && !options.frozen();
       if (waits) return this.#lookAgain(call, until);
@@ -90,20 +86,23 @@ export class CollectionEnd {
     call.exchange.answer(jsonAnswer(200, shown));
   }
 
-  #listRequest({ request }: ObjectCall): ApiRequest & { verb: 'list' } {
+  // A further page shows the snapshot of the first.
+  #listRequest(
+    { request: { query } }: ObjectCall, { exact, after, resourceVersion }: ListParameters,
+  ): ApiRequest & { verb: 'list' } {
     const { served, namespace } = this.#route;
-    const { query } = request;
     const labelSelector = query.get('labelSelector');
     const fieldSelector = query.get('fieldSelector');
-    const resourceVersion = query.get('resourceVersion');
+    const version = after === undefined ? resourceVersion : String(after.version);
     return {
       verb: 'list',
       resource: served.resource,
       namespace,
       ...(fieldSelector !== undefined && { fieldSelector }),
+      ...((exact || after !== undefined) && { resourceVersionMatch: 'Exact' }),
       options: {
         ...(labelSelector !== undefined && { labelSelector }),
-        ...(resourceVersion !== undefined && { resourceVersion }),
+        ...(version !== '' && { resourceVersion: version }),
       },
     };
   }
@@ -146,7 +145,9 @@ export class CollectionEnd {
     const asked = deletionOf(call.request);
     if (!asked.ok) return this.#refuse(call, asked.error);
     const { request, options } = asked.value;
-    const listed = this.#ask(call, this.#listRequest(call));
+    const parameters = listParameters(call.request);
+    if (!parameters.ok) return this.#refuse(call, parameters.error);
+    const listed = this.#ask(call, this.#listRequest(call, parameters.value));
     if (!listed.ok) return this.#refuse(call, listed.error);
     if (listed.value.kind !== 'list') return undefined;
     const { items, resourceVersion } = listed.value;

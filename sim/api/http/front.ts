@@ -1,9 +1,10 @@
 import type { World } from '../../world.ts';
 import type { Refusal } from '../refusal.ts';
 import { objectOf } from '../json.ts';
-import { reviewed } from '../review.ts';
+import { reviewed, type ReviewKind } from '../review.ts';
 import type { ApiServer } from '../server.ts';
 import { groupDiscovery, rootDiscovery, versionDiscovery } from './discovery.ts';
+import { EndpointsEnd, endpointsKind } from './endpoints.ts';
 import { ItemEnd } from './item.ts';
 import { servedKinds, type ServedKind } from './kinds.ts';
 import { CollectionEnd } from './collection.ts';
@@ -11,11 +12,12 @@ import {
   jsonAnswer, textAnswer, type Exchange, type Hold, type HttpAnswer, type HttpRequest,
   type RequestEnd,
 } from './message.ts';
+import { formOf, Presentation } from './presentation.ts';
 import { routeOf, type Route } from './route.ts';
 import { SubresourceEnd } from './subresource.ts';
 import { parsedBody } from './body.ts';
-import { formOf, Presentation } from './presentation.ts';
-import type { Call, FrontOptions, FrontParts, ObjectCall } from './call.ts';
+import { userOf } from './user.ts';
+import type { Call, FrontOptions, FrontParts } from './call.ts';
 import { OpenApiEnd } from './openapi.ts';
 import { methodNotAllowed, refusalAnswer, unknownResource } from './status.ts';
 
@@ -25,12 +27,24 @@ import { methodNotAllowed, refusalAnswer, unknownResource } from './status.ts';
  */
 export class ApiFront implements RequestEnd {
   readonly #parts: FrontParts;
-  readonly #kinds: readonly ServedKind[] = servedKinds();
+  #served: readonly ServedKind[] = [endpointsKind, ...servedKinds()];
   #openApi: OpenApiEnd | undefined;
+  /** Of the definitions that `#served` and `#openApi` show. */
+  #revision = 0;
 
   constructor(world: World, server: ApiServer, options: FrontOptions = {}) {
     const { kubernetes = '1.32', expiredWatch = 'event', frozen = () => false } = options;
     this.#parts = { world, server, options: { kubernetes, expiredWatch, frozen } };
+  }
+
+  get #kinds(): readonly ServedKind[] {
+    const { definitions } = this.#parts.server;
+    if (definitions.revision !== this.#revision) {
+      this.#revision = definitions.revision;
+      this.#served = [endpointsKind, ...servedKinds(definitions.all())];
+      this.#openApi = undefined;
+    }
+    return this.#served;
   }
 
   serve(request: HttpRequest, exchange: Exchange): Hold | undefined {
@@ -39,15 +53,7 @@ export class ApiFront implements RequestEnd {
     const accept = request.headers.get('accept') ?? '';
     const host = request.headers.get('host') ?? '';
     switch (route.kind) {
-      case 'collection': case 'item': {
-        const form = formOf(request);
-        if (!form.ok) return refuse(exchange, form.error);
-        if (route.served.review !== undefined) return review(call, route);
-        const shown = new Presentation(route.served, form.value);
-        return route.kind === 'item'
-          ? this.#item({ ...call, shown }, route)
-          : new CollectionEnd(this.#parts, route).serve({ ...call, shown });
-      }
+      case 'collection': case 'item': return this.#objects(call, route);
       case 'unknown': return refuse(exchange, unknownResource);
       case 'elsewhere': return this.#other(call);
       case 'version': case 'group': case 'root': break;
@@ -61,11 +67,21 @@ export class ApiFront implements RequestEnd {
     return undefined;
   }
 
-  #item(call: ObjectCall, route: Route & { kind: 'item' }): undefined {
-    const { served, subresource } = route;
-    const sub = served.subresources.find((candidate) => candidate.name === subresource);
+  #objects(call: Call, route: Route & { kind: 'collection' | 'item' }): Hold | undefined {
+    const { served } = route;
+    if (served.review !== undefined) {
+      return route.kind === 'item'
+        ? refuse(call.exchange, methodNotAllowed)
+        : review(call, served.review);
+    }
+    const form = formOf(call.request);
+    if (!form.ok) return refuse(call.exchange, form.error);
+    const shown = { ...call, shown: new Presentation(served, form.value) };
+    if (served === endpointsKind) return new EndpointsEnd(this.#parts, route).serve(shown);
+    if (route.kind === 'collection') return new CollectionEnd(this.#parts, route).serve(shown);
+    const sub = served.subresources.find((candidate) => candidate.name === route.subresource);
     if (sub !== undefined) return new SubresourceEnd(this.#parts, route, sub).serve(call);
-    return new ItemEnd(this.#parts, route).serve(call);
+    return new ItemEnd(this.#parts, route).serve(shown);
   }
 
   #other({ request, exchange }: Call): undefined {
@@ -83,7 +99,8 @@ export class ApiFront implements RequestEnd {
 
   // Made when first asked for: most clusters live without.
   #document(path: string): HttpAnswer | undefined {
-    this.#openApi ??= new OpenApiEnd(this.#kinds);
+    const kinds = this.#kinds.filter((kind) => kind !== endpointsKind);
+    this.#openApi ??= new OpenApiEnd(kinds);
     return this.#openApi.answer(path);
   }
 }
@@ -92,17 +109,12 @@ function refuse(exchange: Exchange, refusal: Refusal): undefined {
   exchange.answer(refusalAnswer(refusal));
 }
 
-type ObjectRoute = Route & { kind: 'collection' | 'item' };
-
 // A question is answered and kept nowhere (A18).
-function review({ request, exchange, user }: Call, { served, kind }: ObjectRoute): undefined {
-  const { review: question } = served;
-  if (question === undefined || kind === 'item' || request.method !== 'POST') {
-    return refuse(exchange, methodNotAllowed);
-  }
+function review({ request, exchange, user }: Call, kind: ReviewKind): undefined {
+  if (request.method !== 'POST') return refuse(exchange, methodNotAllowed);
   const body = parsedBody(request);
   if (!body.ok) return refuse(exchange, body.error);
-  return exchange.answer(jsonAnswer(201, reviewed(question, objectOf(body.value) ?? {}, user)));
+  return exchange.answer(jsonAnswer(201, reviewed(kind, objectOf(body.value) ?? {}, user)));
 }
 
 function versionOf(kubernetes: string): unknown {
@@ -118,20 +130,4 @@ function versionOf(kubernetes: string): unknown {
     compiler: '',
     platform: 'simulated/any',
   };
-}
-
-const tokenUser = /^Bearer user:(\S+)$/u;
-
-/**
- * Who asks: the impersonated user, the NAME of a token `user:NAME`, or the program. Any other token
- * counts as the program's, so that no secret turns up in a record (A18).
- */
-export function userOf(request: HttpRequest): string {
-  const { headers } = request;
-  const impersonated = headers.get('impersonate-user');
-  if (impersonated !== undefined && impersonated !== '') return impersonated;
-  const [, named] = tokenUser.exec(headers.get('authorization') ?? '') ?? [];
-  if (named !== undefined) return named;
-  const [program = ''] = (headers.get('user-agent') ?? '').split(/[/ ]/u);
-  return program === '' ? 'http' : program;
 }

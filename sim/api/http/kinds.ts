@@ -1,6 +1,7 @@
 import { schemaOf } from '../../../kube/schema/kinds.ts';
 import { resources, type Resource } from '../../../kube/resource.ts';
 import { compareText } from '../../../lb/table.ts';
+import type { Definition, DefinitionVersion } from '../definition/definition.ts';
 import { reviewKinds, type ReviewKind } from '../review.ts';
 import { isScalable } from '../scale.ts';
 import { traitsOf } from '../traits.ts';
@@ -44,6 +45,8 @@ export interface ServedKind {
   readonly subresources: readonly Subresource[];
   /** Set for questions, which are only created. */
   readonly review?: ReviewKind;
+  /** Of a kind that a definition added. */
+  readonly defined?: DefinitionVersion;
 }
 
 const allVerbs: readonly string[] = [
@@ -61,8 +64,11 @@ const inAll: readonly string[] = [
   'Service', 'Pod', 'Deployment', 'ReplicaSet', 'DaemonSet', 'StatefulSet',
 ];
 
-/** Every kind in every version that is served, in the order of discovery. */
-export function servedKinds(): readonly ServedKind[] {
+/**
+ * Every kind in every version that is served, in the order of discovery; `definitions` are those
+ * beside the kinds that everybody has.
+ */
+export function servedKinds(definitions: readonly Definition[] = []): readonly ServedKind[] {
   const kinds = Object.values(resources).flatMap((resource) => {
     const schema = schemaOf(resource.group, resource.kind);
     const common = {
@@ -78,9 +84,18 @@ export function servedKinds(): readonly ServedKind[] {
     if (versions.length === 0) return [{ ...common, version: resource.version }];
     return versions.map(({ name }) => ({ ...common, version: name }));
   });
-  return [...kinds, ...reviewKinds.map(servedReview)].sort(
+  const defined = definitions.flatMap(definedKinds);
+  return [...kinds, ...reviewKinds.map(servedReview), ...defined].sort(
     (left, right) => compareText(idOf(left), idOf(right)),
   );
+}
+
+function definedKinds(definition: Definition): readonly ServedKind[] {
+  const { resource, singular, shortNames: short, categories, versions } = definition;
+  return versions.filter((version) => version.served).map((version) => ({
+    resource, version: version.name, singular, shortNames: short, categories,
+    status: version.status, verbs: allVerbs, subresources: [], defined: version,
+  }));
 }
 
 function servedReview(review: ReviewKind): ServedKind {

@@ -24,7 +24,8 @@ export class OpenApiEnd {
 }
 
 function openApiKind(served: ServedKind): OpenApiKind {
-  const { resource, version, status } = served;
+  const { resource, version, status, defined } = served;
+  if (defined !== undefined) return { resource, version, status, schema: defined.schema };
   const known = schemaOf(resource.group, resource.kind);
   const versions = known && listOf(objectOf(definitionOf(known)['spec'])?.['versions']);
   const named = versions?.map((entry) => objectOf(entry) ?? {})

@@ -3,6 +3,7 @@ import { badRequest, type Outcome } from '../refusal.ts';
 import type { HandleOptions } from '../server.ts';
 import { invalidOptions, matchFaults } from './listing.ts';
 import type { HttpRequest } from './message.ts';
+import { userOf } from './user.ts';
 
 /** What the query of a watch asks for. */
 export interface WatchParameters {
@@ -38,11 +39,18 @@ export function watchParameters({ query }: HttpRequest): Outcome<WatchParameters
 }
 
 /** What the query of a write asks for. */
-export function writeOptions({ query }: HttpRequest): Outcome<HandleOptions> {
-  const dryRun = query.get('dryRun');
-  if (dryRun === undefined || dryRun === '') return ok({});
-  if (dryRun === 'All') return ok({ dryRun: true });
-  return badRequest(`invalid dryRun: "${dryRun}": supported values: "All"`);
+export function writeOptions(request: HttpRequest): Outcome<HandleOptions> {
+  const { query } = request;
+  const dryRun = query.get('dryRun') ?? '';
+  if (dryRun !== '' && dryRun !== 'All') {
+    return badRequest(`invalid dryRun: "${dryRun}": supported values: "All"`);
+  }
+  const named = query.get('fieldManager') ?? '';
+  return ok({
+    dryRun: dryRun === 'All',
+    fieldManager: named === '' ? userOf(request) : named,
+    force: isTrue(query.get('force')),
+  });
 }
 
 function isTrue(text: string | undefined): boolean {

@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../../kube/port.ts';
 import type { Micros } from '../../../lb/ports.ts';
-import { omit } from '../json.ts';
+import type { PrinterColumn } from '../../../kube/schema/schema.ts';
+import { omit, textOf, type JsonObject } from '../json.ts';
 import { badRequest, type Outcome } from '../refusal.ts';
 import { tableOf, type IncludeObject, type Table } from '../table/table.ts';
 import { traitsOf } from '../traits.ts';
@@ -79,7 +80,7 @@ export class Presentation {
         apiVersion: servedVersion(this.#served),
         metadata,
         // Items of a built-in list carry no kind of their own; those of a custom resource do.
-        items: traitsOf(resource).custom
+        items: this.#served.defined !== undefined || traitsOf(resource).custom
           ? items.map((item) => this.#inVersion(item))
           : items.map((item) => omit(item, ['kind', 'apiVersion'])),
       };
@@ -108,9 +109,10 @@ export class Presentation {
     at: { readonly resourceVersion: string; readonly wall: Micros },
     include: IncludeObject,
   ): Table {
-    const { resource } = this.#served;
+    const { resource, defined } = this.#served;
+    const printed = defined && { columns: defined.columns.map(printerColumn) };
     const shown = include === 'Object' ? items.map((item) => this.#inVersion(item)) : items;
-    return tableOf(shown, { resource, include, ...at });
+    return tableOf(shown, { resource, include, ...at, ...printed });
   }
 
   #metadata(object: KubeObject): unknown {
@@ -122,4 +124,13 @@ export class Presentation {
   #inVersion(object: KubeObject): KubeObject {
     return inVersion(object, servedVersion(this.#served));
   }
+}
+
+function printerColumn(column: JsonObject): PrinterColumn {
+  const type = column['type'];
+  return {
+    name: textOf(column['name']) ?? '',
+    type: type === 'date' || type === 'integer' ? type : 'string',
+    jsonPath: textOf(column['jsonPath']) ?? '',
+  };
 }

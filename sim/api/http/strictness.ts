@@ -69,8 +69,9 @@ function pruned(value: unknown, { message, path, unknown }: Place): unknown {
     const at = path === '' ? key : `${path}.${key}`;
     const type = key === 'kind' || key === 'apiVersion' ? scalar : message.fields.get(key)?.type;
     if (key.startsWith('$')) kept[key] = inside;
-    else if (type !== undefined) kept[key] = prunedType(inside, type, { message, path: at, unknown });
-    else if (inside !== null) unknown.push(at);
+    else if (type !== undefined) {
+      kept[key] = prunedType(inside, type, { message, path: at, unknown });
+    } else if (inside !== null) unknown.push(at);
   }
   return kept;
 }
@@ -143,7 +144,8 @@ function undeclared(
 function goText(value: unknown): string {
   if (Array.isArray(value)) return `[${listOf(value).map(goText).join(' ')}]`;
   const fields = objectOf(value);
-  if (fields === undefined) return value === null ? '<nil>' : String(value);
+  if (value === null) return '<nil>';
+  if (fields === undefined) return typeof value === 'string' ? value : JSON.stringify(value);
   const keys = Object.keys(fields).sort(compareText);
   return `map[${keys.map((key) => `${key}:${goText(fields[key])}`).join(' ')}]`;
 }

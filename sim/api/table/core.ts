@@ -19,6 +19,7 @@ export const coreColumns: Readonly<Record<string, readonly Column[]>> = {
     ageColumn,
     wide(text('Selector', (object) => labelsText(at(object, 'spec', 'selector')))),
   ],
+  Endpoints: [nameColumn, text('Endpoints', endpointsText), ageColumn],
   Node: [
     nameColumn,
     text('Status', nodeStatus),
@@ -89,6 +90,18 @@ function portsText(service: KubeObject): string {
     return `${Number(port)}${outer}/${textOf(protocol) ?? 'TCP'}`;
   });
   return ports.length === 0 ? none : ports.join(',');
+}
+
+/** Addresses that are shown before the rest is counted. */
+const endpointsMax = 3;
+
+function endpointsText(endpoints: KubeObject): string {
+  const all = entriesAt(endpoints, 'subsets').flatMap((subset) =>
+    entriesAt(subset, 'ports').flatMap(({ port }) =>
+      entriesAt(subset, 'addresses').map(({ ip }) => `${String(ip)}:${String(port)}`)));
+  const shown = all.slice(0, endpointsMax).join(',');
+  if (all.length === 0) return none;
+  return all.length > endpointsMax ? `${shown} + ${all.length - endpointsMax} more...` : shown;
 }
 
 function nodeStatus(node: KubeObject): string {

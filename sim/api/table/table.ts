@@ -28,9 +28,13 @@ export function tableOf(
     readonly resource: Resource; readonly include: IncludeObject; readonly wall: Micros;
     /** Of the list; of one object it is the object's own. */
     readonly resourceVersion: string;
+    /** Of a kind that a definition added. */
+    readonly columns?: readonly PrinterColumn[];
   },
 ): Table {
-  const columns = columnsOf(about.resource);
+  const columns = about.columns === undefined
+    ? columnsOf(about.resource)
+    : definedColumns(about.columns);
   return {
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',
@@ -57,6 +61,12 @@ function columnsOf(resource: Resource): readonly Column[] {
   if (schema !== undefined) return [nameColumn, ...schema.columns.map(customColumn)];
   const known = resource.group === '' ? coreColumns : groupColumns;
   return known[resource.kind] ?? [nameColumn, createdColumn];
+}
+
+// Every kind shows its age, unless its definition says otherwise.
+function definedColumns(columns: readonly PrinterColumn[]): readonly Column[] {
+  if (columns.length === 0) return [nameColumn, ageColumn];
+  return [nameColumn, ...columns.map(customColumn)];
 }
 
 function customColumn({ name, type, jsonPath }: PrinterColumn): Column {
