@@ -1,17 +1,21 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { defaultHashSeed } from '../lb/murmur.ts';
+import { withLive, type LiveFlags } from './cluster.ts';
 import { usageError } from './exit.ts';
+import { withManifestsOrLive } from './flags.ts';
+import type { FolderFlags } from './folder.ts';
 import { withNodeMaps, withPins, type MapsNow, type PinFlags } from './nodemaps.ts';
 import { withOutput, type OutputFlags } from './output.ts';
 import type { Session } from './session.ts';
 
 interface ViewFlags extends PinFlags, OutputFlags {}
 
-interface ListFlags extends ViewFlags {
+interface ListFlags extends ViewFlags, LiveFlags, Partial<FolderFlags> {
   readonly fronts?: boolean;
   readonly backends?: boolean;
   readonly ranges?: boolean;
   readonly members?: boolean;
+  readonly check?: boolean;
 }
 
 interface MaglevFlags extends ViewFlags {
@@ -44,12 +48,13 @@ function group(parent: Command, name: string, description: string): Command {
 }
 
 function registerList(command: Command, session: Session): void {
-  withOutput(withPins(command))
+  withOutput(withLive(withManifestsOrLive(withPins(command))))
     .description('frontends with their endpoints; exit 1 where one names what is not there')
     .option('--fronts', 'frontends alone')
     .option('--backends', 'endpoints by id')
     .option('--ranges', 'source ranges')
     .option('--members', 'endpoints that a service port may have')
+    .option('--check', 'only what is not as the cluster, or -f, wants it; exit 1 where anything is')
     .action((flags: ListFlags) => list(session, flags));
 }
 
@@ -61,6 +66,13 @@ async function list(session: Session, flags: ListFlags): Promise<void> {
     { set: flags.ranges, print: views.printRanges },
     { set: flags.members, print: views.printMembers },
   ].filter(({ set }) => set === true);
+  if (flags.check === true) {
+    if (filters.length > 0) throw usageError('--check looks at everything and takes no filter');
+    const { printDifferences, wantedObjects } = await import('./lbcheck.ts');
+    const model = await wantedObjects(session, flags);
+    return withNodeMaps(session, flags, (now) => printDifferences(session, flags, { now, model }));
+  }
+  if (flags.filename !== undefined) throw usageError('-f says what is wanted: it needs --check');
   if (filters.length > 1) {
     throw usageError('of --fronts, --backends, --ranges and --members only one can stand');
   }

@@ -184,7 +184,8 @@ function recordOf(
   const annotated = service.meta.annotations[algorithmAnnotation];
   return {
     kind: 'service-port',
-    id: `${service.key}:${port.name}/${port.protocol}/${family}` as ServicePortId,
+    // Joined, not added: a sum of texts keeps its parts for good.
+    id: [service.key, ':', port.name, '/', port.protocol, '/', family].join('') as ServicePortId,
     service: service.key,
     portName: port.name,
     family,

@@ -77,7 +77,7 @@ export function loadConfiguration(
     Object.entries(checked.values).filter(([key]) => origins.get(key) !== usually),
   ));
   // What the schema refuses, the reader refuses again.
-  const seen = new Set(checked.faults.map(({ path }) => path));
+  const seen = new Set(checked.faults.flatMap(({ path }) => [path, path.split('[', 1)[0] ?? '']));
   const all = [
     ...unknown.map((path) => ({ path, message: unknownText(path) })),
     ...checked.faults, ...faults.filter(({ path }) => !seen.has(path)),

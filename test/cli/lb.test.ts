@@ -40,6 +40,8 @@ const refused = test.macro({
 });
 
 test(refused, 'lb list --fronts --members', /only one can stand/u);
+test(refused, 'lb list --check --fronts', /takes no filter/u);
+test(refused, 'lb list -f kind', /needs --check/u);
 test(refused, 'lb list -o xml', /table, wide, json/u);
 test(refused, 'lb list extra', /too many arguments/u);
 test(refused, 'lb maglev --key 192.0.2.1:1', /--key needs a frontend/u);

@@ -34,7 +34,8 @@ function fill(server: ApiServer, count: number): void {
       },
     ];
     for (const { resource, body } of objects) {
-      const made = server.handle({ verb: 'create', resource, namespace: 'default', body }, 'filler');
+      const request = { verb: 'create', resource, namespace: 'default', body } as const;
+      const made = server.handle(request, 'filler');
       if (!made.ok) throw new Error(made.error.message);
     }
   }

@@ -1,9 +1,13 @@
-import { mkdirSync, readFileSync, unlinkSync } from 'node:fs';
+import {
+  mkdirSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
 import { realKernel } from '../../bpf/kernel.real.ts';
 import {
-  encodeFlow, encodeFlowKey, encodeMemberKey, encodeSvcKey, flowBit, flowKind, layoutHash,
+  encodeFlow, encodeFlowKey, encodeFrontKey, encodeMemberKey, encodeSvcKey, flowBit, flowKind,
+  layoutHash,
 } from '../../bpf/layout.gen.ts';
 import { loadObject } from '../../bpf/object.real.ts';
 import {
@@ -195,5 +199,46 @@ test('a pin that is missing and maps of another layout are unreachable, and said
     const { exitCode, err } = await fairlead(['lb', 'list', '--pins', pins]);
     t.is(exitCode, 3);
     t.regex(err, /^fairlead: the maps of n-a are of layout v0123; this build reads v[0-9a-f]+: /u);
+  });
+});
+
+const wanted = `
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec:
+  type: LoadBalancer
+  clusterIP: 10.200.0.10
+  clusterIPs: [10.200.0.10]
+  externalIPs: [192.0.2.250]
+  ports: [{name: web, port: 80, nodePort: 30080}]
+status: {loadBalancer: {ingress: [{ip: 198.51.100.10}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: shop, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{name: web, port: 8080}]
+endpoints:
+- {addresses: [10.64.1.21], nodeName: node-1.example}
+- {addresses: [10.64.2.21], nodeName: n-b}
+- {addresses: [10.64.3.21], nodeName: n-c}
+`;
+
+test('X11: lb list --check finds a deleted row while no agent runs', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'fairlead-wanted-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'wanted.yaml'), wanted);
+  await stopped(t, async ({ kernel, run }) => {
+    const check = ['lb', 'list', '--check', '-f', folder, '--no-headers'];
+    const sound = await run(...check);
+    t.deepEqual([sound.exitCode, sound.out], [0, '']);
+    const key = encodeFrontKey({ addr: ipBytes16(ip('198.51.100.10')), port: 80, proto: 6 });
+    t.true(kernel.remove('fl_front', key).ok);
+    const { exitCode, out } = await run(...check);
+    t.is(exitCode, 1);
+    const row = /^node-1\.example +missing +198\.51\.100\.10:80\/TCP +the LoadBalancer front has/u;
+    t.regex(out, row);
+    t.is(out.split('\n').length, 2);
   });
 });
