@@ -71,7 +71,7 @@ function portFaults(spec: JsonObject, report: Report): void {
     if (!isPort(port['port'])) {
       report(
         `${at}.port`,
-        `Invalid value: ${JSON.stringify(port['port'])}: must be between 1 and 65535, inclusive`,
+        `Invalid value: ${JSON.stringify(port['port'] ?? 0)}: must be between 1 and 65535, inclusive`,
       );
     }
     const protocols = ['TCP', 'UDP', 'SCTP'];

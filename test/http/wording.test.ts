@@ -48,6 +48,8 @@ test(words, `POST ${maps}`, { metadata: { name: 'a', labels: { a: 'b c' } } }, 4
 test(words, 'POST /api/v1/namespaces/none/configmaps', { metadata: { name: 'a' } }, 404, 'NotFound', 'namespaces "none" not found');
 test(words, 'POST /api/v1/namespaces/going/configmaps', { metadata: { name: 'a' } }, 403, 'Forbidden', 'configmaps "a" is forbidden: unable to create new content in namespace going because it is being terminated');
 test(words, `POST ${services}`, { metadata: { name: 'a' }, spec: { ports: [{ port: 0 }] } }, 422, 'Invalid', 'Service "a" is invalid: [spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive, spec.ports[0].targetPort: Invalid value: 0: must be between 1 and 65535, inclusive]');
+// A number that is left out is zero to Go.
+test(words, `POST ${services}`, { metadata: { name: 'a' }, spec: { ports: [{ name: 'x', targetPort: 'y' }] } }, 422, 'Invalid', 'Service "a" is invalid: spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive');
 test(words, `POST ${services}`, { metadata: { name: 'a' }, spec: {} }, 422, 'Invalid', 'Service "a" is invalid: spec.ports: Required value');
 test(words, `POST ${services}`, { metadata: { name: 'a' }, spec: { type: 'Foo', ports } }, 422, 'Invalid', 'Service "a" is invalid: spec.type: Unsupported value: "Foo": supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"');
 test(words, `PUT ${services}/web`, { metadata: meta, spec: { ports, clusterIP: '10.96.0.9' } }, 422, 'Invalid', 'Service "web" is invalid: spec.clusterIPs[0]: Invalid value: []string{"10.96.0.9"}: may not change once set');
