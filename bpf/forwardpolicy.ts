@@ -13,7 +13,7 @@ const jumpsMax = 8;
 const otherDevices = /-[io] (?:docker|br-|podman|lxdbr|virbr)/u;
 
 /**
- * Whether the FORWARD chain of rule sets that iptables-save wrote, of either family, drops what begins a flow between
+ * Whether a FORWARD chain of what iptables-save wrote, of either family, drops what begins flows to
  * pods: its policy is DROP, and no rule accepts but for replies or for devices of others. Packets
  * to local endpoints go through that chain and remote ones do not (datapath.md 14.1, 17).
  */
