@@ -13,9 +13,10 @@ const jumpsMax = 8;
 const otherDevices = /-[io] (?:docker|br-|podman|lxdbr|virbr)/u;
 
 /**
- * Whether a FORWARD chain of what iptables-save wrote, of either family, drops what begins flows to
- * pods: its policy is DROP, and no rule accepts but for replies or for devices of others. Packets
- * to local endpoints go through that chain and remote ones do not (datapath.md 14.1, 17).
+ * Whether the FORWARD chain of rule sets that iptables-save wrote, of either family, drops what
+ * begins a flow between pods: its policy is DROP, and no rule accepts but for replies or for
+ * devices of others. Packets to local endpoints go through that chain and remote ones do not
+ * (datapath.md 14.1, 17).
  */
 export function forwardClosed(saved: string): boolean {
   const filters = saved.matchAll(/^\*filter\n([\s\S]*?)^COMMIT/gmu);
