@@ -69,9 +69,10 @@ function portFaults(spec: JsonObject, report: Report): void {
     else if (names.includes(name)) report(`${at}.name`, `Duplicate value: "${name}"`);
     if (typeof name === 'string') names.push(name);
     if (!isPort(port['port'])) {
+      const given = JSON.stringify(port['port'] ?? 0);
       report(
         `${at}.port`,
-        `Invalid value: ${JSON.stringify(port['port'] ?? 0)}: must be between 1 and 65535, inclusive`,
+        `Invalid value: ${given}: must be between 1 and 65535, inclusive`,
       );
     }
     const protocols = ['TCP', 'UDP', 'SCTP'];
