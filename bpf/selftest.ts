@@ -14,6 +14,9 @@ export interface SelfTestListener {
   readonly port: number;
 }
 
+/** Key of the Service that the self-test adds to the agent's tables; the API has none of it. */
+export const selfTestKey = serviceKey('fairlead.dev', 'self-test');
+
 /**
  * A Service of the agent's own, whose endpoint is a listener on loopback. It goes through the same
  * tables and programs as every other one; a client bound to loopback cannot leave the node by it.
@@ -21,9 +24,8 @@ export interface SelfTestListener {
 export function selfTestRows({ ip, port }: SelfTestListener): {
   readonly service: Service; readonly slice: EndpointSlice;
 } {
-  const key = serviceKey('fairlead.dev', 'self-test');
   const service: Service = {
-    kind: 'Service', meta, key, type: 'ClusterIP', clusterIps: [selfTestFront.ip],
+    kind: 'Service', meta, key: selfTestKey, type: 'ClusterIP', clusterIps: [selfTestFront.ip],
     ports: [{ name: '', protocol: 'TCP', port: selfTestFront.port, nodePort: 0 }],
     selector: {}, externalIps: [], loadBalancerIp: undefined, loadBalancerClass: undefined,
     ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack',
@@ -32,7 +34,7 @@ export function selfTestRows({ ip, port }: SelfTestListener): {
     conditions: [], faults: [],
   };
   const slice: EndpointSlice = {
-    kind: 'EndpointSlice', meta, service: key, addressType: 'IPv4',
+    kind: 'EndpointSlice', meta, service: selfTestKey, addressType: 'IPv4',
     endpoints: [{
       addresses: [ip], ready: true, serving: true, terminating: false,
       nodeName: undefined, zone: undefined, hintZones: [], hintNodes: [],

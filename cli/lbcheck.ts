@@ -1,17 +1,15 @@
-import { mapDifferences, type MapDifference } from '../bpf/views/mapcheck.ts';
+import type { MapDifference } from '../bpf/views/mapcheck.ts';
 import { datapathDefaults } from '../lb/datapathoptions.ts';
-import { nodeFacts, placeOf } from '../lb/nodefacts.ts';
-import { deriveServicePorts, DerivationMemo } from '../lb/serviceport.ts';
-import { ViewIndex } from '../lb/view.ts';
 import { onCluster, type LiveFlags } from './cluster.ts';
 import { exitCodes } from './exit.ts';
 import type { FolderFlags } from './folder.ts';
 import type { FolderModel } from './foldermodel.ts';
 import { onNodes, type OnNode } from './lbviews.ts';
-import type { MapsNow, NodeMaps } from './nodemaps.ts';
+import type { MapsNow } from './nodemaps.ts';
 import { printListing, type OutputFlags } from './output.ts';
 import type { Session } from './session.ts';
 import type { Column } from './table.ts';
+import { differencesOf } from './wantedmaps.ts';
 
 export type CheckFlags = OutputFlags & LiveFlags & Partial<FolderFlags>;
 
@@ -32,26 +30,18 @@ export async function printDifferences(
   session: Session, flags: OutputFlags, { now, model }: { now: MapsNow; model: FolderModel },
 ): Promise<void> {
   const items = now.nodes.flatMap((node) => (
-    onNodes([node], (maps) => differencesOf({ node: node.node, maps }, model))
+    onNodes([node], (maps) => differencesOf(maps, {
+      nodeName: node.node, options: datapathDefaults,
+      nodes: model.nodes.map(({ value }) => value),
+      services: model.services.map(({ value }) => value),
+      slices: model.slices.map(({ value }) => value),
+    }))
   ));
   await printListing(session.console, flags, {
     kind: 'DifferenceList', source: 'cluster', items, columns, rows: items, warnings: [],
     name: ({ node, front }) => `frontend/${node}/${front}`,
   });
   if (items.length > 0) session.exitCode = exitCodes.notWell;
-}
-
-function differencesOf({ node, maps }: NodeMaps, model: FolderModel): MapDifference[] {
-  const nodes = model.nodes.map(({ value }) => value);
-  const view = new ViewIndex(nodeFacts(node, nodes, datapathDefaults));
-  const place = placeOf(node, nodes.find(({ meta }) => meta.name === node));
-  const context = { place, algorithm: datapathDefaults.algorithm, memo: new DerivationMemo('one') };
-  const slices = Map.groupBy(model.slices.map(({ value }) => value), ({ service }) => service);
-  const records = model.services.flatMap(({ value }) => (
-    deriveServicePorts(value, slices.get(value.key) ?? [], context)
-  ));
-  for (const record of records) view.set(record);
-  return mapDifferences(maps, view, records.filter((record) => record.kind === 'service-port'));
 }
 
 const columns: readonly Column<OnNode<MapDifference>>[] = [

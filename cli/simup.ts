@@ -63,8 +63,8 @@ async function up(flags: UpFlags, session: Session): Promise<void> {
   try {
     console.out(`export KUBECONFIG=${live.kubeconfig}\n`);
     for (const text of live.warnings) console.err(`warning: ${text}\n`);
-    const nodes = live.list(resources.nodes);
-    console.err(`${nodes} nodes, ${live.list(resources.services)} Services at ${live.url}\n`);
+    const [nodes, services] = [live.list(resources.nodes), live.list(resources.services)];
+    console.err(`Nodes: ${nodes}, Services: ${services}, at ${live.url}\n`);
     await Promise.race([converse(place, script), live.ended]);
   } finally {
     over.abort();

@@ -1,14 +1,17 @@
 import type { HttpAnswer, HttpQuestion } from '../../bpf/httplistener.real.ts';
 import type { Agent } from '../../agent.ts';
 import type { OpenNode } from '../../bpf/node.real.ts';
+import { selfTestKey } from '../../bpf/selftest.ts';
 import { flowViews } from '../../bpf/views/flows.ts';
-import { frontFaults, frontViews } from '../../bpf/views/fronts.ts';
+import { frontViews } from '../../bpf/views/fronts.ts';
 import { maglevViews } from '../../bpf/views/maglevtables.ts';
 import { backendViews, memberViews } from '../../bpf/views/members.ts';
 import { rangeViews } from '../../bpf/views/sourceranges.ts';
 import { layoutHash } from '../../bpf/layout.gen.ts';
+import { differencesOf } from '../wantedmaps.ts';
 import { clientVersion } from '../version.ts';
 import { agentStatus } from './agentstatus.ts';
+import type { EventStreams } from './eventstreams.ts';
 import { faultText } from './configuration.ts';
 import type { Surroundings } from './lives.ts';
 import type { LogLevel } from './log.ts';
@@ -19,6 +22,7 @@ export interface AgentSite {
   /** Undefined until the node is open. */
   readonly agent: Agent | undefined;
   readonly node: OpenNode | undefined;
+  readonly streams: EventStreams;
 }
 
 /** Which door a question came in by: over TCP nothing is written (interface.md 9). */
@@ -31,6 +35,11 @@ export async function answerOf(
   path: string, question: HttpQuestion, { site, door }: { site: AgentSite; door: Door },
 ): Promise<HttpAnswer> {
   const route = `${question.method} ${path}`;
+  if (route === 'GET /v1/events') {
+    return site.streams.answer(question.query) ?? refusal(429, {
+      reason: 'TooManyRequests', message: 'four streams are open', next: 'later',
+    });
+  }
   const read = reads[route];
   if (read !== undefined) return json(200, read(site, question.query));
   const write = door === 'socket' ? writes[route] : undefined;
@@ -80,10 +89,19 @@ const reads: Readonly<Record<string, Read>> = {
   'GET /v1/lb/ct': ({ node }, query) => page(
     node && flowViews(node.kernel, Number(process.hrtime.bigint() / 1_000_000_000n)), query,
   ),
-  'GET /v1/lb/check': ({ node }, query) => page(
-    node && frontViews(node.kernel).flatMap(frontFaults), query,
-  ),
+  'GET /v1/lb/check': (site, query) => page(checked(site), query),
 };
+
+/** Rows of the maps that are not as the objects of the API ask for. */
+function checked({ at, agent, node }: AgentSite): readonly unknown[] | undefined {
+  if (agent === undefined || node === undefined) return undefined;
+  const { tables } = agent;
+  return differencesOf(node.kernel, {
+    nodeName: at.nodeName, options: at.configuration.settings.datapath,
+    nodes: tables.nodes.values(), slices: tables.slices.values(),
+    services: tables.services.values().filter(({ key }) => key !== selfTestKey),
+  });
+}
 
 function page(
   items: readonly unknown[] | undefined, query: URLSearchParams,

@@ -18,6 +18,8 @@ export class LiveSession implements RequestEnd {
   readonly recording = new Recording();
   readonly #front: ApiFront;
   readonly #faults: FaultSet;
+  /** Watches, and requests that wait. */
+  readonly #open = new Map<Exchange, Hold>();
 
   constructor(cluster: Cluster, live: LiveWorld, kubernetes: string) {
     this.cluster = cluster;
@@ -25,11 +27,42 @@ export class LiveSession implements RequestEnd {
       kubernetes, frozen: () => live.frozen,
     });
     this.#faults = new FaultSet(cluster);
+    cluster.path.onChange(() => { if (cluster.path.failure !== undefined) this.#cutAll(); });
   }
 
-  /** As the front does; a write that was served is recorded. */
+  /**
+   * As the front does; a write that was served is recorded. While `api.outage` refuses or resets
+   * connections, it does so here too; other faults on the way strike the cluster's own processes.
+   */
   serve(request: HttpRequest, exchange: Exchange): Hold | undefined {
-    if (request.method === 'GET') return this.#front.serve(request, exchange);
+    if (this.cluster.path.failure !== undefined) {
+      exchange.reset();
+      return undefined;
+    }
+    const hold = request.method === 'GET'
+      ? this.#front.serve(request, exchange)
+      : this.#write(request, exchange);
+    if (hold === undefined) return undefined;
+    this.#open.set(exchange, hold);
+    return {
+      cancel: () => {
+        this.#open.delete(exchange);
+        hold.cancel();
+      },
+    };
+  }
+
+  // Streams that ended by themselves are still here until their client closes; to cut them again
+  // does nothing.
+  #cutAll(): void {
+    for (const [exchange, hold] of this.#open) {
+      hold.cancel();
+      exchange.reset();
+    }
+    this.#open.clear();
+  }
+
+  #write(request: HttpRequest, exchange: Exchange): Hold | undefined {
     return this.#front.serve(request, {
       ...exchange,
       answer: (answer) => {

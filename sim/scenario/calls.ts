@@ -35,7 +35,8 @@ export class ApiCalls {
 }
 
 // Refusals are Statuses; paths outside the API are answered in plain text.
-function messageOf(body: string): string {
+function messageOf(body: string | Uint8Array): string {
+  if (typeof body !== 'string') return '';
   if (!body.startsWith('{')) return body.trim();
   const { message } = JSON.parse(body) as { readonly message?: unknown };
   return typeof message === 'string' ? message : '';

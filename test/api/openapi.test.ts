@@ -3,7 +3,9 @@ import { resources } from '../../kube/resource.ts';
 import { openApiDocument } from '../../sim/api/openapi/document.ts';
 import { groupVersionPath } from '../../sim/api/openapi/kind.ts';
 import { OpenApiPages } from '../../sim/api/openapi/pages.ts';
+import { wireFields } from '../../sim/api/protobuf/wire.ts';
 import { traitsOf } from '../../sim/api/traits.ts';
+import { place } from '../http/place.ts';
 
 type Fields = Record<string, any>;
 
@@ -113,4 +115,23 @@ test('6.4: the index names every document under an address that changes with it'
   const apps = JSON.parse(pages.page('apis/apps/v1')!) as Fields;
   t.true('/apis/apps/v1/namespaces/{namespace}/deployments' in apps['paths']);
   t.is(pages.page('apis/batch/v1'), undefined);
+});
+
+test('version 2 of the document says the same, as JSON and in protobuf', (t) => {
+  const at = place();
+  const { definitions, paths } = at.ask('GET /openapi/v2').body;
+  const port = definitions['io.k8s.api.core.v1.ServicePort'];
+  t.is(port.properties.nodePort.type, 'integer');
+  const { $ref } = definitions['io.k8s.api.core.v1.Service'].properties.spec;
+  t.is($ref, '#/definitions/io.k8s.api.core.v1.ServiceSpec');
+  const { patch } = paths['/api/v1/namespaces/{namespace}/services/{name}'];
+  t.true(patch.parameters.some(({ name }: { name: string }) => name === 'fieldValidation'));
+  const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+  const { body, headers } = at.ask('GET /openapi/v2', undefined, { accept });
+  // A media type may not have the sign that kubectl asks with.
+  t.false(headers['content-type']!.includes('@'));
+  const document = wireFields(body as Uint8Array) ?? [];
+  t.deepEqual(document.map(({ number }) => number), [1, 2, 8, 9]);
+  const names = wireFields(document[3]!.value as Uint8Array) ?? [];
+  t.is(names.length, Object.keys(definitions).length);
 });

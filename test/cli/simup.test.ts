@@ -51,7 +51,7 @@ test('a session is controlled by lines, saved, and repeated by sim run', async (
   t.is(code, 0, err);
   t.regex(out, /^export KUBECONFIG=\/.+\nconverged after [^]+\npaused at [^]+node\.powerOff at /);
   t.regex(out, /\n20 s passed[^]+holds 1 deeds\n$/);
-  t.regex(err, /3 nodes, 5 Services at http:\/\/127\.0\.0\.1:\d+\n[^]*unknown command 'dance'/);
+  t.regex(err, /Nodes: 3, Services: 5, at http:\/\/127\.0\.0\.1:\d+\n[^]*unknown command 'dance'/);
   // The kubeconfig that nobody asked to keep is gone with the cluster.
   t.false(existsSync(/KUBECONFIG=(.+)/u.exec(out)?.[1] ?? ''));
   const again = await fairlead(['sim', 'run', saved, '--twice'], '');

@@ -77,7 +77,8 @@ function claimTimers(claim: Claim): void {
       clock.after(1_000, () => order.push('second'));
       order.push('first');
     });
-    await pass(60_000);
+    // A busy machine may come late to the first, from where the second counts.
+    for (let turn = 0; turn < 100 && order.length < 2; turn += 1) await pass(60_000);
     t.deepEqual(order, ['first', 'second']);
   });
 }

@@ -23,6 +23,7 @@ test(found, { devices: ['lo', 'kube-ipvs0'] }, 'kube-proxy: kube-proxy has left 
 test(found, { programs: [{ name: 'cil_sock4_conne', maps: ['cilium_lb4_serv', 'cilium_lb4_back'] }] }, 'service-proxy: program cil_sock4_conne with the Service map cilium_lb4_serv');
 test(found, { programs: [{ name: 'calico_connect4', maps: ['cali_v4_nat_fe3'] }] }, 'service-proxy: program calico_connect4');
 test(found, { programs: [{ name: 'monitor', maps: ['events', 'counters'] }] }, '');
+test(found, { iptables: '*filter\n:FORWARD DROP [0:0]\nCOMMIT\n' }, 'forward-closed: the FORWARD chain of iptables drops');
 
 const reserves = test.macro({
   exec: (t, before: string, after: string | undefined) => {

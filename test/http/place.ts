@@ -66,7 +66,8 @@ function exchangeInto(heard: Heard): Exchange {
     heard.code = answer.code;
     Object.assign(heard.headers, answer.headers);
     const json = answer.headers['content-type']?.startsWith('application/json') === true;
-    heard.body = json ? JSON.parse(answer.body) : answer.body;
+    const { body } = answer;
+    heard.body = json && typeof body === 'string' ? JSON.parse(body) : body;
   };
   return {
     answer: (answer) => {

@@ -92,6 +92,16 @@ test(commands, 'fault node.powerOff for=ever', 'for takes a time such as 30s');
 test(commands, 'fault node.powerOff node', "'node' is not KEY=VALUE");
 test(commands, 'fault node.powerOff', 'fault.with.node: is required: names, any, all; or owner-of: ADDRESS, labels: a=b');
 
+test('an outage of the API strikes requests and open watches, and ends', (t) => {
+  const at = liveCluster();
+  const watch = at.ask('GET /api/v1/pods?watch=1');
+  at.say('fault api.outage form=refuse');
+  t.true(watch.reset);
+  t.true(at.ask('GET /api/v1/pods').reset);
+  at.say('heal api.outage');
+  t.is(at.ask('GET /api/v1/pods').code, 200);
+});
+
 test('commands say what they did', (t) => {
   const at = liveCluster();
   t.regex(at.say('until converged'), /^converged after .*, now .*\n$/);

@@ -105,7 +105,7 @@ class Way implements Exchange {
       answer: ({ code, body }) => {
         if (this.#deaf) return;
         this.later(() => { this.#sink.head({ status: code }); });
-        this.whole(this.#faults.answer(body));
+        this.whole(this.#faults.answer(typeof body === 'string' ? body : ''));
       },
       open: () => { if (!this.#deaf) this.later(() => { this.#sink.head({ status: 200 }); }); },
       chunk: (text) => {

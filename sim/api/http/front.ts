@@ -93,15 +93,16 @@ export class ApiFront implements RequestEnd {
     if (root === 'healthz' || root === 'livez' || root === 'readyz') {
       return exchange.answer(textAnswer(200, 'ok'));
     }
-    const document = root === 'openapi' ? this.#document(path) : undefined;
+    const accept = request.headers.get('accept') ?? '';
+    const document = root === 'openapi' ? this.#document(path, accept) : undefined;
     return exchange.answer(document ?? textAnswer(404, '404 page not found\n'));
   }
 
   // Made when first asked for: most clusters live without.
-  #document(path: string): HttpAnswer | undefined {
+  #document(path: string, accept: string): HttpAnswer | undefined {
     const kinds = this.#kinds.filter((kind) => kind !== endpointsKind);
     this.#openApi ??= new OpenApiEnd(kinds);
-    return this.#openApi.answer(path);
+    return this.#openApi.answer(path, accept);
   }
 }
 

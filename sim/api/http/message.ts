@@ -41,7 +41,8 @@ export function httpRequest(
 export interface HttpAnswer {
   readonly code: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  /** Bytes of what is no text. */
+  readonly body: string | Uint8Array;
 }
 
 /**

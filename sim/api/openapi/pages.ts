@@ -2,6 +2,7 @@ import { murmur32 } from '../../../lb/murmur.ts';
 import type { JsonObject } from '../json.ts';
 import { openApiDocument } from './document.ts';
 import { groupVersionPath, type OpenApiKind } from './kind.ts';
+import { swaggerOf } from './swagger.ts';
 
 /**
  * The documents of all group versions and their index, made when first asked for. Addresses in the
@@ -10,6 +11,7 @@ import { groupVersionPath, type OpenApiKind } from './kind.ts';
 export class OpenApiPages {
   readonly #kinds = new Map<string, OpenApiKind[]>();
   readonly #texts = new Map<string, string>();
+  #swagger: JsonObject | undefined;
 
   /** `kinds` in order of plural within each group version. */
   constructor(kinds: readonly OpenApiKind[]) {
@@ -27,6 +29,12 @@ export class OpenApiPages {
       return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }];
     });
     return { paths: Object.fromEntries(paths) as JsonObject };
+  }
+
+  /** `/openapi/v2`: all of it in one document of the older version. */
+  swagger(): JsonObject {
+    this.#swagger ??= swaggerOf([...this.#kinds.values()].map(openApiDocument));
+    return this.#swagger;
   }
 
   /** `/openapi/v3/PATH` as JSON, or undefined for a group version that is not served. */
