@@ -69,6 +69,12 @@ int fl_uplink_in(struct __sk_buff *skb)
 	/* Before everything else, so that no fault of ours silences an address (l2.md 10.1). */
 	if (fl_respond(skb))
 		return bpf_redirect(skb->ifindex, 0);
+	/*
+	 * A switch that has forgotten where a machine is sends its frames everywhere: what is for
+	 * another node would be served by that one and by this one too, and two answers reset it.
+	 */
+	if (skb->pkt_type == FL_PACKET_OTHERHOST)
+		return FL_NEXT;
 	scratch = fl_begin(skb, FL_HOOK_UPLINK_IN);
 	if (!scratch)
 		return FL_NEXT;

@@ -23,6 +23,8 @@ export interface FailoverStory {
 export interface Failover {
   /** Longest outage of the client since the strike, as the simulator's meter counts it. */
   readonly outageMs: number;
+  /** Requests that somebody reset: two nodes that serve one frame look like that. */
+  readonly resets: number;
   /** Longest time without an answer to the question who has the address. */
   readonly silenceMs: number;
   readonly from: string | undefined;
@@ -94,6 +96,7 @@ export async function strikeOnce(lab: Lab, order: StrikeOrder): Promise<Failover
     await Promise.all(lab.nodes.map((node) => agentReady(lab, node)));
     return {
       outageMs: longestOutage(attempts),
+      resets: attempts.filter(({ outcome }) => outcome === 'reset').length,
       silenceMs: silenceOf(heard, struckAt),
       from, to, heard,
     };

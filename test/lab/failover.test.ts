@@ -58,8 +58,9 @@ function bound(kind: 'crash' | 'graceful'): number {
 
 const takenOver = anyTest.macro({
   exec: async (t, story: string, kind: 'crash' | 'graceful') => {
-    const { outageMs, silenceMs, from, to, heard } = await play(story);
+    const { outageMs, silenceMs, resets, from, to, heard } = await play(story);
     t.is(doubled(heard), 0, 'two nodes answered one question');
+    t.is(resets, 0, 'a frame that the switch sends everywhere is served by its addressee alone');
     t.not(to, from);
     t.true(heard.asks.length > 50);
     t.true(silenceMs <= bound(kind), `${silenceMs} ms without an answer, u is ${deliveryMs} ms`);
