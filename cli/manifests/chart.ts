@@ -7,6 +7,7 @@ import { profiles, type Profile } from '../install.ts';
 import { yamlOf, type WrittenFile } from './files.ts';
 import { buildKustomization } from './kustomize.ts';
 import { profileFolder } from './profile.ts';
+import { valuesSchema } from './valuesschema.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -55,6 +56,10 @@ export function chartFiles(): WrittenFile[] {
   return [
     chart(folder, { name: 'fairlead', about: 'Addresses for Services outside a cloud' }),
     { path: `${folder}/values.yaml`, text: head + yamlOf(usual) },
+    {
+      path: `${folder}/values.schema.json`,
+      text: `${JSON.stringify(valuesSchema(), undefined, 2)}\n`,
+    },
     ...templates, ...overlays, ...definitionChart(),
   ];
 }

@@ -14,7 +14,9 @@ const folder = join(root, 'kind', 'chart');
 
 test('the files of kind/chart are what base and overlays give, and no others', (t) => {
   const files = chartFiles();
-  for (const { path, text } of files) t.is(readFileSync(join(root, path), 'utf8'), text, path);
+  for (const { path, text } of files) {
+    t.is(readFileSync(join(root, path), 'utf8'), text, `${path}: npm run manifests writes it`);
+  }
   const there = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1));
@@ -112,6 +114,9 @@ test('helm renders every profile, and the definitions, to the same objects', (t)
     metadata?.name === 'fairlead-bgp-secrets' && 'namespace' in metadata
   ));
   t.deepEqual((role as any)?.rules[0].resourceNames, ['tor', 'spine']);
+  for (const choice of ['config.l2.sesion=1', 'config.enable-ipv6=perhaps', 'agent.hostPid=true']) {
+    t.not(helm(chart, '--set', choice).status, 0, choice);
+  }
   const all = profileObjects('base', []);
   const definitions = byName(all.ok ? all.value : [])
     .filter(({ kind }) => kind === 'CustomResourceDefinition');

@@ -17,7 +17,9 @@ const root = join(import.meta.dirname, '..', '..');
 test('the files of kind/crds are what the schemas give', (t) => {
   const files = definitionFiles();
   t.is(files.length, kindSchemas.length + 1);
-  for (const { path, text } of files) t.is(readFileSync(join(root, path), 'utf8'), text, path);
+  for (const { path, text } of files) {
+    t.is(readFileSync(join(root, path), 'utf8'), text, `${path}: npm run manifests writes it`);
+  }
 });
 
 test('a definition read as YAML 1.1, as kubectl does, is the definition', (t) => {

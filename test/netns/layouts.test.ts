@@ -55,7 +55,7 @@ test('maps of another layout are taken over and back, and no flow ends by it', a
     t.deepEqual(await x.ask({ do: 'hold-many', ...web, count: flows }), all);
     t.deepEqual(await p.ask({ do: 'hold-many', ...clusterWeb, count: flows }), all);
     const before = await reached(shop);
-    t.deepEqual(new Set(before), new Set(['a1', 'b1']));
+    t.true(before.includes('a1') && before.includes('b1') && new Set(before).size === 2);
     await x.ask({ do: 'storm', ...web, everyMs: 2 });
     await p.ask({ do: 'storm', ...clusterWeb, everyMs: 2 });
     let agent = shop.agents.a;
