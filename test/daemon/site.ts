@@ -110,7 +110,8 @@ export class DaemonSite {
   start(host: Host, words: readonly string[], wrap: readonly string[] = []): Daemon {
     const enter = 'echo $$ > "$0/cgroup.procs" && exec "$@"';
     const child = spawn('setpriv', [
-      ...endsWithTest, 'sh', '-c', enter, this.cgroupOf(host), 'nsenter', `--net=/var/run/netns/${this.namespaceOf(host)}`,
+      ...endsWithTest, 'sh', '-c', enter, this.cgroupOf(host),
+      'nsenter', `--net=/var/run/netns/${this.namespaceOf(host)}`,
       ...wrap, process.execPath, join(root, 'cli/main.ts'), ...words,
     ], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '' } });
     const daemon = new Daemon(child);
