@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
@@ -17,6 +17,9 @@ export type Host = keyof typeof hosts;
 
 /** A bearer token of every agent, which nothing may ever tell. */
 export const secret = 'user:agent-4f1c9e0b7d';
+
+// A test that is killed leaves no process behind (prctl(2), PR_SET_PDEATHSIG).
+const endsWithTest = ['--pdeathsig', 'KILL'];
 
 /** What a process of ours said and how it ended. */
 export class Daemon {
@@ -62,6 +65,8 @@ export class DaemonSite {
 
   /** `filled`: Services that the API server has from the start. */
   static async open(filled = 0): Promise<DaemonSite> {
+    // Those of tests that were killed.
+    clearNodes((pid) => !existsSync(`/proc/${pid}`));
     const site = new DaemonSite();
     try {
       site.#build();
@@ -104,8 +109,9 @@ export class DaemonSite {
   /** Starts a process of ours on a host; `wrap` is put in front of its command. */
   start(host: Host, words: readonly string[], wrap: readonly string[] = []): Daemon {
     const enter = 'echo $$ > "$0/cgroup.procs" && exec "$@"';
-    const child = spawn('sh', [
-      '-c', enter, this.cgroupOf(host), 'nsenter', `--net=/var/run/netns/${this.namespaceOf(host)}`,
+    const child = spawn('setpriv', [
+      ...endsWithTest, 'sh', '-c', enter, this.cgroupOf(host),
+      'nsenter', `--net=/var/run/netns/${this.namespaceOf(host)}`,
       ...wrap, process.execPath, join(root, 'cli/main.ts'), ...words,
     ], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '' } });
     const daemon = new Daemon(child);
@@ -115,8 +121,8 @@ export class DaemonSite {
 
   /** Starts a program on a host. */
   command(host: Host, words: readonly string[]): Daemon {
-    const child = spawn('nsenter', [
-      `--net=/var/run/netns/${this.namespaceOf(host)}`, ...words,
+    const child = spawn('setpriv', [
+      ...endsWithTest, 'nsenter', `--net=/var/run/netns/${this.namespaceOf(host)}`, ...words,
     ], { stdio: ['ignore', 'pipe', 'pipe'] });
     const daemon = new Daemon(child);
     this.#daemons.push(daemon);
@@ -205,13 +211,7 @@ export class DaemonSite {
     for (const daemon of this.#daemons) daemon.signal('SIGKILL');
     await Promise.all(this.#daemons.map(({ exited }) => exited));
     await this.#api?.kill();
-    for (const host of ['a', 'b'] as const) {
-      for (const folder of ['/sys/fs/bpf/fairlead', '/run']) {
-        for (const name of namesIn(folder)) {
-          if (name.includes(this.nodeName(host))) rmSync(join(folder, name), { recursive: true });
-        }
-      }
-    }
+    clearNodes((pid) => pid === process.pid);
     this.#place.close();
     rmSync(this.folder, { recursive: true });
   }
@@ -260,6 +260,18 @@ interface Line {
   readonly id?: number;
   readonly code: number;
   readonly body: any;
+}
+
+/** Removes pins and locks of the nodes of tests. */
+function clearNodes(gone: (pid: number) => boolean): void {
+  for (const folder of ['/sys/fs/bpf/fairlead', '/run']) {
+    for (const name of namesIn(folder)) {
+      const pid = /^(?:fairlead-)?fld(\d+)-/u.exec(name)?.[1];
+      if (pid !== undefined && gone(Number(pid))) {
+        rmSync(join(folder, name), { recursive: true, force: true });
+      }
+    }
+  }
 }
 
 function namesIn(folder: string): string[] {
