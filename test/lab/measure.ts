@@ -41,6 +41,10 @@ async function measure(timing: Timing): Promise<void> {
     labOf(`measure-${process.pid}`, await readStory(first, timing)), () => undefined,
   );
   if (!up.ok) throw new Error(up.error);
+  const interrupted = (): void => {
+    void up.value.down().finally(() => process.exit(130));
+  };
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
     for (const name of values.only) {
       const read = await readStory(name, timing);
@@ -67,6 +71,7 @@ async function measure(timing: Timing): Promise<void> {
       ]);
     }
   } finally {
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
     await up.value.down();
   }
 }
