@@ -1,6 +1,6 @@
 import anyTest from 'ava';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { kernelTests, run } from './machine.ts';
 import { Place } from './place.ts';
@@ -61,6 +61,7 @@ test('prepare reserves ports, leftovers shows it, and uninstall takes it back', 
   await Place.with((place) => {
     const namespace = place.namespace();
     const node = ['--node-name', `fl-doctor-${process.pid}.lan`];
+    place.later(() => rmSync(`/run/fairlead/${node[1]}.sysctls.json`, { force: true }));
     const reserved = (): string => run(
       `ip netns exec ${namespace} sysctl -n net.ipv4.ip_local_reserved_ports`,
     ).trim();

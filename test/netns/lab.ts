@@ -3,6 +3,7 @@ import {
   existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { runFolder } from '../../bpf/pins.real.ts';
 import { cgroupPath, parseMountinfo } from '../../bpf/mountinfo.ts';
 import { layoutHash } from '../../bpf/layout.gen.ts';
 import { root } from '../tidy/sources.ts';
@@ -229,10 +230,9 @@ export class Lab {
       this.#undo.push(() => removeCgroup(this.cgroupOf(home)));
     }
     this.#undo.push(() => {
-      for (const folder of [pinsFolder, '/run']) {
+      for (const folder of [pinsFolder, runFolder]) {
         for (const name of existsSync(folder) ? readdirSync(folder) : []) {
-          const ours = name.replace(/^fairlead-/u, '').startsWith(`${this.#prefix}-`);
-          if (ours) rmSync(join(folder, name), { recursive: true });
+          if (name.startsWith(`${this.#prefix}-`)) rmSync(join(folder, name), { recursive: true });
         }
       }
     });
