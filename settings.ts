@@ -7,6 +7,7 @@ import { parsePrefix, type Prefix } from './lb/ip.ts';
 import type { Fault } from './lb/model.ts';
 import type { Micros } from './lb/ports.ts';
 import type { LeaderTiming } from './kube/leader.ts';
+import { parseEndpoint } from './kube/endpoint.ts';
 import { settingTable } from './settingtable.ts';
 
 /** What agent and controller are configured with, whatever process they run in. */
@@ -51,6 +52,7 @@ export function flattenSettings(record: SettingValues): SettingValues {
 /** Reads settings by name; those absent have their defaults. Unknown names are the caller's. */
 export function readSettings(values: SettingValues): SettingsRead {
   const reader = new Reader(values);
+  reader.endpoints('kubernetes.endpoints');
   const l2 = parseL2Settings(values);
   const enabled = reader.fact('l2.enabled', true);
   const ipam = parseIpamSettings(values);
@@ -174,6 +176,14 @@ class Reader {
     }
     if (texts.length === 1 && only === 'all') return { kind: 'all' };
     return { kind: 'cidrs', prefixes: this.prefixes(key) };
+  }
+
+  /** Only looked at: whoever connects parses them again. */
+  endpoints(key: string): void {
+    for (const [index, text] of this.#texts(key).entries()) {
+      const parsed = parseEndpoint(text);
+      if (!parsed.ok) this.refuse(`${key}[${index}]`, parsed.error);
+    }
   }
 
   #texts(key: string): readonly string[] {

@@ -10,6 +10,16 @@ export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** Called once with what goes on after the head, in place of `body`. */
+  readonly stream?: (to: AnswerStream) => void;
+}
+
+/** An answer that goes on until its reader ends it. */
+export interface AnswerStream {
+  write(text: string): void;
+  /** Bytes that the reader has not taken yet. */
+  waiting(): number;
+  onClose(listener: () => void): void;
 }
 
 /** A question beside its path. */
@@ -115,7 +125,17 @@ export class HttpListener {
   };
 }
 
-function say(response: ServerResponse, { status, headers, body }: HttpAnswer): void {
+function say(response: ServerResponse, { status, headers, body, stream }: HttpAnswer): void {
+  if (stream !== undefined) {
+    response.writeHead(status, { ...headers });
+    response.flushHeaders();
+    stream({
+      write: (text) => void response.write(text),
+      waiting: () => response.writableLength,
+      onClose: (listener) => void response.once('close', listener),
+    });
+    return;
+  }
   response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) });
   response.end(body);
 }

@@ -1,3 +1,5 @@
+import { forwardClosed } from './forwardpolicy.ts';
+
 /** What else on the node might serve Services (datapath.md 14.2). */
 export interface NeighbourFacts {
   /** `ip kube-proxy`, one for each nftables table. */
@@ -18,7 +20,7 @@ export interface ForeignProgram {
 
 /** Something that was found, in one line, with what to do. */
 export interface Neighbour {
-  readonly kind: 'kube-proxy' | 'service-proxy';
+  readonly kind: 'kube-proxy' | 'service-proxy' | 'forward-closed';
   readonly text: string;
 }
 
@@ -47,7 +49,12 @@ export function neighboursOf(facts: NeighbourFacts): readonly Neighbour[] {
       + ' another eBPF service proxy; remove it, or set allowOtherProxy';
     return [{ kind: 'service-proxy', text }];
   });
-  return [...kubeProxy, ...proxies];
+  const closed: readonly Neighbour[] = !forwardClosed(facts.iptables) ? [] : [{
+    kind: 'forward-closed',
+    text: 'the FORWARD chain of iptables drops what it does not know: endpoints of this node cannot'
+      + ' be reached from outside; accept pod addresses there, or set its policy to ACCEPT',
+  }];
+  return [...kubeProxy, ...proxies, ...closed];
 }
 
 // Service tables of Cilium (cilium_lb4_services_v2), Calico (cali_v4_nat_fe3) and others.

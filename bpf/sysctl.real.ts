@@ -2,22 +2,26 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path';
 import type { PortRange } from '../lb/datapathoptions.ts';
 import { runFolder } from './pins.real.ts';
-import { reservedPorts, restoredText, type SysctlRecord } from './sysctl.ts';
+import { localPortRange, reservedPorts, restoredText, type SysctlRecord } from './sysctl.ts';
 
 // Files of the network namespace that this thread is in, wherever /proc was mounted.
 const folder = '/proc/sys/net/ipv4';
 const portsFile = `${folder}/ip_local_reserved_ports`;
+const rangeFile = `${folder}/ip_local_port_range`;
 
 /**
  * Keeps local sockets off the ports of SNAT (datapath.md 8.3), and remembers what was there for the
  * day when `node` is uninstalled. Undefined, or what is refused.
  */
 export function reservePorts(node: string, range: PortRange): string | undefined {
-  return attempt(portsFile, () => {
-    const before = readFileSync(portsFile, 'utf8');
-    const after = reservedPorts(before, range);
-    if (after !== undefined) write(node, portsFile, { before: before.trim(), after });
-  });
+  const change = (file: string, wanted: (text: string, range: PortRange) => string | undefined) => (
+    attempt(file, () => {
+      const before = readFileSync(file, 'utf8');
+      const after = wanted(before, range);
+      if (after !== undefined) write(node, file, { before: before.trim(), after });
+    })
+  );
+  return change(portsFile, reservedPorts) ?? change(rangeFile, localPortRange);
 }
 
 /**

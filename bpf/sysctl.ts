@@ -13,6 +13,22 @@ export function reservedPorts(text: string, range: PortRange): string | undefine
   return [...parts(text), `${next}-${range.last}`].join(',');
 }
 
+/** So few local ports would end the host's own calls sooner than a clumsy draw. */
+const localPortsMin = 4_096;
+
+/**
+ * What `net.ipv4.ip_local_port_range` is to say where `range` has its upper end: the ports below.
+ * A draw that falls on a reserved port goes on upwards and then begins anew (__inet_hash_connect,
+ * net/ipv4/inet_hashtables.c), so a reserved end makes the lowest port that of nearly every second
+ * call, and two calls that reach one endpoint by different fronts soon share their ports.
+ * Undefined: nothing is to be changed, or too few would be left.
+ */
+export function localPortRange(text: string, range: PortRange): string | undefined {
+  const [first = 0, last = 0] = text.trim().split(/\s+/u).map(Number);
+  if (range.last < last || range.first > last) return undefined;
+  return range.first - first < localPortsMin ? undefined : `${first}\t${range.first - 1}`;
+}
+
 /** A sysctl that we wrote: what it said before, and what we made of it. */
 export interface SysctlRecord {
   readonly before: string;

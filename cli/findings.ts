@@ -3,8 +3,9 @@ import { allocationFindings } from './checks/allocations.ts';
 import { announcementFindings } from './checks/announcements.ts';
 import { bgpFindings } from './checks/bgp.ts';
 import { policyFindings } from './checks/policies.ts';
+import { configFindings } from './checks/config.ts';
 import { poolFindings } from './checks/pools.ts';
-import { decodingFindings, schemaFindings } from './checks/schema.ts';
+import { decodingFindings, metadataFindings, schemaFindings } from './checks/schema.ts';
 import { workloadFindings } from './checks/workloads.ts';
 import { compareFindings, type Finding } from './finding.ts';
 import { modelOf } from './foldermodel.ts';
@@ -19,11 +20,12 @@ export function findingsOf(manifests: Manifests): Finding[] {
     ...allocationFindings(model),
     ...announcementFindings(model),
     ...workloadFindings(model),
+    ...configFindings(model),
     ...decodingFindings(model),
   ];
   // Where the controller names a fault with its own code, the schema's sentence adds nothing.
   const named = new Set(semantic.map(placeOf));
-  const structural = schemaFindings(model).filter(
+  const structural = [...schemaFindings(model), ...metadataFindings(model)].filter(
     (finding) => finding.code !== 'schema' || !named.has(placeOf(finding)),
   );
   const unreadable = manifests.faults.map((fault): Finding => ({

@@ -42,6 +42,8 @@ export async function clusterAccess(
   for (const path of configPaths(flags, env)) files.push(await readConfig(path));
   if (files.length === 0) {
     if (flags.context !== undefined) throw unusable(`no kubeconfig has context ${flags.context}`);
+    const { KUBECONFIG: paths = '' } = env;
+    if (paths !== '') throw unusable(`KUBECONFIG: ${paths} does not exist`);
     return accessOfPod(flags, env);
   }
   const named = flags.context ?? firstOf(files, ({ current }) => current);

@@ -52,7 +52,15 @@ export function registerLab(program: Command, session: Session): void {
 }
 
 function withName(command: Command): Command {
-  return command.option('--name <name>', 'which lab', 'lab');
+  return command.option('--name <name>', 'which lab', 'lab')
+    .hook('preAction', async (_, action) => {
+      const { labNameFault } = await import('../kind/lab/blueprint.ts');
+      const fault = labNameFault(action.opts<NameFlags>().name);
+      if (fault !== undefined) throw usageError(fault);
+      if (process.getuid?.() !== 0) {
+        throw new CommandEnd(exitCodes.unreachable, 'a lab needs root: it is made of namespaces');
+      }
+    });
 }
 
 async function openLab(name: string): Promise<import('../kind/lab/lab.ts').Lab> {
@@ -66,9 +74,6 @@ async function openLab(name: string): Promise<import('../kind/lab/lab.ts').Lab> 
 
 async function up(session: Session, flags: UpFlags): Promise<void> {
   const { console } = session;
-  if (process.getuid?.() !== 0) {
-    throw new CommandEnd(exitCodes.unreachable, 'a lab needs root: it makes network namespaces');
-  }
   const { bringUp } = await import('../kind/lab/up.ts');
   const spec = await readSpec(session, flags);
   for (const warning of spec.warnings) console.err(`warning: ${warning}\n`);

@@ -68,6 +68,14 @@ interface SharedService {
   readonly foreign: readonly ForeignRecord[];
   /** Records by what distinguishes a node: most nodes run none of the endpoints and share one. */
   readonly byPlace: Map<string, readonly DatapathRecord[]>;
+  /** Made when first asked for. */
+  hints?: PlaceHints;
+}
+
+/** What in the endpoints of a Service can tell one node from another. */
+interface PlaceHints {
+  readonly names: ReadonlySet<string>;
+  readonly zoned: boolean;
 }
 
 interface SharedPort {
@@ -124,15 +132,21 @@ export function deriveServicePorts(
 ): readonly DatapathRecord[] {
   const sorted = byName(slices);
   const shared = context.memo.shared(service, sorted, context.algorithm);
+  if (context.memo.nodes === 'one') return recordsAt(context.place, shared);
   const signature = placeSignature(shared, context.place);
   const known = shared.byPlace.get(signature);
   if (known !== undefined) return known;
-  const records: DatapathRecord[] = [...shared.foreign];
-  for (const { record, copies } of shared.ports) {
-    const { backends, usable } = backendSet(copies, context.place);
+  const records = recordsAt(context.place, shared);
+  shared.byPlace.set(signature, records);
+  return records;
+}
+
+function recordsAt(place: Place, { foreign, ports }: SharedService): readonly DatapathRecord[] {
+  const records: DatapathRecord[] = [...foreign];
+  for (const { record, copies } of ports) {
+    const { backends, usable } = backendSet(copies, place);
     records.push({ ...record, backends, usable });
   }
-  shared.byPlace.set(signature, records);
   return records;
 }
 
@@ -184,7 +198,8 @@ function recordOf(
   const annotated = service.meta.annotations[algorithmAnnotation];
   return {
     kind: 'service-port',
-    id: `${service.key}:${port.name}/${port.protocol}/${family}` as ServicePortId,
+    // Joined, not added: a sum of texts keeps its parts for good.
+    id: [service.key, ':', port.name, '/', port.protocol, '/', family].join('') as ServicePortId,
     service: service.key,
     portName: port.name,
     family,
@@ -229,13 +244,15 @@ function ofFamily(addresses: readonly Ip[], family: Family): readonly Ip[] {
 
 // Two places with one signature get equal records: a name counts only where an endpoint names it.
 function placeSignature(shared: SharedService, place: Place): string {
-  let named = false;
-  let zoned = false;
-  for (const { copies } of shared.ports) {
-    for (const copy of copies) {
-      named ||= copy.nodeName === place.nodeName || copy.hintNodes.includes(place.nodeName);
-      zoned ||= copy.hintZones.length > 0;
-    }
-  }
-  return `${named ? place.nodeName : ''}|${zoned ? (place.zone ?? '') : ''}`;
+  const { names, zoned } = shared.hints ??= hintsOf(shared.ports);
+  const named = names.has(place.nodeName);
+  return named || zoned ? `${named ? place.nodeName : ''}|${zoned ? (place.zone ?? '') : ''}` : '|';
+}
+
+function hintsOf(ports: readonly SharedPort[]): PlaceHints {
+  const copies = ports.flatMap((port) => port.copies);
+  const names = copies.flatMap(({ nodeName, hintNodes }) => (
+    nodeName === undefined ? hintNodes : [nodeName, ...hintNodes]
+  ));
+  return { names: new Set(names), zoned: copies.some(({ hintZones }) => hintZones.length > 0) };
 }

@@ -114,7 +114,21 @@ export function putText(into: Uint8Array, at: number, text: string): void {
 
 /** The `fl_front` key of a port of an address, given by its key; as `encodeFrontKey` writes it. */
 export function frontKey(address: string, port: number, proto: number): string {
-  return address + String.fromCharCode(port >>> 8, port & 0xff, proto, 0);
+  return withTail(address, port, proto << 8);
+}
+
+/**
+ * Sixteen bytes of an address and four more, in one piece: a sum of two texts would keep both, and
+ * be put together again for each comparison.
+ */
+function withTail(address: string, port: number, rest: number): string {
+  return String.fromCharCode(
+    address.charCodeAt(0), address.charCodeAt(1), address.charCodeAt(2), address.charCodeAt(3),
+    address.charCodeAt(4), address.charCodeAt(5), address.charCodeAt(6), address.charCodeAt(7),
+    address.charCodeAt(8), address.charCodeAt(9), address.charCodeAt(10), address.charCodeAt(11),
+    address.charCodeAt(12), address.charCodeAt(13), address.charCodeAt(14), address.charCodeAt(15),
+    port >>> 8, port & 0xff, rest >>> 8, rest & 0xff,
+  );
 }
 
 function mappedText(number: number): string {
@@ -203,7 +217,7 @@ function membersOf(record: ServicePortRecord): readonly MemberImage[] {
 export function backendKey(
   address: string, { port, proto, flags }: Omit<BackendImage, 'key'>,
 ): string {
-  return address + String.fromCharCode(port >>> 8, port & 0xff, proto, flags);
+  return withTail(address, port, (proto << 8) | flags);
 }
 
 function fieldsOf(record: ServicePortRecord, members: readonly MemberImage[]): SetFields {

@@ -95,11 +95,11 @@ function planSet(wish: Wish, base: Omit<PortPlan, 'refusal'>): PortPlan {
     port.svcId = stores.svcIds.take();
     stores.bySvcId.set(port.svcId, port);
   }
-  const room = planRegions(wish);
+  const { region, maglev, full: lacks } = planRegions(wish);
   const gen = port.gen === 0xffff_ffff ? 1 : port.gen + 1;
-  const set = { setId, fields: image.fields, list, ...room, ranges: planRanges(wish) };
+  const set = { setId, fields: image.fields, list, region, maglev, ranges: planRanges(wish) };
   const next = { ...base, next: set, gen };
-  return { ...next, refusal: room.full ? { map: 'fl_lut', error: full } : undefined };
+  return { ...next, refusal: lacks ? { map: 'fl_lut', error: full } : undefined };
 }
 
 // The list first, in its order; members that are wanted no more follow until they are gone.

@@ -1,6 +1,8 @@
+import { resourceOf } from '../../kube/resource.ts';
 import { kindSchemas, schemaOf } from '../../kube/schema/kinds.ts';
 import { unknownFields, validateObject } from '../../kube/schema/validate.ts';
 import type { Fault } from '../../lb/model.ts';
+import { metadataFaults } from '../../sim/api/metadata.ts';
 import { findingAt, type Finding } from '../finding.ts';
 import type { FolderModel, Row } from '../foldermodel.ts';
 import type { ManifestObject } from '../../kube/manifest.ts';
@@ -18,6 +20,16 @@ export function schemaFindings(model: FolderModel): Finding[] {
       ...unknownFields(object).map((fault) =>
         findingAt(place, { severity: 'warning', code: 'unknown_field', ...fault })),
     ];
+  });
+}
+
+/** Names, labels and annotations that no server takes. */
+export function metadataFindings(model: FolderModel): Finding[] {
+  return model.all.flatMap((place) => {
+    const { object } = place;
+    const resource = resourceOf(object.apiVersion ?? '', object.kind ?? '');
+    const faults = resource === undefined ? [] : metadataFaults(object, resource);
+    return faults.map((fault) => error(place, 'schema', fault));
   });
 }
 

@@ -9,6 +9,7 @@ import { rangeViews } from '../../bpf/views/sourceranges.ts';
 import { layoutHash } from '../../bpf/layout.gen.ts';
 import { clientVersion } from '../version.ts';
 import { agentStatus } from './agentstatus.ts';
+import type { EventStreams } from './eventstreams.ts';
 import { faultText } from './configuration.ts';
 import type { Surroundings } from './lives.ts';
 import type { LogLevel } from './log.ts';
@@ -19,6 +20,7 @@ export interface AgentSite {
   /** Undefined until the node is open. */
   readonly agent: Agent | undefined;
   readonly node: OpenNode | undefined;
+  readonly streams: EventStreams;
 }
 
 /** Which door a question came in by: over TCP nothing is written (interface.md 9). */
@@ -31,6 +33,11 @@ export async function answerOf(
   path: string, question: HttpQuestion, { site, door }: { site: AgentSite; door: Door },
 ): Promise<HttpAnswer> {
   const route = `${question.method} ${path}`;
+  if (route === 'GET /v1/events') {
+    return site.streams.answer(question.query) ?? refusal(429, {
+      reason: 'TooManyRequests', message: 'four streams are open', next: 'later',
+    });
+  }
   const read = reads[route];
   if (read !== undefined) return json(200, read(site, question.query));
   const write = door === 'socket' ? writes[route] : undefined;

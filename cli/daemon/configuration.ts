@@ -12,6 +12,8 @@ import { nearestNames } from '../nearest.ts';
 export interface ConfigSources {
   /** Undefined: no file. */
   readonly file: string | undefined;
+  /** What the file says, where that is known already. */
+  readonly text?: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** By key of the setting. */
   readonly flags: Readonly<Record<string, string>>;
@@ -42,9 +44,9 @@ export function faultText({ place, path, message }: ConfigFault): string {
 
 /** Reads all sources. Every fault is found, not only the first. */
 export function loadConfiguration(
-  { file, env, flags }: ConfigSources,
+  { file, text: known, env, flags }: ConfigSources,
 ): Result<Configuration, readonly ConfigFault[]> {
-  const text = readFile(file);
+  const text = known === undefined ? readFile(file) : parseConfigText(known, file ?? '');
   if (!text.ok) return text;
   const { values: written, given, ignored } = nameSettings(flattenSettings(text.value.record));
   const values: Record<string, unknown> = {};
@@ -75,7 +77,7 @@ export function loadConfiguration(
     Object.entries(checked.values).filter(([key]) => origins.get(key) !== usually),
   ));
   // What the schema refuses, the reader refuses again.
-  const seen = new Set(checked.faults.map(({ path }) => path));
+  const seen = new Set(checked.faults.flatMap(({ path }) => [path, path.split('[', 1)[0] ?? '']));
   const all = [
     ...unknown.map((path) => ({ path, message: unknownText(path) })),
     ...checked.faults, ...faults.filter(({ path }) => !seen.has(path)),

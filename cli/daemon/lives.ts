@@ -1,3 +1,4 @@
+import { exitCodes } from '../exit.ts';
 import type { Session } from '../session.ts';
 import type { ConfigSources, Configuration } from './configuration.ts';
 import { ConfigWatch, type ConfigChange } from './configwatch.ts';
@@ -51,6 +52,7 @@ export async function runLives(order: LivesOrder): Promise<void> {
   const meters = new Meters(role === 'agent' ? agentMetrics : controllerMetrics);
   const log = logOf(console, { values, node: nodeName, measure: meters.take });
   tellWarnings(log, order.configuration);
+  endOnBug(log);
   const pulse = new Pulse();
   const signal = stopSignal();
   let changed: (change: ConfigChange) => void = () => undefined;
@@ -94,6 +96,17 @@ export async function runLives(order: LivesOrder): Promise<void> {
   watch.close();
   pulse.stop();
   meters.close();
+}
+
+/** A bug ends the process: pinned programs forward on, fences fall silent, a restart adopts. */
+function endOnBug(log: Log): void {
+  process.on('uncaughtException', (error) => {
+    log.note({
+      level: 'error', component: 'fairlead', code: 'bug',
+      text: `this is a bug in fairlead; please report it with: ${error.stack ?? error.message}`,
+    });
+    process.exit(exitCodes.bug);
+  });
 }
 
 function tellWarnings(log: Log, { warnings }: Configuration): void {

@@ -33,6 +33,7 @@ const rememberedMax = 1_000;
 export class Log implements Journal {
   #order: LogOrder;
   #settings: LogSettings;
+  #followers = new Set<(entry: JournalEntry) => void>();
   #told = new Map<string, { at: number; held: number }>();
 
   constructor(of: LogOrder) {
@@ -48,11 +49,18 @@ export class Log implements Journal {
     this.#settings = settings;
   }
 
+  /** Every entry from now on, whatever the levels; the answer ends it. */
+  follow(listener: (entry: JournalEntry) => void): () => void {
+    this.#followers.add(listener);
+    return () => void this.#followers.delete(listener);
+  }
+
   measure(sample: Sample): void {
     this.#order.measure(sample);
   }
 
   note(entry: JournalEntry): void {
+    for (const follower of this.#followers) follower(entry);
     const { level, components } = this.#settings;
     const least = components[entry.component] ?? level;
     if (order[entry.level] < order[least]) return;

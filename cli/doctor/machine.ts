@@ -38,7 +38,7 @@ export function memlockFinding(kernel: string, limits: string): Finding {
 function tcx({ addon, addonMissing }: Surroundings): Finding {
   if (addon === undefined) return skip(addonMissing);
   const found = probeFeatures(addon);
-  if (found.size === 0) return skip('no program may be loaded here; run it as root');
+  if (!found.has('ring-buffer')) return skip('no map may be made here; run it as root');
   const missing = features.filter(({ name }) => !found.has(name));
   const texts = missing.map(missingText).join('; ');
   if (missing.some(({ required }) => required)) return fail(texts, 'a newer kernel');
@@ -50,7 +50,10 @@ function seccomp({ addon, addonMissing, read }: Surroundings): Finding {
   const mode = /^Seccomp:\s*(\d)$/mu.exec(read('/proc/self/status') ?? '')?.[1];
   if (mode !== '2') return ok('no filter');
   if (addon === undefined) return skip(addonMissing);
-  if (probeFeatures(addon).size > 0) return ok('the filter admits bpf(2)');
+  if (capabilityFinding(read('/proc/self/status') ?? '').result === 'FAIL') {
+    return skip('without the capabilities of the agent nothing can be said');
+  }
+  if (probeFeatures(addon).has('ring-buffer')) return ok('the filter admits bpf(2)');
   return fail('the filter refuses bpf(2) even under CAP_BPF', 'the overlay legacy');
 }
 

@@ -48,6 +48,12 @@ export function portFinding(
   return ok(`SNAT ${snat.first}-${snat.last} reserved, NodePorts apart from local ports`);
 }
 
+/** Rules are shown to root alone; to others there seem to be none. */
+function asRoot(look: () => Finding): () => Finding {
+  const hidden = skip('rules are root\'s alone; run it as root');
+  return () => (process.getuid?.() === 0 ? look() : hidden);
+}
+
 function healthPort(): Finding {
   const holder = portHolder(10_256);
   if (holder === undefined) return ok('free');
@@ -103,6 +109,7 @@ function multicast({ read, devices }: Surroundings): Finding {
 
 function foreign({ addon, addonMissing, devices }: Surroundings): Finding {
   if (addon === undefined) return skip(addonMissing);
+  if (process.getuid?.() !== 0) return skip('hooks are root\'s alone; run it as root');
   const cgroup = cgroupRoot();
   const facts = readNeighbours(addon, { devices, cgroup: cgroup.ok ? cgroup.value : undefined });
   const other = neighboursOf(facts).find(({ kind }) => kind === 'service-proxy');
@@ -116,7 +123,7 @@ export const networkChecks: readonly Check[] = [
     name: 'service-rules', asks: 'Did kube-proxy leave rules?',
     page: 'Programs act before netfilter, so that leftovers translate nothing twice; but a Service '
       + 'that is refused here would be served by them. Zeros mean that no rule serves Services.',
-    look: () => ruleFinding(readKubeProxyRules()),
+    look: asRoot(() => ruleFinding(readKubeProxyRules())),
   },
   {
     name: 'port-10256', asks: 'Who answers for the proxy health?',
@@ -146,7 +153,7 @@ export const networkChecks: readonly Check[] = [
     name: 'forward-policy', asks: 'Is forwarding to pods open?',
     page: 'Packets to an endpoint of this node cross the FORWARD chain; those to other nodes do '
       + 'not. A closed chain lets remote endpoints work and local ones fail.',
-    look: () => forwardFinding(runTool('iptables-save', ['-t', 'filter']).out),
+    look: asRoot(() => forwardFinding(runTool('iptables-save', ['-t', 'filter']).out)),
   },
   {
     name: 'mtu', asks: 'Do packets of pods fit the uplink?',

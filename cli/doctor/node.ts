@@ -4,7 +4,7 @@ import { isRefused } from '../../bpf/refusal.real.ts';
 import { lockPath, runFolder } from '../../bpf/pins.real.ts';
 import { pinRoot } from '../../bpf/pinnedmaps.real.ts';
 import { changedSysctls, nodesWithSysctls } from '../../bpf/sysctl.real.ts';
-import { ok, warn, type Check, type Finding, type Surroundings } from './check.ts';
+import { ok, skip, warn, type Check, type Finding, type Surroundings } from './check.ts';
 
 function configuration({ configuration: { warnings, ignored } }: Surroundings): Finding {
   const [warning] = warnings;
@@ -15,6 +15,7 @@ function configuration({ configuration: { warnings, ignored } }: Surroundings): 
 
 /** What agents left on this machine, where none of them runs. */
 function leftovers({ addon }: Surroundings): Finding {
+  if (process.getuid?.() !== 0) return skip('pins and locks are root\'s alone; run it as root');
   const root = pinRoot();
   const pinned = root.ok && existsSync(root.value) ? readdirSync(root.value) : [];
   // In bpffs a dot of a node's name is an underscore.

@@ -52,6 +52,12 @@ export interface BlueprintInputs {
   readonly nodes: readonly Node[];
 }
 
+/** What is wrong with the name of a lab, which becomes one of folders and namespaces. */
+export function labNameFault(name: string): string | undefined {
+  if (/^[a-z0-9](?:[-a-z0-9]{0,14}[a-z0-9])?$/u.test(name)) return undefined;
+  return `'${name}' is no name of a lab: 1 to 16 of a-z, 0-9 and hyphens`;
+}
+
 /** Devices of the management network, which is no LAN: no policy and no route leads there. */
 export const managementDevice = 'mgmt0';
 export const managementBridge = 'mgmt';
@@ -60,17 +66,14 @@ export const apiPort = 6443;
 /** Gateway of every pod, on its own cable. */
 export const podGateways = { IPv4: '169.254.1.1', IPv6: 'fe80::1' } as const;
 
-const namePattern = /^[a-z0-9]([-a-z0-9]{0,14}[a-z0-9])?$/u;
-
 /**
  * Plans the namespaces, cables, addresses and routes of a lab after the simulator's own topology of
  * the same manifests. Refuses a name that no namespace can have.
  */
 export function planLab(inputs: BlueprintInputs): Result<Blueprint, string> {
   const { name, topology } = inputs;
-  if (!namePattern.test(name)) {
-    return err(`'${name}' is no name of a lab: 1 to 16 of a-z, 0-9 and hyphens`);
-  }
+  const misnamed = labNameFault(name);
+  if (misnamed !== undefined) return err(misnamed);
   const reserved = topology.machines.find((each) => each.name in reservedNames);
   if (reserved !== undefined) return err(`no machine of a lab may be called ${reserved.name}`);
   const management = managementNetwork(topology);

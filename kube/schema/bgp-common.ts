@@ -1,5 +1,5 @@
 import { parseIp, parsePrefix, familyOf } from '../../lb/ip.ts';
-import { addressKeywords, ipv6Text, prefixKeywords } from './address.ts';
+import { addressKeywords, ipv4Keywords, ipv6Text, prefixKeywords } from './address.ts';
 import { labelSelector } from './common.ts';
 import {
   boolean, integer, list, object, oneOf, text, type ObjectSchema, type TextSchema,
@@ -38,7 +38,7 @@ export const plainAddress: TextSchema = text({
 /** A BGP identifier, written as an IPv4 address. */
 export const routerId: TextSchema = text({
   rules: [{
-    keywords: { format: 'ipv4', not: { pattern: ':' } },
+    keywords: ipv4Keywords,
     message: 'must be an IPv4 address',
     check: (value) => typeof value === 'string' && isIpv4(value),
   }],

@@ -162,9 +162,12 @@ test(
 );
 test(refuses, user({ 'as-groups': ['x'] }), {}, /users\[0\]\.user\.as-groups: is not supported/u);
 
-test('a file that the flag names has to be there', async (t) => {
+test('a file that the flag names has to be there, and one of KUBECONFIG', async (t) => {
   const kubeconfigPath = join(t.context.path, 'none');
   await t.throwsAsync(clusterAccess({ kubeconfig: kubeconfigPath }, {}), {
     message: `--kubeconfig: ${kubeconfigPath} does not exist`,
+  });
+  await t.throwsAsync(clusterAccess({}, { KUBECONFIG: kubeconfigPath }), {
+    message: `KUBECONFIG: ${kubeconfigPath} does not exist`,
   });
 });

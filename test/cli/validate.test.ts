@@ -147,6 +147,23 @@ test('X14: the bad example exits 1, warnings alone only with --strict', async (t
   t.is((await fairlead([...homelab, '--strict'])).exitCode, 1);
 });
 
+const config = (text: string): string => (
+  `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: fairlead-config}\ndata:\n  config.yaml: |\n${
+    text.split('\n').map((line) => `    ${line}`).join('\n')}\n`
+);
+
+test('a setting that does not exist', finds, config('l2:\n  sesion: 5s'), '7:7 ERROR ConfigRejected l2.sesion');
+test('a setting of another type', finds, config('enable-ipv6: perhaps'), '6:5 ERROR ConfigRejected enable-ipv6');
+test('a choice that there is not, under the name that Cilium has', finds, config('devices: eth0\nbpf-lb-algorithm: round'), '7:5 ERROR ConfigRejected datapath.algorithm');
+test('a setting of l2 out of bounds, which is brought within them', finds, config('l2: {session: {duration: 1h}}'), '5:3 WARN ConfigRejected');
+test('a configuration that is no mapping', finds, config('- l2'), '6:5 ERROR ConfigRejected');
+test('a configuration that is no YAML', finds, config('l2: {'), '7:5 ERROR ConfigRejected');
+test('a configuration in order', finds, config('bgp:\n  enabled: false\ncluster-pool-ipv4-cidr: 10.0.0.0/8'));
+test('the ConfigMap of somebody else', finds, config('l2: {sesion: 1}').replace('fairlead-config', 'mine'));
+test('a Service whose name begins with a digit', finds, service('type: LoadBalancer', '9web').replace('spec:\n', 'spec:\n  ports: [{port: 80}]\n'), '3:12 ERROR schema metadata.name');
+test('a Node whose name has an underscore', finds, node('node_1'), '3:12 ERROR schema metadata.name');
+test('a label value that is none', finds, `apiVersion: v1\nkind: Node\nmetadata: {name: a, labels: {zone: "a b"}}\n`, '3:21 ERROR schema metadata.labels');
+
 test('a finding is one line: place, severity, code, path and sentence', async (t) => {
   const { out } = await fairlead(['validate', '-f', '-'], {
     input: pool('blocks: [{start: 10.0.0.9, stop: 10.0.0.3}]'),

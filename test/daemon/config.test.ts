@@ -5,6 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { faultText, loadConfiguration, type Configuration }
   from '../../cli/daemon/configuration.ts';
 import { ConfigWatch, type ConfigChange } from '../../cli/daemon/configwatch.ts';
+import { run } from '../../cli/program.ts';
 import { configSchema } from '../../cli/daemon/settingschema.ts';
 import type { JournalEntry } from '../../lb/ports.ts';
 import { settingTable } from '../../settingtable.ts';
@@ -45,12 +46,30 @@ test(refuses, 'lb-ipam-reuse-hold-down: 30h\n', '1:1', '0s to 24h');
 test(refuses, 'datapath: {nodePortRange: 99-1}', '1:12', 'FIRST-LAST');
 test(refuses, 'datapath: {serviceRanges: [10.0.0.0/33]}', '1:12', '10.0.0.0/33');
 test(refuses, 'kubernetes: {endpoints: [1, {}]}', '1:14', 'kubernetes.endpoints[1]', 'must be string');
+test(refuses, 'kubernetes: {endpoints: [a:1, "ftp://b"]}', '1:14', 'endpoints[1]', 'ftp://b');
 test(refuses, 'health: {address: here}', '1:10', 'health.address');
 test(refuses, 'l2.enabled: perhaps\n', '1:1', 'must be boolean');
 test(refuses, 'leader: {retry: 20s}', '1:1', 'retry');
 test(refuses, 'kubernetes.tokenfile: /x', '1:1', 'kubernetes.tokenFile?');
 test(refuses, '[1, 2]', '1:1', 'mapping');
 test(refuses, 'l2: [', '1:6', 'Flow sequence');
+
+test('a process with an invalid configuration ends with 78 and says where it is', async (t) => {
+  for (const command of ['agent', 'controller']) {
+    const file = fileOf(t, 'datapath:\n  algorithm: best\n');
+    let said = '';
+    const code = await run([command, '--config', file, '--log-level', 'loud'], {
+      out: () => undefined, err: (text) => { said += text; }, outTty: false, env: {},
+      input: () => Promise.resolve(''),
+    });
+    t.is(code, 78);
+    t.is(said, [
+      'fairlead: the configuration is invalid',
+      `${file}:2:3: datapath.algorithm: "best"; permitted: random, maglev`,
+      '--log-level: log.level: "loud"; permitted: debug, info, warn, error', '',
+    ].join('\n'));
+  }
+});
 
 test('a file that is not there is named', (t) => {
   const result = loadConfiguration({ file: '/nowhere/config.yaml', env: {}, flags: {} });

@@ -15,6 +15,9 @@ import { root } from '../tidy/sources.ts';
 export const hosts = { api: '192.0.2.1', a: '192.0.2.11', b: '192.0.2.12', client: '192.0.2.7' };
 export type Host = keyof typeof hosts;
 
+/** A bearer token of every agent, which nothing may ever tell. */
+export const secret = 'user:agent-4f1c9e0b7d';
+
 /** What a process of ours said and how it ended. */
 export class Daemon {
   #child: ChildProcess;
@@ -110,17 +113,23 @@ export class DaemonSite {
     return daemon;
   }
 
+  /** Starts a program on a host. */
+  command(host: Host, words: readonly string[]): Daemon {
+    const child = spawn('nsenter', [
+      `--net=/var/run/netns/${this.namespaceOf(host)}`, ...words,
+    ], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const daemon = new Daemon(child);
+    this.#daemons.push(daemon);
+    return daemon;
+  }
+
   /** Serves HTTP on a host, port 8080: every answer is the address of who asked. */
   async serve(host: Host): Promise<void> {
     const script = "require('node:http').createServer((asked, answer) => {"
       + " answer.setHeader('connection', 'close');"
       + " answer.end(asked.socket.remoteAddress.replace('::ffff:', ''));"
       + " }).listen(8080, () => console.log('listens'))";
-    const child = spawn('nsenter', [
-      `--net=/var/run/netns/${this.namespaceOf(host)}`, process.execPath, '-e', script,
-    ], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const server = new Daemon(child);
-    this.#daemons.push(server);
+    const server = this.command(host, [process.execPath, '-e', script]);
     await soon(() => server.stdout.includes('listens') || undefined);
   }
 
@@ -139,10 +148,13 @@ export class DaemonSite {
   agent(
     host: 'a' | 'b', more: Readonly<Record<string, unknown>> = {}, wrap: readonly string[] = [],
   ): Daemon {
+    const tokenFile = join(this.folder, 'token');
+    writeFileSync(tokenFile, secret);
     return this.start(host, ['agent', '--config', this.config(`agent-${host}`, {
       'l2.session.duration': '3s', 'l2.session.renew': '500ms',
       'nodeName': this.nodeName(host), 'namespace': 'default',
-      'kubernetes.endpoints': [this.url], 'datapath.cgroup': this.cgroupOf(host),
+      'kubernetes.endpoints': [this.url], 'kubernetes.tokenFile': tokenFile,
+      'datapath.cgroup': this.cgroupOf(host),
       'datapath.mapSize': 'small', 'api.socket': this.socketOf(host), ...more,
     })], wrap);
   }
@@ -173,6 +185,11 @@ export class DaemonSite {
     const { status, ...spec } = node(this.nodeName(host), hosts[host]);
     await this.create(paths.nodes, spec);
     await this.ask('PATCH', `${paths.nodes}/${this.nodeName(host)}/status`, { status });
+  }
+
+  /** Everything that processes of ours have said. */
+  get said(): string {
+    return this.#daemons.map(({ stdout, stderr }) => stdout + stderr).join('');
   }
 
   /** Runs a command on a host; its output, or undefined where it fails. */

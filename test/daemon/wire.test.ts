@@ -2,7 +2,7 @@ import { setTimeout as pass } from 'node:timers/promises';
 import test from 'ava';
 import { kernelTests } from '../kernel/machine.ts';
 import { paths, policy, pool, service, slice } from './objects.ts';
-import { DaemonSite, hosts, soon, type Daemon } from './site.ts';
+import { DaemonSite, hosts, secret, soon, type Daemon } from './site.ts';
 
 const { skip } = kernelTests();
 const serial = skip ? test.serial.skip : test.serial;
@@ -174,6 +174,22 @@ serial('a drained node hands over and goes on serving, by the command', async (t
   t.regex(list.stdout, new RegExp(`^${vip.replaceAll('.', '\\.')} +default/web +announc`, 'u'));
 });
 
+serial('events are streamed to four readers, a fifth one is refused', async (t) => {
+  const url = 'http://agent/v1/events?kind=config';
+  const words = ['curl', '-gsSN', '--unix-socket', site.socketOf('a'), url];
+  const readers = [1, 2, 3, 4].map(() => site.command('a', words));
+  t.truthy(await soon(() => (socket('a', `-m 0.5 ${url}`).code === 429 || undefined)));
+  const { values } = socket('a', 'http://agent/v1/config').body;
+  site.config('agent-a', { ...values, 'log.level': 'warn' });
+  for (const reader of readers) {
+    t.truthy(await soon(() => reader.stdout.includes('\n') || undefined));
+    const { node, kind, type } = JSON.parse(reader.stdout.split('\n')[0]!);
+    t.deepEqual([node, kind, type], [site.nodeName('a'), 'config', 'config.accepted']);
+    reader.signal('SIGTERM');
+  }
+  site.config('agent-a', values);
+});
+
 serial('a bad configuration is refused in four places, a good one in force at once', async (t) => {
   const node = await owner() ?? 'a';
   const first = socket(node, 'http://agent/v1/config').body.values;
@@ -269,6 +285,12 @@ serial('a node whose agent was killed goes on forwarding, another answers for it
     site.probe(before, 'http://127.0.0.1:9474/readyz') === '200 ok' || undefined
   )));
   t.truthy(site.fetch('client', nodePort));
+});
+
+serial('no token is told, in a log or by the API', (t) => {
+  const url = 'http://agent/v1';
+  const told = ['config', 'status', 'l2'].map((route) => socket('a', `${url}/${route}`).body);
+  t.false((site.said + JSON.stringify(told)).includes(secret));
 });
 
 serial('a controller that is asked to stop gives up its leadership', async (t) => {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { neighboursOf, type NeighbourFacts } from '../../bpf/neighbours.ts';
-import { reservedPorts, restoredText } from '../../bpf/sysctl.ts';
+import { localPortRange, reservedPorts, restoredText } from '../../bpf/sysctl.ts';
 
 const alone: NeighbourFacts = { nftables: [], iptables: '', devices: ['lo', 'eth0'], programs: [] };
 
@@ -23,6 +23,7 @@ test(found, { devices: ['lo', 'kube-ipvs0'] }, 'kube-proxy: kube-proxy has left 
 test(found, { programs: [{ name: 'cil_sock4_conne', maps: ['cilium_lb4_serv', 'cilium_lb4_back'] }] }, 'service-proxy: program cil_sock4_conne with the Service map cilium_lb4_serv');
 test(found, { programs: [{ name: 'calico_connect4', maps: ['cali_v4_nat_fe3'] }] }, 'service-proxy: program calico_connect4');
 test(found, { programs: [{ name: 'monitor', maps: ['events', 'counters'] }] }, '');
+test(found, { iptables: '*filter\n:FORWARD DROP [0:0]\nCOMMIT\n' }, 'forward-closed: the FORWARD chain of iptables drops');
 
 const reserves = test.macro({
   exec: (t, before: string, after: string | undefined) => {
@@ -40,6 +41,20 @@ test(reserves, '50000-60000\n', '50000-60000,60001-65535');
 // Written out of order by an administrator.
 test(reserves, '60000-65535,50000-59999\n', undefined);
 test(reserves, '50001\n', '50001,50000-65535');
+
+const narrows = test.macro({
+  exec: (t, before: string, after: string | undefined) => {
+    t.is(localPortRange(before, { first: 50_000, last: 65_535 }), after);
+  },
+  title: (_, before, after) => `local ports '${before}' become '${after ?? 'nothing else'}'`,
+});
+
+test(narrows, '32768\t60999\n', '32768\t49999');
+test(narrows, '1024 65535\n', '1024\t49999');
+test(narrows, '32768\t49999\n', undefined);
+// Too few would be left, and none at all.
+test(narrows, '49000\t60999\n', undefined);
+test(narrows, '55000\t60999\n', undefined);
 
 const restores = test.macro({
   exec: (t, before: string, now: string, expected: string) => {

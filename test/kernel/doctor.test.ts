@@ -68,9 +68,9 @@ test('prepare reserves ports, leftovers shows it, and uninstall takes it back', 
     t.is(prepared.out, `node ${node[1]}   prepared\n`, prepared.err);
     t.is(reserved(), '50000-65535');
     const left = fairlead(namespace, 'doctor', '--check', 'leftovers', ...node);
-    t.regex(left.out, new RegExp(`${node[1]}: 0 pins, 3 sysctls`, 'u'));
+    t.regex(left.out, new RegExp(`${node[1]}: 0 pins, 4 sysctls`, 'u'));
     const cleaned = fairlead(namespace, 'uninstall', '--node', ...node);
-    t.is(cleaned.out, 'removed nothing; restored 3 sysctls; kept: nothing\n', cleaned.err);
+    t.is(cleaned.out, 'removed nothing; restored 4 sysctls; kept: nothing\n', cleaned.err);
     t.is(reserved(), '');
     t.is(fairlead(namespace, 'uninstall', '--node', ...node).out, 'nothing to do\n');
   });

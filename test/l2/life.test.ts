@@ -1,8 +1,11 @@
 import test from 'ava';
-import type { Agent } from '../../agent.ts';
+import { createAgent, createAgentCaches, type Agent } from '../../agent.ts';
 import { ip } from '../../lb/ip.ts';
+import { createSimKube } from '../../sim/api/client.ts';
 import { watchOracles } from '../../sim/check/oracles.ts';
 import type { Cluster } from '../../sim/cluster/cluster.ts';
+import { nodeHooks } from '../../sim/node/devices.ts';
+import { Process, processClock, processJournal, processRandom } from '../../sim/process.ts';
 import { convergedCluster, manifestsOf } from '../sim/fixture.ts';
 
 const vip = ip('192.168.10.40');
@@ -114,5 +117,33 @@ test('an agent that is stopped while it drains ends once, and is told so', (t) =
   t.is(ended, 2);
   t.is(stateOf(at, at.owner), 'ended');
   t.is(at.cluster.ownersOf(vip).length, 1);
+  t.deepEqual(at.breaches(), []);
+});
+
+test('an agent beside another proxy announces what that one serves, and programs nothing', (t) => {
+  const at = site();
+  const { cluster, owner } = at;
+  const { node } = cluster.machines.get(owner);
+  cluster.machines.crashProcess(`agent/${owner}`);
+  const process = new Process(cluster.world, 'agent/announcing', node.clock);
+  const agent = createAgent({
+    clock: processClock(process), random: processRandom(process, 'agent/announcing'),
+    journal: processJournal(process), kernel: node.kernelPort(process),
+    link: node.linkPort(process), devices: node.devicesPort(process), hooks: nodeHooks,
+    kube: createSimKube(
+      process, { server: cluster.api, path: cluster.path }, { user: 'announcing', node: owner },
+    ),
+    caches: createAgentCaches(),
+  }, {
+    nodeName: owner, namespace: 'fairlead-system', datapathEnabled: false,
+    l2: cluster.settings.l2, datapath: cluster.settings.datapath,
+  });
+  process.enter(() => agent.start());
+  at.run(20);
+  t.is(process.fault, undefined);
+  t.is(agent.state, 'running');
+  t.false(agent.datapath.hasFront(vip));
+  t.deepEqual(node.kernel.dump('fl_front'), [], 'what an earlier agent served is gone');
+  t.deepEqual(cluster.ownersOf(vip), [owner]);
   t.deepEqual(at.breaches(), []);
 });

@@ -71,7 +71,8 @@ function satisfies(value: string, keywords: Keywords): boolean {
     // An IPv4-mapped text has dots and parses: go-openapi takes it for IPv4.
     ipv4: plain && (isIPv4(value) || (isIPv6(value) && value.includes('.'))),
     ipv6: plain && isIPv6(value),
-    cidr: plain && isCidr(value),
+    // Leading zeros are decimal there (k8s.io/utils/net, ParseCIDRSloppy).
+    cidr: plain && isCidr(value.replaceAll(/(?<![0-9a-fA-F])0+(?=[0-9]+(?:[./]|$))/gu, '')),
   };
   return (anyOf === undefined || anyOf.some((one) => satisfies(value, one)))
     && (not === undefined || !satisfies(value, not))

@@ -136,7 +136,7 @@ test('a node is uninstalled only without its agent, and then nothing of ours is 
     const bridged = node === 'a' ? ['conf/cni0/send_redirects', 'conf/all/send_redirects'] : [];
     t.deepEqual(
       restored.map((path) => path.slice('/proc/sys/net/ipv4/'.length)),
-      ['ip_local_reserved_ports', ...bridged],
+      ['ip_local_reserved_ports', 'ip_local_port_range', ...bridged],
     );
     t.deepEqual(kept, []);
     t.is(hooked(node), 0);
