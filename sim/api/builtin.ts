@@ -4,6 +4,7 @@ import { parseTimeMs } from '../../lb/time.ts';
 import { base64OfText } from './base64.ts';
 import { budgetFaults } from './budget.ts';
 import { definitionFaults } from './definition/definition.ts';
+import { goValue } from './govalue.ts';
 import { equalJson, listOf, objectOf, omit, type JsonObject } from './json.ts';
 
 const podGraceSeconds = 30;
@@ -180,6 +181,8 @@ function eventFaults(event: KubeObject): Fault[] {
   ];
 }
 
+const labelsType = 'map[string]string';
+
 function workloadFaults(spec: JsonObject, before: KubeObject | undefined): Fault[] {
   const faults: Fault[] = [];
   if (objectOf(spec['selector']) === undefined) {
@@ -187,7 +190,22 @@ function workloadFaults(spec: JsonObject, before: KubeObject | undefined): Fault
   }
   const known = specOf(before)['selector'];
   if (known !== undefined && !equalJson(known, spec['selector'])) {
-    faults.push({ path: 'spec.selector', message: 'Invalid value: field is immutable' });
+    const labels = goValue(objectOf(spec['selector'])?.['matchLabels'], labelsType);
+    const shown = `v1.LabelSelector{MatchLabels:${labels}, `
+      + 'MatchExpressions:[]v1.LabelSelectorRequirement(nil)}';
+    faults.push({
+      path: 'spec.selector', message: `Invalid value: ${shown}: field is immutable`,
+    });
+  }
+  const wanted = objectOf(objectOf(spec['selector'])?.['matchLabels']) ?? {};
+  const metadata = objectOf(objectOf(spec['template'])?.['metadata']);
+  const labels = objectOf(metadata?.['labels']);
+  if (Object.keys(wanted).some((key) => labels?.[key] !== wanted[key])) {
+    faults.push({
+      path: 'spec.template.metadata.labels',
+      message: `Invalid value: ${goValue(labels, labelsType)}: `
+        + '`selector` does not match template `labels`',
+    });
   }
   const replicas = spec['replicas'];
   if (replicas !== undefined && !isCount(replicas)) {

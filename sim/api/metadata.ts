@@ -10,8 +10,23 @@ const label = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/u;
 const oldLabel = /^[a-z](?:[-a-z0-9]*[a-z0-9])?$/u;
 
 const subdomainRule = 'a lowercase RFC 1123 subdomain must consist of lower case alphanumeric '
-  + 'characters, \'-\' or \'.\', and must start and end with an alphanumeric character';
-const labelRule = 'a DNS label must consist of lower case alphanumeric characters or \'-\'';
+  + 'characters, \'-\' or \'.\', and must start and end with an alphanumeric character '
+  + '(e.g. \'example.com\', regex used for validation is '
+  + '\'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\')';
+const labelRule = 'a lowercase RFC 1123 label must consist of lower case alphanumeric characters '
+  + 'or \'-\', and must start and end with an alphanumeric character (e.g. \'my-name\',  or '
+  + '\'123-abc\', regex used for validation is \'[a-z0-9]([-a-z0-9]*[a-z0-9])?\')';
+const oldLabelRule = 'a DNS-1035 label must consist of lower case alphanumeric characters or '
+  + '\'-\', start with an alphabetic character, and end with an alphanumeric character (e.g. '
+  + '\'my-name\',  or \'abc-123\', regex used for validation is '
+  + '\'[a-z]([-a-z0-9]*[a-z0-9])?\')';
+const keyRule = 'name part must consist of alphanumeric characters, \'-\', \'_\' or \'.\', and '
+  + 'must start and end with an alphanumeric character (e.g. \'MyName\',  or \'my.name\',  or '
+  + '\'123-abc\', regex used for validation is \'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]\')';
+const valueRule = 'a valid label must be an empty string or consist of alphanumeric characters, '
+  + '\'-\', \'_\' or \'.\', and must start and end with an alphanumeric character (e.g. '
+  + '\'MyValue\',  or \'my_value\',  or \'12345\', regex used for validation is '
+  + '\'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?\')';
 
 /** Finalizers of an object, in order. */
 export function finalizersOf(object: KubeObject): readonly string[] {
@@ -31,11 +46,11 @@ export function metadataFaults(object: KubeObject, resource: Resource): Fault[] 
   const labels = textMap(metadata['labels'], { path: 'metadata.labels', faults });
   for (const [key, value] of Object.entries(labels)) {
     if (!validLabelKey(key)) {
-      faults.push({ path: 'metadata.labels', message: `Invalid value: "${key}": not a label key` });
+      faults.push({ path: 'metadata.labels', message: `Invalid value: "${key}": ${keyRule}` });
     }
     if (!validLabelValue(value)) {
       faults.push({
-        path: 'metadata.labels', message: `Invalid value: "${value}": not a label value`,
+        path: 'metadata.labels', message: `Invalid value: "${value}": ${valueRule}`,
       });
     }
   }
@@ -43,7 +58,7 @@ export function metadataFaults(object: KubeObject, resource: Resource): Fault[] 
   for (const key of Object.keys(annotations)) {
     if (validLabelKey(key.toLowerCase())) continue;
     faults.push({
-      path: 'metadata.annotations', message: `Invalid value: "${key}": not an annotation key`,
+      path: 'metadata.annotations', message: `Invalid value: "${key}": ${keyRule}`,
     });
   }
   for (const finalizer of finalizersOf(object)) {
@@ -88,7 +103,7 @@ function nameFaults(name: string, resource: Resource): Fault[] {
   if (resource.kind === 'Service') {
     return oldLabel.test(name)
       ? []
-      : [{ path, message: `Invalid value: "${name}": ${labelRule}, and start with a letter` }];
+      : [{ path, message: `Invalid value: "${name}": ${oldLabelRule}` }];
   }
   if (resource.kind === 'Namespace') {
     return label.test(name) ? [] : [{ path, message: `Invalid value: "${name}": ${labelRule}` }];

@@ -58,7 +58,9 @@ export const modified =
 
 /** 422 Invalid with one cause per field. */
 export function invalid(ref: ObjectRef, causes: readonly Fault[]): Outcome<never> {
-  const list = causes.map((cause) => `${cause.path}: ${cause.message}`).join(', ');
+  const texts = causes.map((cause) => `${cause.path}: ${cause.message}`);
+  // Go prints an aggregate of one error as the error.
+  const list = texts.length === 1 ? texts.join('') : `[${texts.join(', ')}]`;
   const subject = ref.resource.group === ''
     ? ref.resource.kind
     : `${ref.resource.kind}.${ref.resource.group}`;
@@ -79,9 +81,13 @@ export function unsupportedPatch(): Outcome<never> {
 }
 
 /** 403. */
-export function forbidden(ref: ObjectRef, why: string): Outcome<never> {
+export function forbidden(
+  ref: ObjectRef, why: string, causes?: readonly Cause[],
+): Outcome<never> {
   const message = `${resourceText(ref.resource)} "${ref.name}" is forbidden: ${why}`;
-  return err({ kind: 'denied', code: 403, reason: 'Forbidden', message });
+  return err({
+    kind: 'denied', code: 403, reason: 'Forbidden', message, ...(causes && { causes }),
+  });
 }
 
 /** 410: the version was compacted away (A5). */

@@ -1,6 +1,8 @@
 import type { Fault } from '../../lb/model.ts';
 import { validLabelKey } from '../../lb/selector.ts';
+import { compareText } from '../../lb/table.ts';
 import { conditionFaults } from './conditions.ts';
+import { goValue } from './govalue.ts';
 import { equalJson, listOf, objectOf, type JsonObject } from './json.ts';
 import { isSloppyPrefix, sloppyIp, specialIp } from './sloppy.ts';
 
@@ -33,8 +35,10 @@ export function serviceFaults(spec: JsonObject, old: JsonObject | undefined): Fa
   return faults;
 }
 
+// The choices stand in order of their letters.
 function unsupported(value: unknown, options: readonly unknown[]): string {
-  const supported = options.map((option) => JSON.stringify(option)).join(', ');
+  const texts = options.map((option) => JSON.stringify(option));
+  const supported = texts.sort(compareText).join(', ');
   return `Unsupported value: ${JSON.stringify(value)}: supported values: ${supported}`;
 }
 
@@ -203,7 +207,7 @@ function changeFaults(spec: JsonObject, old: JsonObject, report: Report): void {
     && !equalJson(spec['loadBalancerClass'], old['loadBalancerClass'])) {
     report(
       'loadBalancerClass',
-      'Invalid value: may not change once set',
+      `Invalid value: ${goValue(spec['loadBalancerClass'], 'string')}: may not change once set`,
     );
   }
   const addressed = old['type'] !== 'ExternalName' && spec['type'] !== 'ExternalName';
@@ -211,7 +215,7 @@ function changeFaults(spec: JsonObject, old: JsonObject, report: Report): void {
   if (addressed && first !== undefined && listOf(spec['clusterIPs'])[0] !== first) {
     report(
       'clusterIPs[0]',
-      `Invalid value: ${JSON.stringify(listOf(spec['clusterIPs']))}: may not change once set`,
+      `Invalid value: ${goValue(spec['clusterIPs'], '[]string')}: may not change once set`,
     );
   }
   const primary = listOf(old['ipFamilies'])[0];
@@ -219,7 +223,7 @@ function changeFaults(spec: JsonObject, old: JsonObject, report: Report): void {
   if (addressed && primary !== undefined && wanted !== undefined && primary !== wanted) {
     report(
       'ipFamilies[0]',
-      `Invalid value: ${JSON.stringify(listOf(spec['ipFamilies']))}: may not change once set`,
+      `Invalid value: ${goValue(spec['ipFamilies'], '[]core.IPFamily')}: may not change once set`,
     );
   }
 }

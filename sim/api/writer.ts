@@ -116,6 +116,10 @@ export class Writer {
     return forbidden(
       ref,
       `unable to create new content in namespace ${ref.namespace} because it is being terminated`,
+      [{
+        path: 'metadata.namespace', reason: 'NamespaceTerminating',
+        message: `namespace ${ref.namespace} is being terminated`,
+      }],
     );
   }
 

@@ -137,7 +137,9 @@ test('A7: Services, Nodes and Leases have no generation, Deployments and Endpoin
   t.is(generation(objectIn(service(at, 'web'))), undefined);
   t.is(generation(objectIn(create(at, leases, 'a'))), undefined);
   t.is(generation(objectIn(create(at, resources.nodes, 'n'))), undefined);
-  create(at, resources.deployments, 'd', { spec: { selector: { matchLabels: { a: 'b' } } } });
+  const template = { metadata: { labels: { a: 'b' } } };
+  const selector = { matchLabels: { a: 'b' } };
+  create(at, resources.deployments, 'd', { spec: { selector, template } });
   t.is(generation(objectIn(merge(at, resources.deployments, 'd', { spec: { replicas: 3 } }))), 2);
   create(at, resources.endpointSlices, 's', { addressType: 'IPv4', endpoints: [] });
   t.is(

@@ -3,6 +3,8 @@ import type { KubeObject } from '../../../kube/port.ts';
 import { ok } from '../../../lb/result.ts';
 import { objectOf } from '../json.ts';
 import { protobufObject } from '../protobuf/body.ts';
+import { messageOfKind } from '../message/catalog.ts';
+import { typeFault } from '../message/typing.ts';
 import { badRequest, type Outcome } from '../refusal.ts';
 import { servedVersion, type ServedKind } from './kinds.ts';
 import type { HttpRequest } from './message.ts';
@@ -46,7 +48,13 @@ export function objectBody(request: HttpRequest, served: ServedKind): Outcome<Ku
       + `(${expected})`,
     );
   }
-  return ok(object as KubeObject);
+  const message = messageOfKind(expected, resource.kind);
+  const fault = message && typeFault(object, message);
+  if (fault === undefined) return ok(object as KubeObject);
+  return badRequest(
+    `${resource.kind} in version "${served.version}" cannot be handled as a ${resource.kind}: `
+    + fault,
+  );
 }
 
 function withoutNulls(value: unknown): unknown {
