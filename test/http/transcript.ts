@@ -132,7 +132,7 @@ export function normalised(text: string): string {
     .replaceAll(/\b10\.96\.\d+\.\d+\b/gu, '<clusterIP>')
     .replaceAll(/(?<=:|\s)3[0-2]\d{3}(?=\/)/gu, '<nodePort>')
     .replaceAll(/(?<=^|\s)\d+(?:s|m|m\d+s)(?= ago|\s|$)/gmu, '<age>')
-    .replaceAll(/(?<=, )\d+ ms\b/gu, '<ms>')
+    .replaceAll(/(?<=, )\d+ ms(?=\))/gu, '<ms>')
     .replaceAll(/-{3,}/gu, '---')
     .replaceAll(/(?<=\S) {2,}/gu, '   ')
     .replaceAll(/[ \t]+$/gmu, '')
