@@ -8,9 +8,14 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const colour = process.stdout.isTTY && !process.env['NO_COLOR'];
 const ava = fileURLToPath(new URL('../node_modules/ava/entrypoints/cli.js', import.meta.url));
 
+// Each file is a process: what one has read and stripped of types, the next ones need not.
+const cache = fileURLToPath(new URL('../.fairlead/compile-cache', import.meta.url));
+
 const child = spawn(process.execPath, [ava, ...process.argv.slice(2)], {
   cwd: root,
-  env: { ...process.env, ...(colour ? { FORCE_COLOR: '1' } : {}) },
+  env: {
+    NODE_COMPILE_CACHE: cache, ...process.env, ...(colour ? { FORCE_COLOR: '1' } : {}),
+  },
   stdio: ['inherit', 'pipe', 'inherit'],
 });
 

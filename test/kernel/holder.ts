@@ -5,5 +5,7 @@ import { machine } from './machine.ts';
 const found = machine();
 if (!('addon' in found)) throw new Error(found.missing);
 const [, , name = ''] = process.argv;
-realKernel(found.addon, new Map()).hostLock(name, () => process.stdout.write('held\n'));
-setInterval(() => undefined, 60_000);
+const kernel = realKernel(found.addon, new Map());
+kernel.hostLock(name, () => process.stdout.write('held\n'));
+// A kernel that nobody refers to is collected, and its lock with it.
+setInterval(() => kernel.bootId, 60_000);

@@ -36,6 +36,7 @@ async function holder(name: string): Promise<ChildProcess> {
 test('a host lock is free the moment its process is killed, and the waiting one is told', async (t) => {
   const name = `fairlead-survival-${process.pid}`;
   const child = await holder(name);
+  t.teardown(() => child.kill('SIGKILL'));
   t.is(addon.lockTake(name), -98 as never);
   const kernel = realKernel(addon, new Map());
   let held = false;
