@@ -37,9 +37,12 @@ export class TestRun {
   /** Nanoseconds for a packet of a known flow, translation included. */
   established(repeat: number): number {
     const packet = frame(place.clusterIp, ackFlag);
-    const { ns, out } = this.#run(packet, repeat);
-    if (!packet.equals(out.subarray(0, packet.length))) throw new Error('the packet was not ours');
-    return ns;
+    const [once, twice] = [1, 2].map((runs) => this.#run(packet, runs).out);
+    const same = (out: Buffer | undefined): boolean => (
+      out !== undefined && packet.equals(out.subarray(0, packet.length))
+    );
+    if (same(once) || !same(twice)) throw new Error('the packet was not translated to and fro');
+    return this.#run(packet, repeat).ns;
   }
 
   /** Nanoseconds for a TCP packet to an address that is no front. */
@@ -88,7 +91,8 @@ function mirrors(): BenchService[] {
 /** Ethernet, IPv4 and TCP, 60 bytes, with right checksums. */
 function frame(target: string, flags: number, sourcePort = clientPort): Buffer {
   const bytes = Buffer.alloc(60);
-  bytes.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0], 0);
+  // To the loopback device, on which a test run receives: frames for others are left alone.
+  bytes.set([0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 8, 0], 0);
   bytes.set([0x45, 0, 0, 46, 0, 1, 0x40, 0, 64, 6, 0, 0], 14);
   bytes.set(ipBytes16(ip(place.client)).subarray(12), 26);
   bytes.set(ipBytes16(ip(target)).subarray(12), 30);
