@@ -182,8 +182,9 @@ serial('events are streamed to four readers, a fifth one is refused', async (t) 
   // A reader that is not there yet misses a change, so there is another one until all have heard.
   const heard = (): boolean => readers.every(({ stdout }) => stdout.includes('\n'));
   for (let turn = 0; turn < 20 && !heard(); turn += 1) {
-    site.config('agent-a', { ...values, 'log.level': turn % 2 === 0 ? 'warn' : 'info' });
-    await new Promise((resolve) => { setTimeout(resolve, 500); });
+    site.config('agent-a', { ...values, 'log.level': turn % 2 === 0 ? 'warn' : 'debug' });
+    // The file is looked at every second.
+    await new Promise((resolve) => { setTimeout(resolve, 1_600); });
   }
   t.is(socket('a', `-m 0.5 ${url}`).code, 429);
   for (const reader of readers) {
