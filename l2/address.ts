@@ -22,6 +22,9 @@ export interface AddressDuties {
   overtime(address: Address, on: boolean): void;
 }
 
+const placedStates: ReadonlySet<AddressState> = new Set([
+  'programming', 'announcing', 'announced', 'overtime',
+]);
 const settle: Micros = 10_000;
 const attemptsMax = 3;
 
@@ -80,6 +83,11 @@ export class Address {
   get answers(): boolean {
     const { state } = this;
     return state === 'announcing' || state === 'announced' || state === 'overtime';
+  }
+
+  /** Its keys may be in the responder map: it answers, or is about to. */
+  get placed(): boolean {
+    return placedStates.has(this.state);
   }
 
   /** Nothing is under way: the address may be forgotten. */

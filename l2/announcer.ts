@@ -237,8 +237,7 @@ class NodeAnnouncer implements Announcer {
     overtime.counted();
     const held: Ip[] = [];
     for (const address of ownership.addresses.values()) {
-      const placed = address.answers || address.state === 'programming';
-      if (placed && ownership.holds(address.ip)) held.push(address.ip);
+      if (address.placed && ownership.holdsLock(address)) held.push(address.ip);
     }
     keys.extend(held, fence);
   }

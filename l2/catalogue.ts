@@ -106,7 +106,9 @@ export class Catalogue {
 
   /** P1 to P6. */
   wanted(address: Ip): boolean {
-    return this.#byIp.has(address) && this.refusal(address) === undefined;
+    // Asked at each look at an address, so the texts are read once, where the contribution is made.
+    const [one] = this.#byIp.get(address) ?? none;
+    return one !== undefined && one.refused === undefined && !this.#nodeAddresses.has(address);
   }
 
   refusal(address: Ip): string | undefined {

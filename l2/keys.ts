@@ -102,20 +102,23 @@ export class ResponderKeys {
         if (expiry > key.expiry) due.push(key);
       }
     }
-    let from = 0;
-    while (from < due.length) {
-      const rows = this.#rowsOf(due.slice(from, from + batchRowsMax), expiry);
+    let rest: readonly Key[] = due;
+    while (rest.length > 0) {
+      const batch = rest.length > batchRowsMax ? rest.slice(0, batchRowsMax) : rest;
+      const rows = this.#rowsOf(batch, expiry);
       const { written, error } = this.#kernel.updateMany(responderMap, rows, 'exist');
-      for (const key of due.slice(from, from + written)) {
-        key.expiry = expiry;
-        key.value = this.#valueOf(key.mac, expiry);
-      }
-      from += written;
-      if (error === undefined) continue;
+      for (let index = 0; index < written; index += 1) this.#extended(batch[index], expiry);
+      if (error !== undefined) this.errors += 1;
       // A missing key is the level check's to repair, an expiry that did not rise dies by itself.
-      this.errors += 1;
-      from += 1;
+      const done = error === undefined ? written : written + 1;
+      rest = done === rest.length ? none : rest.slice(done);
     }
+  }
+
+  #extended(key: Key | undefined, expiry: Micros): void {
+    if (key === undefined) return;
+    key.expiry = expiry;
+    key.value = this.#valueOf(key.mac, expiry);
   }
 
   #rowsOf(keys: readonly Key[], expiry: Micros): MapBatch {
@@ -124,9 +127,11 @@ export class ResponderKeys {
       count: keys.length, keys: new Uint8Array(keys.length * keyBytes),
       values: new Uint8Array(keys.length * valueBytes),
     };
-    for (const [row, { bytes, mac }] of keys.entries()) {
+    let row = 0;
+    for (const { bytes, mac } of keys) {
       rows.keys.set(bytes, row * keyBytes);
       rows.values.set(this.#valueOf(mac, expiry), row * valueBytes);
+      row += 1;
     }
     return rows;
   }
@@ -185,6 +190,8 @@ export class ResponderKeys {
     return true;
   }
 }
+
+const none: readonly Key[] = [];
 
 function sameBytes(left: Uint8Array | undefined, right: Uint8Array): boolean {
   if (left?.length !== right.length) return false;

@@ -97,7 +97,7 @@ export class Ownership {
   }
 
   lockChanged(name: string): void {
-    const { leases, view, session, catalogue } = this.#parts;
+    const { leases, view, session } = this.#parts;
     const address = leases.lockAddress(name) ?? view.locks.get(name)?.reading.ip;
     if (address === undefined) return;
     if (this.addresses.has(address)) return this.#evaluate(address);
@@ -105,17 +105,19 @@ export class Ownership {
     // Locks that others make and take are the commonest news by far, and quickly judged.
     const verdict = judge(view, name, this.#challenger(address));
     if (verdict.kind === 'live') this.#forget(address);
-    else if (verdict.kind === 'waiting' && catalogue.wanted(address)) {
-      this.#await(address, verdict.until);
-    } else this.mark(address);
+    else this.#evaluate(address);
   }
 
   /** True while the stream shows the address as held (l2.md 5.3). */
   holds(address: Ip): boolean {
-    const name = this.#parts.leases.lockName(address);
+    return this.holdsLock({ ip: address, lock: this.#parts.leases.lockName(address) });
+  }
+
+  /** The same where the name of the lock is at hand. */
+  holdsLock({ ip, lock: name }: Pick<Address, 'ip' | 'lock'>): boolean {
     const lock = this.#parts.view.locks.get(name);
     if (lock === undefined || lock.reading.owner !== this.#parts.session().identity) return false;
-    return lock.reading.epoch > (this.#parts.duties().releasedEpochs.get(address) ?? -1);
+    return lock.reading.epoch > (this.#parts.duties().releasedEpochs.get(ip) ?? -1);
   }
 
   /** Whether something is under way or held for the IPv4 address of that number. */

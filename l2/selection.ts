@@ -14,6 +14,8 @@ export interface Published {
 export interface Contribution {
   readonly service: Service;
   readonly policies: readonly CompiledPolicy[];
+  /** Why the address may not be announced by anybody (P6). */
+  readonly refused?: string | undefined;
 }
 
 /** The class that a Service must have, or none at all (P2). */
@@ -73,6 +75,16 @@ export function selectorLabels(service: Service): Labels {
 export function refusalOf(
   address: Ip, isNodeAddress: (address: Ip) => boolean,
 ): string | undefined {
+  const inherent = inherentRefusal(address);
+  if (inherent !== undefined) return inherent;
+  if (isNodeAddress(address)) {
+    return 'it is the address of a Node, whose kernel already answers for it';
+  }
+  return undefined;
+}
+
+/** The part of P6 that the address alone decides. */
+export function inherentRefusal(address: Ip): string | undefined {
   if (address === '0.0.0.0' || address === '::') return 'it is the unspecified address';
   if (address.startsWith('127.') || address === '::1') return 'it is a loopback address';
   if (address === '255.255.255.255') return 'it is the broadcast address';
@@ -81,9 +93,6 @@ export function refusalOf(
   }
   if (/^fe[89ab][0-9a-f]:/u.test(address)) {
     return 'it is link-local, which means something on one link only';
-  }
-  if (isNodeAddress(address)) {
-    return 'it is the address of a Node, whose kernel already answers for it';
   }
   return undefined;
 }

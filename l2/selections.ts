@@ -2,7 +2,7 @@ import type { Ip } from '../lb/ip.ts';
 import type { L2Policy, Service } from '../lb/model.ts';
 import type { Result } from '../lb/result.ts';
 import { compilePolicy, type CompiledPolicy, type PolicyFaults } from './policy.ts';
-import { contributionsOf, type Contribution } from './selection.ts';
+import { contributionsOf, inherentRefusal, type Contribution } from './selection.ts';
 
 /** What one Service contributes: to each address a list of that one contribution. */
 export type Contributed = ReadonlyMap<Ip, readonly [Contribution]>;
@@ -45,7 +45,9 @@ export class Selections {
     if (known?.policies === policies) return known.contributed;
     const selected = contributionsOf(service, policies);
     const contributed: Contributed = selected.size === 0 ? this.none : new Map(
-      [...selected].map(([ip, chosen]) => [ip, [{ service, policies: this.list(chosen) }]]),
+      [...selected].map(([ip, chosen]) => [
+        ip, [{ service, policies: this.list(chosen), refused: inherentRefusal(ip) }],
+      ]),
     );
     this.#contributed.set(service, { policies, contributed });
     return contributed;

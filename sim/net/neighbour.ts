@@ -112,6 +112,8 @@ export class NeighbourCache {
   }
 
   onArp(frame: ArpFrame): void {
+    // Most of what is broadcast is about an address that this machine never asked for.
+    if (!this.#entries.has(frame.senderIp) && !this.#mayCreate(frame)) return;
     const hint = arpHint(frame, this.#outputs, this.settings);
     if (hint !== undefined) this.#learn(hint);
   }
@@ -158,6 +160,11 @@ export class NeighbourCache {
 
   get #fixedLife(): boolean {
     return this.settings.profile === 'sticky' || this.settings.profile === 'long';
+  }
+
+  #mayCreate({ opcode, senderIp, targetIp }: ArpFrame): boolean {
+    if (senderIp === targetIp) return this.settings.arpAccept !== 0;
+    return opcode === 1 && this.#outputs.isLocal(targetIp);
   }
 
   /** The entry as it is now: what expired since somebody last looked expires here. */

@@ -51,7 +51,7 @@ export const mutants: readonly Mutant[] = [
   ] },
   { name: 'a key is used after its release was sent', seed: 77, patches: [
     { file: 'takeable.ts', from: "return by.releasedEpoch >= epoch ? { kind: 'takeable', rule: 'T7' } : { kind: 'own' };", to: "return { kind: 'own' };" },
-    { file: 'ownership.ts', from: 'return lock.reading.epoch > (this.#parts.duties().releasedEpochs.get(address) ?? -1);', to: 'return true;' },
+    { file: 'ownership.ts', from: 'return lock.reading.epoch > (this.#parts.duties().releasedEpochs.get(ip) ?? -1);', to: 'return true;' },
     { file: 'address-machine.ts', from: "          guard: ({ event }) => event.result !== 'ok',\n          actions: { type: 'arm', params: { timer: 'settle', delay: 200 * ms } },",
       to: "          guard: ({ event }) => event.result !== 'ok',\n          target: 'standby', actions: [disarm, { type: 'review' }]," },
   ] },
