@@ -1,4 +1,7 @@
 import type { Micros } from '../lb/ports.ts';
+import { KnownName, type EventName, type WorldEvent } from './event.ts';
+import { hashOfName, hashText } from './hash.ts';
+import { orderOf } from './queue.ts';
 
 /** Records per block hash, small enough to find a first difference by looking at one block. */
 export const blockRecords = 1024;
@@ -30,18 +33,18 @@ export class Trace {
     this.#capture = { block };
   }
 
-  record(record: Omit<TraceRecord, 'draws'>, draws: number): void {
+  record(event: WorldEvent, draws: number): void {
+    const { time, nameHash, digest } = event;
     // `>>> 0` is the remainder by 2^32 of a whole number, without a division.
-    this.#mix(record.time >>> 0);
-    this.#mix((record.time / 0x1_0000_0000) | 0);
-    this.#mix(record.order >>> 0);
-    this.#mix(this.textHash(record.kind));
-    this.#mix(this.textHash(record.entity));
-    this.#mix(record.digest);
+    this.#mix(time >>> 0);
+    this.#mix((time / 0x1_0000_0000) | 0);
+    this.#mix(event.count ^ (event.rank << 14));
+    this.#mix(nameHash);
+    this.#mix(digest);
     this.#mix(draws);
     if (this.#capture?.block === this.#blocks.length) {
-      const { time, order, kind, entity, digest } = record;
-      this.#captured.push({ time, order, kind, entity, digest, draws });
+      const { kind, entity } = event.name;
+      this.#captured.push({ time, order: orderOf(event), kind, entity, digest, draws });
     }
     this.count += 1;
     if (this.count % blockRecords === 0) this.#blocks.push(this.hash);
@@ -60,7 +63,13 @@ export class Trace {
     return this.#captured;
   }
 
-  textHash(text: string): number {
+  /** The hash of a name, whose texts are hashed once per world. */
+  nameHash(name: EventName): number {
+    if (name instanceof KnownName) return name.hash;
+    return hashOfName(this.#textHash(name.kind), this.#textHash(name.entity));
+  }
+
+  #textHash(text: string): number {
     const known = this.#texts.get(text);
     if (known !== undefined) return known;
     const hash = hashText(text);
@@ -73,22 +82,6 @@ export class Trace {
     this.#low = Math.imul((this.#low + word) ^ (this.#high >>> 15), 0x85ebca77);
     this.#high ^= this.#low >>> 13;
   }
-}
-
-/** FNV-1a over the code units of a text, 32 bits. */
-export function hashText(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index += 1) {
-    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  }
-  return hash >>> 0;
-}
-
-/** FNV-1a over bytes, 32 bits: the digest of a frame. */
-export function hashBytes(bytes: Uint8Array): number {
-  let hash = 0x811c9dc5;
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
-  return hash >>> 0;
 }
 
 function hex(word: number): string {

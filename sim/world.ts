@@ -1,10 +1,12 @@
 import { assert } from '../lb/result.ts';
 import type { JournalEntry, Micros, Timer } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
+import { CallEvent, type EventName, type WorldEvent } from './event.ts';
+import { hashText } from './hash.ts';
 import { withPoisonedGlobals } from './poison.ts';
 import { Prng } from './prng.ts';
-import { EventQueue, orderOf, type Band, type SimEvent } from './queue.ts';
-import { hashText, Trace } from './trace.ts';
+import { EventQueue, rankOf, type Band } from './queue.ts';
+import { Trace } from './trace.ts';
 
 /** How events of one instant are ordered: as they came, or by a priority drawn per event. */
 export type OrderMode = 'fifo' | 'uniform';
@@ -32,26 +34,6 @@ export interface WorldNote extends JournalEntry {
   readonly entity: string;
 }
 
-/** An event is its own timer: most are never cancelled, and every object per event costs. */
-class ScheduledEvent implements SimEvent, Timer {
-  time: Micros = 0;
-  order = 0;
-  readonly kind: string;
-  readonly entity: string;
-  digest = 0;
-  run: (() => void) | undefined;
-
-  constructor(what: { kind: string; entity: string }, run: () => void) {
-    this.kind = what.kind;
-    this.entity = what.entity;
-    this.run = run;
-  }
-
-  cancel(): void {
-    this.run = undefined;
-  }
-}
-
 /**
  * Virtual time, chance, order and trace of one simulated world. Everything that a world counts or
  * remembers hangs off an instance, so run N of a process equals run 1.
@@ -66,7 +48,7 @@ export class World {
   #now: Micros = 0;
   #count = 0;
   #counter = { draws: 0 };
-  #queue = new EventQueue();
+  #queue = new EventQueue<WorldEvent>();
   #streams = new Map<string, Prng>();
   #order: OrderMode;
   #noteListeners: ((note: WorldNote) => void)[] = [];
@@ -110,23 +92,17 @@ export class World {
   /** Runs `callback` after `delay`; `kind` and `entity` name it in the trace. */
   // oxlint-disable-next-line max-params -- when, what, work and queueing are one act everywhere
   schedule(
-    delay: Micros,
-    what: { kind: string; entity: string },
-    callback: () => void,
-    options?: ScheduleOptions,
+    delay: Micros, what: EventName, callback: () => void, options?: ScheduleOptions,
   ): Timer {
-    // The sentence is made for a bug alone: this is the hottest call of a world.
-    const whole = Number.isSafeInteger(delay) && delay >= 0;
-    if (!whole) assert(false, `${what.kind} is due in ${delay} whole µs`);
-    this.#count += 1;
-    const priority = this.#priorityOf(options);
-    const order = orderOf(options?.band ?? 1, priority, this.#count);
-    const event = new ScheduledEvent(what, callback);
-    event.time = this.#now + delay;
-    event.order = order;
-    event.digest = options?.digest ?? 0;
-    this.#queue.push(event);
+    const hash = this.trace.nameHash(what);
+    const event = new CallEvent(what, hash, options?.digest ?? 0, callback);
+    this.#take(delay, event, this.#rankOf(options?.band ?? 1, options?.channel));
     return event;
+  }
+
+  /** Runs `event` after `delay`, as one of an ordered channel (`ScheduleOptions`). */
+  post(delay: Micros, event: WorldEvent, channel: string): void {
+    this.#take(delay, event, this.#rankOf(1, channel));
   }
 
   /** Tells that an input of the event-wise oracles changed in the present event. */
@@ -165,31 +141,46 @@ export class World {
     return hashText(last.join()).toString(16).padStart(8, '0');
   }
 
+  #take(delay: Micros, event: WorldEvent, rank: number): void {
+    // The sentences are made for a bug alone: this is the hottest call of a world.
+    const whole = Number.isSafeInteger(delay) && delay >= 0;
+    if (!whole) assert(false, `${event.name.kind} is due in ${delay} whole µs`);
+    this.#count += 1;
+    assert(this.#count < 0x1_0000_0000, 'a world has fewer than 2^32 events');
+    event.time = this.#now + delay;
+    event.rank = rank;
+    event.count = this.#count;
+    this.#queue.push(event);
+  }
+
   #drain(until: Micros, stop: (() => boolean) | undefined): void {
     for (;;) {
       const event = this.#queue.peek();
       if (event === undefined || event.time > until) break;
       this.#queue.pop();
-      if (event.run === undefined) continue;
+      if (event.cancelled) continue;
       this.#now = event.time;
-      this.#step(event, event.run);
+      this.#step(event);
       if (stop?.() === true) return;
     }
     this.#now = Math.max(this.#now, until);
   }
 
-  #step(event: SimEvent, run: () => void): void {
+  #step(event: WorldEvent): void {
     this.trace.record(event, this.#counter.draws);
-    run();
+    event.run();
     if (!this.#dirty) return;
     this.#dirty = false;
     for (const look of this.#afterEvent) look();
   }
 
-  #priorityOf(options: ScheduleOptions | undefined): number {
-    if (this.#order === 'fifo' || (options?.band ?? 1) !== 1) return 0;
+  #rankOf(band: Band, channel: string | undefined): number {
+    return rankOf(band, this.#order === 'fifo' || band !== 1 ? 0 : this.#priorityOf(channel));
+  }
+
+  #priorityOf(channel: string | undefined): number {
     // A channel keeps one priority for the whole run, so its events stay in the order they came.
-    if (options?.channel !== undefined) return hashText(`${this.seed}${options.channel}`) & 0xffff;
+    if (channel !== undefined) return hashText(`${this.seed}${channel}`) & 0xffff;
     return this.stream('order').below(0x1_0000);
   }
 }

@@ -2,7 +2,7 @@ import type { Labels } from '../../lb/model.ts';
 import type { Json, KubeError, KubeObject, WatchEvent } from '../../kube/port.ts';
 import { apiVersion, resources, type Resource } from '../../kube/resource.ts';
 import { equalJson } from '../api/json.ts';
-import { hashText } from '../trace.ts';
+import { hashText } from '../hash.ts';
 import { applyWrites, type ActorContext, type ActorWrite } from './actor.ts';
 import { keyOf, type Step } from './catalog.ts';
 import { canonical, count, fields, labelsOf, text, type Fields } from './fields.ts';

@@ -2,7 +2,7 @@ import {
   decodeArp, decodeNdp, encodeArp, encodeNdp, type ArpFrame, type NdpFrame,
 } from '../../l2/frames.ts';
 import { assert } from '../../lb/result.ts';
-import { hashBytes } from '../trace.ts';
+import { hashBytes } from '../hash.ts';
 import { readMac, writeMac } from './address.ts';
 import {
   decodeFrame, encodeFrame, etherTypes, type EthernetAddresses, type PacketFault,

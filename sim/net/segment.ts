@@ -1,6 +1,7 @@
 import type { Micros } from '../../lb/ports.ts';
 import { assert } from '../../lb/result.ts';
 import { compareText } from '../../lb/table.ts';
+import { KnownName, WorldEvent } from '../event.ts';
 import type { World } from '../world.ts';
 import { isGroupMac } from './address.ts';
 import type { Cut } from './cut.ts';
@@ -21,9 +22,9 @@ export class SwitchPort implements NicPort {
   readonly nic: Nic;
   readonly link: Link;
   /** Names the arrival of a frame here in the trace. */
-  readonly arrival: { readonly kind: string; readonly entity: string };
+  readonly arrival: KnownName;
   /** The same for a frame on a slow link that reaches the switch. */
-  readonly departure: { readonly kind: string; readonly entity: string };
+  readonly departure: KnownName;
   /** Leads to another switch, which gets every group whatever was reported here (RFC 4541 2.1). */
   trunk = false;
   /** Latest arrival at each port of a frame that was sent here; keeps order on varied links. */
@@ -34,8 +35,8 @@ export class SwitchPort implements NicPort {
     this.#segment = segment;
     this.nic = nic;
     this.link = link;
-    this.arrival = { kind: 'frame', entity: nic.label };
-    this.departure = { kind: 'frame-out', entity: nic.label };
+    this.arrival = new KnownName('frame', nic.label);
+    this.departure = new KnownName('frame-out', nic.label);
   }
 
   get carrier(): boolean {
@@ -46,8 +47,31 @@ export class SwitchPort implements NicPort {
     this.#segment.transmit(this, frame);
   }
 
+  /** A frame that `from` sent is here. */
+  arrive(from: SwitchPort, frame: Frame): void {
+    this.#segment.arrive(this, { from, frame });
+  }
+
   adminChanged(): void {
     if (!this.nic.adminUp) this.#segment.learning.forgetPort(this);
+  }
+}
+
+/** A frame on its way to one port: by far the most frequent event, so without a closure. */
+class Arrival extends WorldEvent {
+  readonly port: SwitchPort;
+  readonly from: SwitchPort;
+  readonly frame: Frame;
+
+  constructor(port: SwitchPort, { from, frame }: Sent) {
+    super(port.arrival, port.arrival.hash, frame.digest);
+    this.port = port;
+    this.from = from;
+    this.frame = frame;
+  }
+
+  run(): void {
+    this.port.arrive(this.from, this.frame);
   }
 }
 
@@ -131,14 +155,16 @@ export class Segment {
     const out = from.link.toSwitch;
     const refusal = out.refusal(frame);
     if (refusal !== undefined) return this.tap.drop({ place: out.name, why: refusal, frame });
+    if (!out.clogged) return this.#cross(from, frame);
     out.queued += 1;
-    if (out.hold(() => this.#cross(from, frame))) return;
-    this.#cross(from, frame);
+    out.hold(() => {
+      out.queued -= 1;
+      this.#cross(from, frame);
+    });
   }
 
   #cross(from: SwitchPort, frame: Frame): void {
     const out = from.link.toSwitch;
-    out.queued -= 1;
     // It may have waited in a clog meanwhile.
     if (!out.up) return this.tap.drop({ place: out.name, why: 'link-down', frame });
     const carried = out.carried(frame);
@@ -229,12 +255,9 @@ export class Segment {
     return due - this.world.now;
   }
 
-  // By far the most frequent event of a world, so without a list and a loop.
   #deliverOne(wait: Micros, port: SwitchPort, sent: Sent): void {
-    const into = port.link.fromSwitch;
-    into.queued += 1;
-    const options = { channel: sent.from.link.toSwitch.name, digest: sent.frame.digest };
-    this.world.schedule(wait, port.arrival, () => this.#arrive(port, sent), options);
+    port.link.fromSwitch.queued += 1;
+    this.world.post(wait, new Arrival(port, sent), sent.from.link.toSwitch.name);
   }
 
   #deliver(wait: Micros, ports: readonly SwitchPort[], sent: Sent): void {
@@ -243,11 +266,12 @@ export class Segment {
     for (const port of ports) port.link.fromSwitch.queued += 1;
     const options = { channel: sent.from.link.toSwitch.name, digest: sent.frame.digest };
     this.world.schedule(wait, first.arrival, () => {
-      for (const port of ports) this.#arrive(port, sent);
+      for (const port of ports) this.arrive(port, sent);
     }, options);
   }
 
-  #arrive(port: SwitchPort, sent: Sent): void {
+  /** The last part of the way: the receiver's link, as it is now. */
+  arrive(port: SwitchPort, sent: Sent): void {
     const into = port.link.fromSwitch;
     into.queued -= 1;
     if (!into.up) return this.tap.drop({ place: into.name, why: 'link-down', frame: sent.frame });
@@ -256,7 +280,7 @@ export class Segment {
       return this.tap.drop({ place: into.name, why: 'queue-full', frame: sent.frame });
     }
     into.queued += 1;
-    into.hold(() => this.#arrive(port, sent));
+    into.hold(() => this.arrive(port, sent));
   }
 
   #enter(port: SwitchPort, sent: Sent): void {
