@@ -16,13 +16,14 @@ export class NondeterminismError extends Error {
 }
 
 /**
- * Runs `body` with the banned globals replaced by getters that throw. The core is synchronous, so
- * nothing else of the process can run inside this window and be harmed.
+ * Runs `body` with the banned globals replaced by getters, and those functions of Math by others,
+ * that throw. The core is synchronous, so nothing else of the process can run inside this window
+ * and be harmed.
  */
 export function withPoisonedGlobals<T>(body: () => T): T {
   const restores = [
-    ...bannedGlobals.map((name) => poison(globalThis, name, name)),
-    ...bannedMath.map((name) => poison(Math, name, `Math.${name}`)),
+    ...bannedGlobals.map((name) => poisonGlobal(name)),
+    ...bannedMath.map((name) => poisonMath(name)),
   ];
   try {
     return body();
@@ -31,14 +32,21 @@ export function withPoisonedGlobals<T>(body: () => T): T {
   }
 }
 
-function poison(owner: object, name: string, shown: string): () => void {
-  const original = Object.getOwnPropertyDescriptor(owner, name);
+function poisonGlobal(name: string): () => void {
+  const original = Object.getOwnPropertyDescriptor(globalThis, name);
   if (original === undefined || original.configurable !== true) return () => undefined;
-  Object.defineProperty(owner, name, {
-    configurable: true,
-    get(): never {
-      throw new NondeterminismError(`${shown} was used inside the deterministic core`);
-    },
-  });
-  return () => Object.defineProperty(owner, name, original);
+  Object.defineProperty(globalThis, name, { configurable: true, get: () => refuse(name) });
+  return () => Object.defineProperty(globalThis, name, original);
+}
+
+// An assignment, for a getter turns Math into a dictionary for the rest of the process: no call of
+// its other functions is compiled to an instruction then, and they are everywhere.
+function poisonMath(name: (typeof bannedMath)[number]): () => void {
+  const original = Math[name];
+  Object.assign(Math, { [name]: () => refuse(`Math.${name}`) });
+  return () => Object.assign(Math, { [name]: original });
+}
+
+function refuse(name: string): never {
+  throw new NondeterminismError(`${name} was used inside the deterministic core`);
 }

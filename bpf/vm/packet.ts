@@ -29,7 +29,14 @@ export const packetBytesMax = { skb: skbBytesMax, xdp: xdpHardEnd - headroom } a
 export interface PacketSource {
   /** From the link header on, in bytes. */
   readonly length: number;
-  put(target: Uint8Array, at: number): void;
+  /** Writes it at `at`, a multiple of four; up to three bytes behind it get no meaning. */
+  put(memory: PacketMemory, at: number): void;
+}
+
+/** The same memory in bytes and in words of this machine's order. */
+export interface PacketMemory {
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
 }
 
 /**
@@ -61,7 +68,7 @@ export class PacketBuffer {
   }
 
   loadFrom(kind: ContextKind, source: PacketSource): void {
-    source.put(this.#memory.bytes, packetStart);
+    source.put(this.#memory, packetStart);
     this.#begin(kind, source.length);
   }
 

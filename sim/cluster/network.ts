@@ -2,9 +2,10 @@ import { familyOf, type Family, type Ip } from '../../lb/ip.ts';
 import { compareText } from '../../lb/table.ts';
 import { Host } from '../net/host.ts';
 import type { Link } from '../net/link.ts';
-import type { NeighbourCache, NeighbourFacts } from '../net/neighbour.ts';
+import type { NeighbourFacts } from '../net/neighbour.ts';
 import { Router } from '../net/router.ts';
 import { Segment } from '../net/segment.ts';
+import type { StackInterface } from '../net/stack.ts';
 import type { PacketTap } from '../net/tap.ts';
 import type { LinkSpec } from '../scenario/spec.ts';
 import type { MachinePlan, Topology } from './topology.ts';
@@ -72,7 +73,7 @@ export class Network {
   }
 
   /** The neighbour tables of a host or router, one per interface. */
-  neighbourCaches(machine: string): readonly NeighbourCache[] {
+  neighbourCaches(machine: string): readonly StackInterface['neighbours'][] {
     const found = this.hosts.get(machine) ?? this.routers.get(machine);
     demand(found !== undefined, `host or router ${machine} exists`);
     return found.stack.interfaces.map((iface) => iface.neighbours);

@@ -2,15 +2,17 @@ import {
   decodeArp, decodeNdp, encodeArp, encodeNdp, type ArpFrame, type NdpFrame,
 } from '../../l2/frames.ts';
 import { assert } from '../../lb/result.ts';
+import { familyOf } from '../../lb/ip.ts';
 import { hashBytes } from '../hash.ts';
-import { readMac, writeMac } from './address.ts';
+import { readMac } from './address.ts';
 import {
-  decodeFrame, encodeFrame, etherTypes, type EthernetAddresses, type PacketFault,
+  decodeFrame, etherTypes, writePacket, type EthernetAddresses, type PacketFault,
 } from './codec.ts';
 import type { AddressTexts } from './addresstexts.ts';
+import { FrameBytes, newFrameMemory, type FrameMemory, type FrameStore } from './framebytes.ts';
+import { LinkHeader } from './linkheader.ts';
 import { decodeMld, encodeMld, type MldFrame } from './mld.ts';
-import { transportLength, type Packet } from './packet.ts';
-import { familyOf } from '../../lb/ip.ts';
+import { agedPacket, transportLength, type Packet, type PacketTuple } from './packet.ts';
 
 /** What a frame carries, once somebody asked. */
 export type FrameContent =
@@ -20,17 +22,6 @@ export type FrameContent =
   | { readonly kind: 'mld'; readonly mld: MldFrame }
   | { readonly kind: 'other'; readonly fault: PacketFault };
 
-/** What a frame is made of: its bytes, those of an earlier hop, or what it carries. */
-interface FrameBody {
-  readonly bytes?: Uint8Array;
-  readonly from?: Uint8Array | undefined;
-  /** Hops since `from`. */
-  readonly age?: number;
-  readonly content?: FrameContent | undefined;
-  readonly trail?: number;
-  readonly texts?: AddressTexts | undefined;
-}
-
 /** What the bytes of a frame do not tell. */
 interface TranslatedBody {
   readonly trail: number;
@@ -39,193 +30,280 @@ interface TranslatedBody {
 }
 
 const frameHeader = 14;
+/** Where MLD and NDP may be found. */
+const nextHeaders = { hopByHop: 0, icmpv6: 58 } as const;
 
 /**
  * One immutable Ethernet frame. Bytes are what travels, yet a hop that needs the decoded packet
  * alone never pays for encoding, nor one that needs the bytes for decoding: each side is made from
- * the other on first use and kept.
+ * the other on first use. Hops share both, and a frame counts how many it made since.
  */
 export class Frame {
-  readonly ethSource: string;
-  readonly ethTarget: string;
+  readonly head: LinkHeader;
   readonly etherType: number;
-  #bytes: Uint8Array | undefined;
+  /** The packet as it was `#packetHops` ago. */
+  #packet: Packet | undefined;
+  #packetHops = 0;
+  /** The bytes as they were `#storedHops` ago, under the addresses of that hop. */
+  #stored: FrameBytes | undefined;
+  #storedHops = 0;
+  /** Anything that is no packet. */
   #content: FrameContent | undefined;
-  #trail: number;
-  // Bytes of an earlier hop, to be readdressed and aged when somebody asks for them.
-  #from: Uint8Array | undefined;
-  #age: number;
+  #bytes: Uint8Array | undefined;
+  #trail = 0;
   #texts: AddressTexts | undefined;
+  /** Digest of the packet but for its TTL, which alone changes on its way; 0: not made. */
   #digest = 0;
-  #length = -1;
 
   private constructor(
-    head: EthernetAddresses, etherType: number,
-    body: FrameBody,
+    head: LinkHeader, etherType: number,
+    body: { packet: Packet | undefined; stored: FrameBytes | undefined },
   ) {
-    this.ethSource = head.ethSource;
-    this.ethTarget = head.ethTarget;
+    this.head = head;
     this.etherType = etherType;
-    this.#bytes = body.bytes;
-    this.#content = body.content;
-    this.#trail = body.trail ?? 0;
-    this.#texts = body.texts;
-    this.#from = body.from;
-    this.#age = body.from === undefined ? 0 : body.age ?? 0;
+    this.#packet = body.packet;
+    this.#stored = body.stored;
   }
 
   /**
-   * At least the 14 bytes of an Ethernet header; the caller must not write to `bytes` again.
-   * `trail` goes to the packet in it, for bytes carry none.
+   * At least the 14 bytes of an Ethernet header; they are copied. `trail` goes to the packet in it,
+   * for bytes carry none.
    */
   static ofBytes(bytes: Uint8Array, trail = 0): Frame {
     assert(bytes.length >= frameHeader, `${bytes.length} bytes hold an Ethernet header`);
-    return new Frame(headOf(bytes), etherTypeOf(bytes), { bytes, trail });
+    const frame = Frame.#ofStored(undefined, FrameBytes.of(bytes));
+    frame.#trail = trail;
+    return frame;
   }
 
   /** What a program made of a frame; `head` has its Ethernet addresses where they are known. */
   static translated(
-    head: EthernetAddresses | undefined, bytes: Uint8Array, body: TranslatedBody,
+    head: LinkHeader | undefined, stored: FrameBytes, body: TranslatedBody,
   ): Frame {
-    return new Frame(head ?? headOf(bytes), etherTypeOf(bytes), { bytes, ...body });
+    const frame = Frame.#ofStored(head, stored);
+    frame.#trail = body.trail;
+    frame.#texts = body.texts;
+    return frame;
+  }
+
+  static #ofStored(head: LinkHeader | undefined, stored: FrameBytes): Frame {
+    const { memory: { bytes }, at } = stored;
+    const etherType = ((bytes[at + 12] ?? 0) << 8) | (bytes[at + 13] ?? 0);
+    const own = head ?? new LinkHeader({
+      ethSource: readMac(bytes, at + 6), ethTarget: readMac(bytes, at),
+    });
+    return new Frame(own, etherType, { packet: undefined, stored });
   }
 
   static ofPacket(packet: Packet, head: EthernetAddresses): Frame {
     const etherType = familyOf(packet.target) === 'IPv4' ? etherTypes.ipv4 : etherTypes.ipv6;
-    return new Frame(head, etherType, { content: { kind: 'packet', packet } });
+    return new Frame(headerOf(head), etherType, { packet, stored: undefined });
   }
 
   static ofArp(arp: ArpFrame): Frame {
-    return new Frame(arp, etherTypes.arp, { content: { kind: 'arp', arp } });
+    return Frame.#ofContent(arp, etherTypes.arp, { kind: 'arp', arp });
   }
 
   static ofNdp(ndp: NdpFrame): Frame {
-    return new Frame(ndp, etherTypes.ipv6, { content: { kind: 'ndp', ndp } });
+    return Frame.#ofContent(ndp, etherTypes.ipv6, { kind: 'ndp', ndp });
   }
 
   static ofMld(mld: MldFrame): Frame {
     return Frame.ofBytes(encodeMld(mld));
   }
 
+  // oxlint-disable-next-line max-params -- the three parts of a frame
+  static #ofContent(head: EthernetAddresses, etherType: number, content: FrameContent): Frame {
+    const frame = new Frame(headerOf(head), etherType, { packet: undefined, stored: undefined });
+    frame.#content = content;
+    return frame;
+  }
+
+  get ethSource(): string {
+    return this.head.ethSource;
+  }
+
+  get ethTarget(): string {
+    return this.head.ethTarget;
+  }
+
   get bytes(): Uint8Array {
-    this.#bytes ??= this.#from === undefined ? this.#encode() : this.#renewed(this.#from);
+    this.#bytes ??= this.#written();
     return this.#bytes;
   }
 
   get content(): FrameContent {
-    this.#content ??= trailed(this.#decode(), this.#trail);
-    return this.#content;
+    const { packet } = this;
+    if (packet !== undefined) return { kind: 'packet', packet };
+    return this.#content ?? { kind: 'other', fault: 'unsupported' };
   }
 
   /** The TCP, UDP or ICMP packet, or undefined for everything else. */
   get packet(): Packet | undefined {
-    const { content } = this;
-    return content.kind === 'packet' ? content.packet : undefined;
+    this.#read();
+    if (this.#packetHops > 0 && this.#packet !== undefined) {
+      this.#packet = agedPacket(this.#packet, this.#packetHops);
+      this.#packetHops = 0;
+    }
+    return this.#packet;
+  }
+
+  /** What of the packet no hop changes, for those that look at nothing else. */
+  get flow(): PacketTuple | undefined {
+    this.#read();
+    return this.#packet;
+  }
+
+  /** TTL or hop limit of the packet; 0 where there is none. */
+  get ttl(): number {
+    this.#read();
+    return this.#packet === undefined ? 0 : this.#packet.ttl - this.#packetHops;
+  }
+
+  /** Number of the request that the packet serves; 0 for none. */
+  get trail(): number {
+    return this.#packet?.trail ?? this.#trail;
   }
 
   get arp(): ArpFrame | undefined {
-    const { content } = this;
-    return content.kind === 'arp' ? content.arp : undefined;
+    this.#read();
+    return this.#content?.kind === 'arp' ? this.#content.arp : undefined;
   }
 
   get ndp(): NdpFrame | undefined {
-    const { content } = this;
-    return content.kind === 'ndp' ? content.ndp : undefined;
+    this.#read();
+    return this.#content?.kind === 'ndp' ? this.#content.ndp : undefined;
   }
 
   /** Bytes behind the Ethernet header: what an MTU limits. */
   get payloadLength(): number {
-    if (this.#length < 0) this.#length = this.#measure();
-    return this.#length;
+    return this.length - frameHeader;
   }
 
   /** All bytes, those of the Ethernet header included. */
   get length(): number {
-    return this.payloadLength + frameHeader;
+    if (this.#stored !== undefined) return this.#stored.length;
+    if (this.#packet === undefined) return this.#encoded().length;
+    const header = this.etherType === etherTypes.ipv4 ? 20 : 40;
+    return frameHeader + header + transportLength(this.#packet);
   }
 
-  /** Writes the bytes at `at`, without making them where those of an earlier hop will do. */
-  put(target: Uint8Array, at: number): void {
-    const from = this.#bytes === undefined ? this.#from : undefined;
-    target.set(from ?? this.bytes, at);
-    if (from !== undefined) this.#renew(target, at);
-  }
-
-  /** 32 bits of what the frame says, for the trace; not a checksum. */
-  get digest(): number {
-    if (this.#digest === 0) {
-      const { content } = this;
-      this.#digest = content.kind === 'packet'
-        ? packetDigest(content.packet)
-        : hashBytes(this.bytes);
+  /**
+   * Writes the bytes at `at`, a multiple of four, without making any of its own; up to three bytes
+   * behind them get no meaning.
+   */
+  put(memory: FrameMemory, at: number): void {
+    if (this.#stored === undefined && this.#packet !== undefined) {
+      writePacket(memory.bytes, at, { packet: this.#packet, ttl: this.ttl });
+    } else {
+      (this.#stored ?? this.#encoded()).put(memory, at);
+      for (let hop = 0; hop < this.#storedHops; hop += 1) {
+        ageHeader(memory.bytes, at + frameHeader, this.etherType);
+      }
     }
-    return this.#digest;
+    this.head.put(memory.words, at >> 2);
+  }
+
+  /** Keeps the bytes that were put at `at`, so that the next hop need not encode them again. */
+  keep(store: FrameStore, memory: FrameMemory, at: number): void {
+    if (this.#stored === undefined) this.#stored = store.keep(memory, at, this.length);
+  }
+
+  /** 32 bits of what the frame says, for the trace; not a checksum. Signed. */
+  get digest(): number {
+    this.#read();
+    const packet = this.#packet;
+    if (packet === undefined) return hashBytes(this.bytes) | 0;
+    if (this.#digest === 0) this.#digest = packetDigest(packet);
+    return Math.imul(this.#digest ^ ((packet.ttl - this.#packetHops) << 16), 0x27d4eb2f);
   }
 
   /** The same packet under other Ethernet addresses, as a hop sends it on. */
-  withAddresses(head: EthernetAddresses): Frame {
+  withAddresses(addresses: EthernetAddresses): Frame {
+    const head = headerOf(addresses);
     // What ARP and NDP say repeats the addresses, so that is read anew.
-    const content = this.#content?.kind === 'packet' ? this.#content : undefined;
-    const from = content === undefined ? this.bytes : this.#bytes ?? this.#from;
-    return new Frame(head, this.etherType, { trail: this.#trail, from, content, age: this.#age });
+    if (this.flow === undefined) {
+      const bytes = FrameBytes.of(this.bytes);
+      head.put(bytes.memory.words, 0);
+      return Frame.#ofStored(head, bytes);
+    }
+    const frame = new Frame(head, this.etherType, { packet: this.#packet, stored: this.#stored });
+    frame.#packetHops = this.#packetHops;
+    frame.#storedHops = this.#storedHops;
+    frame.#trail = this.#trail;
+    frame.#digest = this.#digest;
+    return frame;
   }
 
   /** The IP packet in it one hop further: other Ethernet addresses, one TTL less. */
-  forwarded(head: EthernetAddresses): Frame {
-    const { packet } = this;
-    assert(packet !== undefined && packet.ttl > 0, 'what is forwarded is a packet that may live');
-    const content = { kind: 'packet', packet: { ...packet, ttl: packet.ttl - 1 } } as const;
-    const from = this.#bytes ?? this.#from;
-    const age = this.#bytes === undefined ? this.#age + 1 : 1;
-    return new Frame(head, this.etherType, { content, from, age });
+  forwarded(addresses: EthernetAddresses): Frame {
+    assert(this.ttl > 0, 'what is forwarded is a packet that may live');
+    const frame = this.withAddresses(addresses);
+    frame.#packetHops += 1;
+    frame.#storedHops += 1;
+    return frame;
   }
 
-  #decode(): FrameContent {
-    return decodeContent(this.etherType, this.bytes, this.#texts);
+  /** Afterwards packet or content are there. */
+  #read(): void {
+    if (this.#packet === undefined && this.#content === undefined) this.#decode();
   }
 
-  #measure(): number {
-    const known = this.#bytes ?? this.#from;
-    if (known !== undefined) return known.length - frameHeader;
-    const content = this.#content;
-    if (content?.kind !== 'packet') return this.bytes.length - frameHeader;
-    const header = this.etherType === etherTypes.ipv4 ? 20 : 40;
-    return header + transportLength(content.packet);
-  }
-
-  #renewed(from: Uint8Array): Uint8Array {
-    const bytes = from.slice();
-    this.#renew(bytes, 0);
-    return bytes;
-  }
-
-  /** Makes bytes of an earlier hop those of this one. */
-  #renew(bytes: Uint8Array, at: number): void {
-    writeMac(bytes, at, this.ethTarget);
-    writeMac(bytes, at + 6, this.ethSource);
-    for (let hop = 0; hop < this.#age; hop += 1) ageHeader(bytes, at, this.etherType);
-  }
-
-  #encode(): Uint8Array {
-    const content = this.#content;
-    assert(content !== undefined && content.kind !== 'other', 'a frame has bytes or a content');
-    switch (content.kind) {
-      case 'packet': return encodeFrame(content.packet, this);
-      case 'arp': return encodeArp(content.arp);
-      case 'ndp': return encodeNdp(content.ndp);
-      case 'mld': return encodeMld(content.mld);
+  #decode(): void {
+    const stored = this.#stored;
+    assert(stored !== undefined, 'a frame has bytes or a content');
+    const other = this.#isPlainIp(stored) ? undefined : contentOf(this.etherType, this.bytes);
+    if (other !== undefined) {
+      this.#content = other;
+      return;
     }
+    const decoded = decodeFrame(stored, { texts: this.#texts, trail: this.#trail });
+    if (!decoded.ok) {
+      this.#content = { kind: 'other', fault: decoded.error };
+      return;
+    }
+    this.#packet = decoded.value;
+    this.#packetHops = this.#storedHops;
+  }
+
+  /** Whether an IP packet is in it that is none of those that speak about the link itself. */
+  #isPlainIp({ memory, at, length }: FrameBytes): boolean {
+    if (this.etherType === etherTypes.ipv4) return true;
+    if (this.etherType !== etherTypes.ipv6 || length <= frameHeader + 6) return false;
+    const next = memory.bytes[at + frameHeader + 6];
+    return next !== nextHeaders.hopByHop && next !== nextHeaders.icmpv6;
+  }
+
+  #written(): Uint8Array {
+    const { length } = this;
+    const memory = newFrameMemory(length);
+    this.put(memory, 0);
+    return memory.bytes.slice(0, length);
+  }
+
+  #encoded(): FrameBytes {
+    const content = this.#content;
+    assert(content !== undefined, 'a frame has bytes or a content');
+    this.#stored = FrameBytes.of(encodedContent(content));
+    return this.#stored;
   }
 }
 
-function trailed(content: FrameContent, trail: number): FrameContent {
-  if (trail === 0 || content.kind !== 'packet') return content;
-  return { kind: 'packet', packet: { ...content.packet, trail } };
+function headerOf(addresses: EthernetAddresses): LinkHeader {
+  return addresses instanceof LinkHeader ? addresses : new LinkHeader(addresses);
 }
 
-/** One TTL less in the header, whose IPv4 checksum rises by as much (RFC 1141). */
-function ageHeader(bytes: Uint8Array, frameAt: number, etherType: number): void {
-  const header = frameAt + frameHeader;
+function encodedContent(content: FrameContent): Uint8Array {
+  switch (content.kind) {
+    case 'arp': return encodeArp(content.arp);
+    case 'ndp': return encodeNdp(content.ndp);
+    case 'mld': return encodeMld(content.mld);
+    case 'packet': case 'other': assert(false, 'a packet has no content, what is read has bytes');
+  }
+}
+
+/** One TTL less in the IP header at `header`, whose checksum rises by as much (RFC 1141). */
+function ageHeader(bytes: Uint8Array, header: number, etherType: number): void {
   if (etherType !== etherTypes.ipv4) {
     bytes[header + 7] = (bytes[header + 7] ?? 0) - 1;
     return;
@@ -237,33 +315,18 @@ function ageHeader(bytes: Uint8Array, frameAt: number, etherType: number): void 
   bytes[header + 11] = folded;
 }
 
-function headOf(bytes: Uint8Array): EthernetAddresses {
-  return { ethSource: readMac(bytes, 6), ethTarget: readMac(bytes, 0) };
-}
-
-function etherTypeOf(bytes: Uint8Array): number {
-  return ((bytes[12] ?? 0) << 8) | (bytes[13] ?? 0);
-}
-
-function decodeContent(
-  etherType: number, bytes: Uint8Array, texts: AddressTexts | undefined,
-): FrameContent {
+/** What the bytes are where they are no packet of IP. */
+function contentOf(etherType: number, bytes: Uint8Array): FrameContent | undefined {
+  if (etherType === etherTypes.ipv4) return undefined;
   if (etherType === etherTypes.arp) {
     const arp = decodeArp(bytes);
     return arp === undefined ? { kind: 'other', fault: 'malformed' } : { kind: 'arp', arp };
   }
-  if (etherType !== etherTypes.ipv4 && etherType !== etherTypes.ipv6) {
-    return { kind: 'other', fault: 'unsupported' };
-  }
-  if (etherType === etherTypes.ipv6) {
-    const ndp = decodeNdp(bytes);
-    if (ndp !== undefined) return { kind: 'ndp', ndp };
-    const mld = decodeMld(bytes);
-    if (mld !== undefined) return { kind: 'mld', mld };
-  }
-  const decoded = decodeFrame(bytes, texts);
-  if (!decoded.ok) return { kind: 'other', fault: decoded.error };
-  return { kind: 'packet', packet: decoded.value };
+  if (etherType !== etherTypes.ipv6) return { kind: 'other', fault: 'unsupported' };
+  const ndp = decodeNdp(bytes);
+  if (ndp !== undefined) return { kind: 'ndp', ndp };
+  const mld = decodeMld(bytes);
+  return mld === undefined ? undefined : { kind: 'mld', mld };
 }
 
 function packetDigest(packet: Packet): number {
@@ -271,9 +334,9 @@ function packetDigest(packet: Packet): number {
   let hash = Math.imul(packet.sourcePort ^ (packet.targetPort << 16), 0x9e3779b1);
   hash = Math.imul(hash ^ textEnd(source), 0x85ebca6b);
   hash = Math.imul(hash ^ (textEnd(target) << 8), 0xc2b2ae35);
-  hash = Math.imul(hash ^ packet.payload.length ^ (packet.ttl << 16), 0x27d4eb2f);
+  hash = Math.imul(hash ^ packet.payload.length, 0x27d4eb2f);
   if (tcp !== undefined) hash = Math.imul(hash ^ tcp.seq ^ (tcp.flags << 24), 0x9e3779b1) ^ tcp.ack;
-  return hash >>> 0;
+  return hash;
 }
 
 // The end of an address tells hosts of one subnet apart; hashing all of it for every hop of every

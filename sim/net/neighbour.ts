@@ -1,13 +1,14 @@
 import type { ArpFrame, NdpFrame } from '../../l2/frames.ts';
 import type { Ip } from '../../lb/ip.ts';
 import type { Micros, Timer } from '../../lb/ports.ts';
+import { assert } from '../../lb/result.ts';
+import { KnownName } from '../event.ts';
 import type { Prng } from '../prng.ts';
 import type { World } from '../world.ts';
 import {
   arpHint, ignores, ndpHint, neighbourSettings, type Listener, type NeighbourHint,
   type NeighbourSettings,
 } from './neighbour-rules.ts';
-import type { Packet } from './packet.ts';
 
 export type NeighbourState = 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe' | 'failed';
 
@@ -23,16 +24,16 @@ export interface NeighbourFacts {
   readonly stuck: boolean;
 }
 
-export interface NeighbourOutputs extends Listener {
+export interface NeighbourOutputs<Waiting> extends Listener {
   /** Asks for `target`, unicast when a MAC is given, else by broadcast or solicited-node group. */
   solicit(target: Ip, mac: string | undefined): void;
   /** A packet that waited, now with the MAC of its next hop. */
-  transmit(packet: Packet, mac: string): void;
+  transmit(packet: Waiting, mac: string): void;
   /** A packet that ends here: nobody answered, or too many wait. */
-  unresolved(packet: Packet, why: 'no-neighbour' | 'neighbour-queue'): void;
+  unresolved(packet: Waiting, why: 'no-neighbour' | 'neighbour-queue'): void;
 }
 
-interface Entry {
+interface Entry<Waiting> {
   readonly ip: Ip;
   mac: string | undefined;
   state: NeighbourState;
@@ -44,7 +45,7 @@ interface Entry {
   attempts: number;
   router: boolean;
   timer: Timer | undefined;
-  queue: Packet[];
+  queue: Waiting[];
 }
 
 const second: Micros = 1_000_000;
@@ -63,22 +64,22 @@ const neverConfirmed: Micros = -1_000 * second;
  * that Linux shows in practice (simulator.md 5.4). REACHABLE ends without a timer: an entry is aged
  * when somebody looks at it.
  */
-export class NeighbourCache {
+export class NeighbourCache<Waiting> {
   readonly settings: NeighbourSettings;
   #world: World;
-  #event: { kind: string; entity: string };
+  #event: KnownName;
   #prng: Prng;
-  #outputs: NeighbourOutputs;
-  #entries = new Map<Ip, Entry>();
+  #outputs: NeighbourOutputs<Waiting>;
+  #entries = new Map<Ip, Entry<Waiting>>();
   #stuck = new Set<Ip>();
 
   /** `name` is the machine's; chance comes from its stream `host/<name>`. */
   constructor(
-    world: World, outputs: NeighbourOutputs, given: Partial<NeighbourSettings> & { name: string },
+    world: World, outputs: NeighbourOutputs<Waiting>, given: Partial<NeighbourSettings> & { name: string },
   ) {
     this.settings = neighbourSettings(given);
     this.#world = world;
-    this.#event = { kind: 'neighbour', entity: given.name };
+    this.#event = new KnownName('neighbour', given.name);
     this.#prng = world.stream(`host/${given.name}`);
     this.#outputs = outputs;
   }
@@ -90,7 +91,14 @@ export class NeighbourCache {
   /**
    * The MAC to use now. Undefined: the packet waits here, and ends in `transmit` or `unresolved`.
    */
-  resolve(address: Ip, packet: Packet): string | undefined {
+  resolve(address: Ip, packet: Waiting): string | undefined {
+    const mac = this.use(address);
+    if (mac === undefined) this.wait(address, packet);
+    return mac;
+  }
+
+  /** The MAC for a packet that leaves now. Undefined: it has to `wait`. */
+  use(address: Ip): string | undefined {
     const entry = this.#aged(address) ?? this.#create(address);
     entry.usedAt = this.#world.now;
     if (entry.mac !== undefined && this.#stuck.has(address)) return entry.mac;
@@ -101,14 +109,16 @@ export class NeighbourCache {
         this.#change(entry, 'delay');
         this.#arm(entry, delayTime);
         return entry.mac;
-      case 'failed':
-        this.#ask(entry, packet);
-        return undefined;
-      case 'incomplete':
-        if (entry.attempts === 0) this.#ask(entry, packet);
-        else this.#wait(entry, packet);
-        return undefined;
+      case 'failed': case 'incomplete': return undefined;
     }
+  }
+
+  /** Keeps a packet for which `use` knew no MAC, and asks for one. */
+  wait(address: Ip, packet: Waiting): void {
+    const entry = this.#entries.get(address);
+    assert(entry !== undefined, `${address} was looked for`);
+    if (entry.state === 'failed' || entry.attempts === 0) this.#ask(entry, packet);
+    else this.#enqueue(entry, packet);
   }
 
   onArp(frame: ArpFrame): void {
@@ -168,7 +178,7 @@ export class NeighbourCache {
   }
 
   /** The entry as it is now: what expired since somebody last looked expires here. */
-  #aged(address: Ip): Entry | undefined {
+  #aged(address: Ip): Entry<Waiting> | undefined {
     const entry = this.#entries.get(address);
     if (entry?.state !== 'reachable' || this.#stuck.has(address)) return entry;
     const until = Math.max(entry.changedAt, this.#fixedLife ? 0 : entry.confirmedAt) + entry.life;
@@ -197,7 +207,7 @@ export class NeighbourCache {
     else this.#update(entry, hint);
   }
 
-  #complete(entry: Entry, hint: NeighbourHint): void {
+  #complete(entry: Entry<Waiting>, hint: NeighbourHint): void {
     if (hint.mac === undefined) return;
     entry.mac = hint.mac;
     entry.router = hint.router ?? entry.router;
@@ -210,7 +220,7 @@ export class NeighbourCache {
     }
   }
 
-  #update(entry: Entry, hint: NeighbourHint): void {
+  #update(entry: Entry<Waiting>, hint: NeighbourHint): void {
     const same = hint.mac === undefined || hint.mac === entry.mac;
     entry.router = hint.router ?? entry.router;
     if (same) {
@@ -226,7 +236,7 @@ export class NeighbourCache {
     }
   }
 
-  #settle(entry: Entry, state: 'stale' | 'reachable'): void {
+  #settle(entry: Entry<Waiting>, state: 'stale' | 'reachable'): void {
     entry.timer?.cancel();
     entry.timer = undefined;
     entry.attempts = 0;
@@ -239,15 +249,15 @@ export class NeighbourCache {
       : 15 * second + this.#prng.below(30 * second);
   }
 
-  #change(entry: Entry, state: NeighbourState): void {
+  #change(entry: Entry<Waiting>, state: NeighbourState): void {
     entry.state = state;
     entry.changedAt = this.#world.now;
   }
 
-  #create(ip: Ip): Entry {
+  #create(ip: Ip): Entry<Waiting> {
     if (this.#entries.size >= tableQuiet) this.#collect();
     const { now } = this.#world;
-    const entry: Entry = {
+    const entry: Entry<Waiting> = {
       ip, mac: undefined, state: 'incomplete', changedAt: now, usedAt: now,
       confirmedAt: neverConfirmed,
       life: 0, attempts: 0, router: false, timer: undefined, queue: [],
@@ -267,7 +277,7 @@ export class NeighbourCache {
     }
   }
 
-  #ask(entry: Entry, packet: Packet): void {
+  #ask(entry: Entry<Waiting>, packet: Waiting): void {
     entry.mac = undefined;
     entry.attempts = 0;
     entry.queue = [packet];
@@ -275,25 +285,25 @@ export class NeighbourCache {
     this.#solicit(entry);
   }
 
-  #wait(entry: Entry, packet: Packet): void {
+  #enqueue(entry: Entry<Waiting>, packet: Waiting): void {
     entry.queue.push(packet);
     if (entry.queue.length <= queueMax) return;
     const oldest = entry.queue.shift();
     if (oldest !== undefined) this.#outputs.unresolved(oldest, 'neighbour-queue');
   }
 
-  #solicit(entry: Entry): void {
+  #solicit(entry: Entry<Waiting>): void {
     entry.attempts += 1;
     this.#arm(entry, retransTime);
     this.#outputs.solicit(entry.ip, entry.state === 'probe' ? entry.mac : undefined);
   }
 
-  #arm(entry: Entry, wait: Micros): void {
+  #arm(entry: Entry<Waiting>, wait: Micros): void {
     entry.timer?.cancel();
     entry.timer = this.#world.schedule(wait, this.#event, () => this.#due(entry));
   }
 
-  #due(entry: Entry): void {
+  #due(entry: Entry<Waiting>): void {
     entry.timer = undefined;
     if (entry.mac !== undefined && this.#stuck.has(entry.ip)) {
       return this.#settle(entry, 'reachable');

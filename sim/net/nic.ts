@@ -3,6 +3,7 @@ import type { Ip } from '../../lb/ip.ts';
 import { assert } from '../../lb/result.ts';
 import { isGroupMac } from './address.ts';
 import { Frame } from './frame.ts';
+import { LinkHeader } from './linkheader.ts';
 import type { PacketTap } from './tap.ts';
 
 /** What a NIC is plugged into. */
@@ -22,6 +23,8 @@ export interface NicOptions {
   readonly ifindex: number;
   readonly mtuBytes?: number;
 }
+
+const headersMax = 1_024;
 
 /** One network interface of a simulated machine. */
 export class Nic {
@@ -44,6 +47,8 @@ export class Nic {
   #adminUp = true;
   #port: NicPort | undefined;
   #groups = new Map<string, number>();
+  #headers = new Map<string, LinkHeader>();
+  #lastHeader: LinkHeader | undefined;
   /** The groups joined, in order. Two groups of one MAC count once, as in the hardware filter. */
   #reported: Ip[] = [];
 
@@ -84,6 +89,20 @@ export class Nic {
       for (const group of this.#reported) this.#report(group, 'report');
     }
     this.onCarrier();
+  }
+
+  /** In front of frames to a MAC. */
+  headerTo(mac: string): LinkHeader {
+    const last = this.#lastHeader;
+    if (last?.ethTarget === mac) return last;
+    let header = this.#headers.get(mac);
+    if (header === undefined) {
+      if (this.#headers.size >= headersMax) this.#headers.clear();
+      header = new LinkHeader({ ethSource: this.mac, ethTarget: mac });
+      this.#headers.set(mac, header);
+    }
+    this.#lastHeader = header;
+    return header;
   }
 
   /** False when the interface is down or has no carrier; true says nothing about arrival. */

@@ -80,6 +80,16 @@ export function tupleOf(packet: PacketTuple): PacketTuple {
   return { source, target, protocol, sourcePort, targetPort };
 }
 
+/** The packet `hops` hops further. */
+export function agedPacket(packet: Packet, hops: number): Packet {
+  const { tcp, trail } = packet;
+  const ttl = packet.ttl - hops;
+  if (tcp === undefined || trail === undefined) return { ...packet, ttl };
+  // By far most packets are these, and alike when they are made in this order.
+  const { source, target, protocol, sourcePort, targetPort, payload } = packet;
+  return { source, target, protocol, sourcePort, targetPort, ttl, payload, tcp, trail };
+}
+
 /** `TCP 10.0.0.9:40000 → 192.0.2.1:80 [SYN]`, for people. */
 export function describePacket(packet: Packet): string {
   const ends =

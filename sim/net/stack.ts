@@ -10,14 +10,17 @@ import { Frame } from './frame.ts';
 import { NeighbourCache, type NeighbourFacts } from './neighbour.ts';
 import type { NeighbourSettings } from './neighbour-rules.ts';
 import type { Nic } from './nic.ts';
-import { noPayload, packetLength, tupleOf, type IcmpMessage, type Packet } from './packet.ts';
+import {
+  agedPacket, noPayload, tupleOf, type IcmpMessage, type Packet, type PacketTuple,
+} from './packet.ts';
 import { RouteTable, type Route } from './route.ts';
 import type { DropReason, InterfaceAddress, PacketTap } from './tap.ts';
 
 /** One interface of a stack: its NIC, its addresses and what it knows about its neighbours. */
 export interface StackInterface {
   readonly nic: Nic;
-  readonly neighbours: NeighbourCache;
+  /** What waits in it bears no MAC of its next hop yet. */
+  readonly neighbours: NeighbourCache<Frame>;
   readonly addresses: readonly Ip[];
   /** Prefixes that are on the segment. */
   readonly subnets: readonly PrefixParts[];
@@ -60,9 +63,7 @@ export class IpStack {
   #local = new Set<Ip>();
   #settings: Partial<NeighbourSettings>;
   // Those that wait for their neighbour, which nobody else remembers.
-  #redirected = new WeakSet<Packet>();
-  // The frame of the packet under way, so that bytes need not be made again at every hop.
-  #carried: Frame | undefined;
+  #redirected = new WeakSet<Frame>();
 
   constructor(tap: PacketTap, options: StackOptions) {
     this.tap = tap;
@@ -80,13 +81,15 @@ export class IpStack {
   addInterface(nic: Nic, addresses: readonly InterfaceAddress[] = []): StackInterface {
     const own: Ip[] = [];
     const subnets: PrefixParts[] = [];
-    const neighbours = new NeighbourCache(this.tap.world, {
+    const neighbours = new NeighbourCache<Frame>(this.tap.world, {
       mac: nic.mac,
       isLocal: (address) => this.#local.has(address),
       inSubnet: (address) => subnets.some((subnet) => prefixContains(subnet, address)),
       solicit: (target, mac) => this.#solicit(iface, target, mac),
-      transmit: (packet, mac) => this.#release(iface, packet, mac),
-      unresolved: (packet, why) => this.#unresolved(packet, why),
+      transmit: (frame, mac) => this.#release(iface, frame, mac),
+      unresolved: ({ packet }, why) => {
+        if (packet !== undefined) this.#unresolved(packet, why);
+      },
     }, { name: this.name, ...this.#settings });
     const iface: OwnInterface = { nic, neighbours, addresses: own, subnets };
     this.#interfaces.push(iface);
@@ -156,7 +159,7 @@ export class IpStack {
   }
 
   /** Sends a packet of this machine. */
-  send(packet: Packet, frame?: Frame): void {
+  send(packet: Packet): void {
     if (this.#local.has(packet.target)) {
       const what = { kind: 'loopback', entity: this.name };
       this.tap.world.schedule(0, what, () => this.#deliver(packet));
@@ -164,18 +167,34 @@ export class IpStack {
     }
     const route = this.routes.lookup(packet.target);
     if (route === undefined) return this.#drop(packet, 'no-route');
-    this.#carried = frame;
-    this.#emit(packet, route);
+    const sent = this.postrouting === undefined ? packet : this.postrouting(packet, route.iface);
+    if (sent !== undefined) this.#emit(sent, route);
+  }
+
+  /** Sends what came in by another interface one hop further. */
+  forward(frame: Frame): void {
+    const { flow } = frame;
+    if (flow === undefined) return;
+    const route = this.routes.lookup(flow.target);
+    if (route !== undefined) this.#pass(frame, flow, route);
+    else this.tap.drop({ place: this.place, why: 'no-route', frame });
   }
 
   /** Sends a packet by its route past both hooks, as `bpf_redirect_neigh` does. */
-  redirect(packet: Packet, frame: Frame): void {
-    const route = this.routes.lookup(packet.target);
-    if (route === undefined) return this.#drop(packet, 'no-route');
+  redirect(frame: Frame): void {
+    const { flow } = frame;
+    if (flow === undefined) return;
+    const route = this.routes.lookup(flow.target);
+    if (route === undefined) return this.tap.drop({ place: this.place, why: 'no-route', frame });
     const { iface, via } = route;
-    const mac = iface.neighbours.resolve(via ?? packet.target, packet);
-    if (mac === undefined) this.#redirected.add(packet);
-    else iface.nic.send(frame.withAddresses({ ethSource: iface.nic.mac, ethTarget: mac }));
+    const next = via ?? flow.target;
+    const mac = iface.neighbours.use(next);
+    if (mac !== undefined) {
+      iface.nic.send(frame.withAddresses(iface.nic.headerTo(mac)));
+      return;
+    }
+    this.#redirected.add(frame);
+    iface.neighbours.wait(next, frame);
   }
 
   #own(iface: StackInterface): OwnInterface {
@@ -187,18 +206,20 @@ export class IpStack {
   #receive(iface: StackInterface, arrived: Frame): void {
     const frame = this.ingress === undefined ? arrived : this.ingress(arrived, iface);
     if (frame === undefined) return;
+    const { flow } = frame;
+    if (flow === undefined) return this.#receiveOther(iface, frame);
+    const mine = frame.ethTarget === iface.nic.mac || isGroupMac(frame.ethTarget);
+    if (!mine) return this.tap.drop({ place: this.place, why: 'not-mine', frame });
+    if (!this.#local.has(flow.target)) return this.#forward(frame, flow);
+    if (frame.packet !== undefined) this.#deliver(frame.packet);
+  }
+
+  #receiveOther(iface: StackInterface, frame: Frame): void {
     const { content } = frame;
     switch (content.kind) {
-      case 'packet': {
-        const mine = frame.ethTarget === iface.nic.mac || isGroupMac(frame.ethTarget);
-        if (!mine) this.tap.drop({ place: this.place, why: 'not-mine', frame });
-        else if (this.#local.has(content.packet.target)) this.#deliver(content.packet);
-        else this.#forward(content.packet, frame);
-        return;
-      }
       case 'arp': return this.#onArp(iface, content.arp);
       case 'ndp': return this.#onNdp(iface, content.ndp);
-      case 'mld': return;
+      case 'packet': case 'mld': return;
       case 'other': {
         const why = content.fault === 'fragment' ? 'unsupported' : content.fault;
         this.tap.drop({ place: this.place, why, frame });
@@ -215,52 +236,57 @@ export class IpStack {
     this.send({ ...answer, icmp: { ...icmp, kind: 'echo-reply' } });
   }
 
-  #forward(packet: Packet, frame: Frame): void {
+  #forward(frame: Frame, flow: PacketTuple): void {
+    const route = this.routes.lookup(flow.target);
+    const passes = this.forwarding && frame.ttl > 1 && route !== undefined
+      && frame.payloadLength <= route.iface.nic.mtuBytes;
+    if (passes) this.#pass(frame, flow, route);
+    else if (frame.packet !== undefined) this.#refuse(frame.packet, route);
+  }
+
+  /** Why a packet is not forwarded, to those whom it concerns. */
+  #refuse(packet: Packet, route: Route<StackInterface> | undefined): void {
     if (!this.forwarding) return this.#drop(packet, 'not-mine');
     if (packet.ttl <= 1) {
       this.#complain(packet, { kind: 'time-exceeded', quoted: tupleOf(packet) });
       return this.#drop(packet, 'ttl');
     }
-    const route = this.routes.lookup(packet.target);
     if (route === undefined) {
       this.#complain(packet, { kind: 'unreachable', cause: 'network', quoted: tupleOf(packet) });
       return this.#drop(packet, 'no-route');
     }
     const { mtuBytes } = route.iface.nic;
-    if (packetLength(packet) > mtuBytes) {
-      this.#complain(packet, { kind: 'too-big', mtuBytes, quoted: tupleOf(packet) });
-      return this.#drop(packet, 'mtu');
+    this.#complain(packet, { kind: 'too-big', mtuBytes, quoted: tupleOf(packet) });
+    this.#drop(packet, 'mtu');
+  }
+
+  /** The packet in a frame by its route, one hop further. */
+  #pass(frame: Frame, flow: PacketTuple, route: Route<StackInterface>): void {
+    if (this.postrouting !== undefined) {
+      const { packet } = frame;
+      const sent = packet && this.postrouting(packet, route.iface);
+      if (sent === undefined) return;
+      if (sent !== packet) return this.#emit(agedPacket(sent, 1), route);
     }
-    const next = frame.forwarded(frame);
-    assert(next.packet !== undefined, 'a forwarded packet is one');
-    this.#carried = next;
-    this.#emit(next.packet, route);
+    const { iface, via } = route;
+    const next = via ?? flow.target;
+    const mac = iface.neighbours.use(next);
+    if (mac !== undefined) this.#put(iface, frame.forwarded(iface.nic.headerTo(mac)));
+    else iface.neighbours.wait(next, frame.forwarded(frame.head));
   }
 
-  #emit(packet: Packet, route: Route<StackInterface>): void {
-    const sent = this.postrouting === undefined ? packet : this.postrouting(packet, route.iface);
-    if (sent !== undefined) this.#resolve(sent, route);
-  }
-
-  #resolve(packet: Packet, { iface, via }: Route<StackInterface>): void {
-    const mac = iface.neighbours.resolve(via ?? packet.target, packet);
-    if (mac !== undefined) this.#transmit(iface, packet, mac);
-  }
-
-  #transmit(iface: StackInterface, packet: Packet, mac: string): void {
-    const carried = this.#carried;
-    this.#carried = undefined;
-    const head = { ethSource: iface.nic.mac, ethTarget: mac };
-    const frame = carried?.packet === packet
-      ? carried.withAddresses(head)
-      : Frame.ofPacket(packet, head);
-    this.#put(iface, frame);
+  #emit(packet: Packet, { iface, via }: Route<StackInterface>): void {
+    const next = via ?? packet.target;
+    const mac = iface.neighbours.use(next);
+    if (mac !== undefined) this.#put(iface, Frame.ofPacket(packet, iface.nic.headerTo(mac)));
+    else iface.neighbours.wait(next, Frame.ofPacket(packet, iface.nic.headerTo(zeroMac)));
   }
 
   /** A packet that waited for its neighbour. */
-  #release(iface: StackInterface, packet: Packet, mac: string): void {
-    if (!this.#redirected.has(packet)) return this.#transmit(iface, packet, mac);
-    iface.nic.send(Frame.ofPacket(packet, { ethSource: iface.nic.mac, ethTarget: mac }));
+  #release(iface: StackInterface, waited: Frame, mac: string): void {
+    const frame = waited.withAddresses(iface.nic.headerTo(mac));
+    if (this.#redirected.has(waited)) iface.nic.send(frame);
+    else this.#put(iface, frame);
   }
 
   #put(iface: StackInterface, frame: Frame): void {

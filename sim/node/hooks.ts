@@ -4,6 +4,7 @@ import { broadcastMac } from '../../l2/frames.ts';
 import { isGroupMac } from '../net/address.ts';
 import { Frame } from '../net/frame.ts';
 import { AddressTexts } from '../net/addresstexts.ts';
+import { FrameBytes, FrameStore } from '../net/framebytes.ts';
 import type { SimKernel } from './kernel.ts';
 
 /** A program of ours on a device. */
@@ -46,9 +47,17 @@ export class FrameHooks {
   #kernel: SimKernel;
   #counted = new Map<number, number>();
   #texts = new AddressTexts();
+  #store = new FrameStore();
+  readonly #programs: Readonly<Record<HookName, number>>;
 
   constructor(kernel: SimKernel) {
     this.#kernel = kernel;
+    this.#programs = {
+      fl_uplink_in: kernel.programNumber('fl_uplink_in'),
+      fl_uplink_out: kernel.programNumber('fl_uplink_out'),
+      fl_from_pod: kernel.programNumber('fl_from_pod'),
+      fl_to_pod: kernel.programNumber('fl_to_pod'),
+    };
   }
 
   /** Loss of power: the kernel counts from zero again. */
@@ -59,7 +68,7 @@ export class FrameHooks {
   run(program: HookName, frame: Frame, device: HookDevice): HookVerdict {
     const { ifindex, mac, mark = 0 } = device;
     const ingress = program === 'fl_uplink_in' || program === 'fl_from_pod';
-    const outcome = this.#kernel.passPacket(program, {
+    const outcome = this.#kernel.passPacket(this.#programs[program], {
       frame, mark, ifindex,
       packetType: ingress ? packetTypeOf(frame, mac) : packetTypes.host,
       protocol: frame.etherType,
@@ -77,11 +86,19 @@ export class FrameHooks {
     return { kind: 'send', frame: after, ifindex: target };
   }
 
-  #after(frame: Frame, { changed, readdressed }: PassOutcome): Frame {
-    if (changed === undefined) return frame;
+  #after(frame: Frame, { changed, readdressed, at, length }: PassOutcome): Frame {
+    const { memory } = this.#kernel;
+    if (!changed) {
+      frame.keep(this.#store, memory, at);
+      return frame;
+    }
+    // Room made in front of a packet may have moved it anywhere.
+    const stored = at % 4 === 0
+      ? this.#store.keep(memory, at, length)
+      : FrameBytes.of(memory.bytes.subarray(at, at + length));
     // Programs leave the addresses of most frames alone, and texts of them are dear.
-    return Frame.translated(readdressed ? undefined : frame, changed, {
-      trail: frame.packet?.trail ?? 0, texts: this.#texts,
+    return Frame.translated(readdressed ? undefined : frame.head, stored, {
+      trail: frame.trail, texts: this.#texts,
     });
   }
 

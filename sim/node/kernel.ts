@@ -65,8 +65,18 @@ export class SimKernel implements KernelPort {
     return this.#chance;
   }
 
-  /** Runs a program on a packet at this moment. */
-  passPacket(program: string, input: PassInput): ReturnType<Machine['passPacket']> {
+  /** The number of a program, the same for every boot. */
+  programNumber(program: string): number {
+    return this.#machine.programNumber(program);
+  }
+
+  /** Where programs and packets lie, until the next boot. */
+  get memory(): Machine['memory'] {
+    return this.#machine.memory;
+  }
+
+  /** Runs a program, by its number, on a packet at this moment. */
+  passPacket(program: number, input: PassInput): ReturnType<Machine['passPacket']> {
     this.#setClock();
     return this.#machine.passPacket(program, input);
   }

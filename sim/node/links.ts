@@ -116,7 +116,7 @@ export class NodeLinks {
     if (bytes.length > nic.mtuBytes + frameHeaderBytes) return err({ kind: 'EMSGSIZE' });
     // A marked announcement without a valid key is dropped by the egress hook (l2.md 5.4): the
     // sender never hears of it.
-    const frame = this.#site.egress(Frame.ofBytes(bytes.slice()), nic, announcementMark);
+    const frame = this.#site.egress(Frame.ofBytes(bytes), nic, announcementMark);
     if (frame === undefined) return ok(undefined);
     return nic.send(frame) ? ok(undefined) : err({ kind: 'ENETDOWN' });
   }

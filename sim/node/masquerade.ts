@@ -1,5 +1,6 @@
 import type { Ip } from '../../lb/ip.ts';
 import type { Micros } from '../../lb/ports.ts';
+import { Frame } from '../net/frame.ts';
 import { tcpFlag, type Packet, type PacketTuple } from '../net/packet.ts';
 
 interface Binding {
@@ -17,8 +18,7 @@ const portLast = 65_535;
 
 /**
  * The stack's own source translation for pods that call the outside, as a CNI's masquerade rule
- * sets
- * it up: node address, the pod's port if it is free, else the next one.
+ * sets it up: node address, the pod's port if it is free, else the next one.
  */
 export class Masquerade {
   #byPacket = new Map<string, number>();
@@ -28,9 +28,8 @@ export class Masquerade {
 
   /**
    * The packet as it leaves under `address`, unchanged where it answers somebody: connection
-   * tracking
-   * translates the first packet of a flow or none. Undefined: every port towards the target is
-   * taken.
+   * tracking translates the first packet of a flow or none. Undefined: every port towards the
+   * target is taken.
    */
   out(packet: Packet, address: Ip, now: Micros): Packet | undefined {
     if (this.#byPacket.size === 0 && answersTcp(packet)) return packet;
@@ -54,17 +53,20 @@ export class Masquerade {
     return { ...packet, source: address, sourcePort: port };
   }
 
-  /** A packet that answers a masqueraded one, towards its pod; undefined for any other. */
-  in(packet: Packet, now: Micros): Packet | undefined {
-    if (this.#byReply.size === 0) return undefined;
+  /** An answer to a masqueraded packet, on its way to the pod that asked; all else as it came. */
+  in(frame: Frame, now: Micros): Frame {
+    if (this.#byReply.size === 0) return frame;
+    const { packet } = frame;
+    if (packet === undefined) return frame;
     const binding = this.#byReply.get(keyOf(packet));
-    if (binding === undefined || now - binding.last > idleMax) return undefined;
+    if (binding === undefined || now - binding.last > idleMax) return frame;
     binding.last = now;
-    return { ...packet, target: binding.inner.ip, targetPort: binding.inner.port };
+    const { ip, port } = binding.inner;
+    return Frame.ofPacket({ ...packet, target: ip, targetPort: port }, frame.head);
   }
 
   /** Notes a datagram that came in to a pod, so that the answer leaves as it is. */
-  asked(packet: Packet, now: Micros): void {
+  asked(packet: PacketTuple, now: Micros): void {
     if (packet.protocol !== 'UDP') return;
     const { protocol, source, sourcePort, target, targetPort } = packet;
     const answer = {

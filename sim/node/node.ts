@@ -8,7 +8,7 @@ import type { TrafficHost } from '../net/client.ts';
 import { Frame } from '../net/frame.ts';
 import type { NeighbourFacts } from '../net/neighbour.ts';
 import { Nic } from '../net/nic.ts';
-import type { Packet } from '../net/packet.ts';
+import type { Packet, PacketTuple } from '../net/packet.ts';
 import { IpStack, type StackInterface } from '../net/stack.ts';
 import type { DropReason, PacketTap } from '../net/tap.ts';
 import { Transport } from '../net/transport.ts';
@@ -262,34 +262,32 @@ export class SimNode {
       this.#end(verdict, frame);
       return undefined;
     }
-    const { packet } = verdict.frame;
-    if (packet === undefined || verdict.frame.ethTarget !== iface.nic.mac) return verdict.frame;
-    return this.#arrived(verdict.frame, packet);
+    const passed = verdict.frame;
+    const { flow } = passed;
+    if (flow === undefined || passed.ethTarget !== iface.nic.mac) return passed;
+    const answered = this.#outbound.in(passed, this.clock.now());
+    return this.#arrived(answered, answered.flow ?? flow);
   }
 
   /** An IP packet for this machine behind the hook. */
-  #arrived(frame: Frame, packet: Packet): Frame | undefined {
-    const answered = this.#outbound.in(packet, this.clock.now());
-    const [inbound, carrier] = answered === undefined
-      ? [packet, frame]
-      : [answered, Frame.ofPacket(answered, frame)];
-    const pod = this.#pods.at(inbound.target);
-    if (pod === undefined) return this.#forwardable(inbound) ? carrier : undefined;
-    this.#forwardToPod(pod, inbound, carrier);
+  #arrived(frame: Frame, flow: PacketTuple): Frame | undefined {
+    const pod = this.#pods.at(flow.target);
+    if (pod === undefined) return this.#forwardable(frame, flow) ? frame : undefined;
+    this.#forwardToPod(pod, frame, flow);
     return undefined;
   }
 
-  #forwardable(packet: Packet): boolean {
-    if (this.forwardPolicy === 'accept' || this.stack.isLocal(packet.target)) return true;
-    this.#drop(packet, 'policy', 'FORWARD');
+  #forwardable(frame: Frame, flow: PacketTuple): boolean {
+    if (this.forwardPolicy === 'accept' || this.stack.isLocal(flow.target)) return true;
+    this.#drop(frame, 'policy', 'FORWARD');
     return false;
   }
 
   /** Through the stack from an uplink to a pod: one hop, by the node's FORWARD chain. */
-  #forwardToPod(pod: SimPod, packet: Packet, frame: Frame): void {
-    if (this.forwardPolicy === 'drop') return this.#drop(packet, 'policy', 'FORWARD');
-    if (packet.ttl <= 1) return this.#drop(packet, 'ttl');
-    this.#outbound.asked(packet, this.clock.now());
+  #forwardToPod(pod: SimPod, frame: Frame, flow: PacketTuple): void {
+    if (this.forwardPolicy === 'drop') return this.#drop(frame, 'policy', 'FORWARD');
+    if (frame.ttl <= 1) return this.#drop(frame, 'ttl');
+    this.#outbound.asked(flow, this.clock.now());
     this.#toPod(pod, frame.forwarded(pod.link.inward));
   }
 
@@ -309,7 +307,10 @@ export class SimNode {
     const address = this.stack.addressOf(familyOf(packet.target));
     if (address === undefined || packet.protocol === 'ICMP') return packet;
     const sent = this.#outbound.out(packet, address, this.clock.now());
-    if (sent === undefined) this.#drop(packet, 'policy', 'masquerade ports exhausted');
+    if (sent === undefined) {
+      const detail = 'masquerade ports exhausted';
+      this.tap.drop({ place: `node ${this.name}`, why: 'policy', packet, detail });
+    }
     return sent;
   }
 
@@ -329,19 +330,21 @@ export class SimNode {
     const frame = Frame.ofPacket(packet, link.outward);
     const verdict = this.hooks.run('fl_from_pod', frame, link.host);
     if (verdict.kind !== 'pass') return this.#end(verdict, frame);
-    if (verdict.frame.packet !== undefined) this.#routeFromPod(verdict.frame.packet, verdict.frame);
+    if (verdict.frame.flow !== undefined) this.#routeFromPod(verdict.frame, verdict.frame.flow);
   }
 
-  #routeFromPod(packet: Packet, frame: Frame): void {
-    const other = this.#pods.at(packet.target);
+  #routeFromPod(frame: Frame, flow: PacketTuple): void {
+    const other = this.#pods.at(flow.target);
     if (other !== undefined) {
       return this.#later(() => this.#toPod(other, frame.withAddresses(other.link.inward)));
     }
-    if (this.stack.isLocal(packet.target)) return this.stack.send(packet);
-    if (packet.ttl <= 1) return this.#drop(packet, 'ttl');
-    if (this.forwardPolicy === 'drop') return this.#drop(packet, 'policy', 'FORWARD');
-    const next = frame.forwarded(frame);
-    if (next.packet !== undefined) this.stack.send(next.packet, next);
+    if (this.stack.isLocal(flow.target)) {
+      if (frame.packet !== undefined) this.stack.send(frame.packet);
+      return;
+    }
+    if (frame.ttl <= 1) return this.#drop(frame, 'ttl');
+    if (this.forwardPolicy === 'drop') return this.#drop(frame, 'policy', 'FORWARD');
+    this.stack.forward(frame);
   }
 
   #fromHost(packet: Packet): void {
@@ -365,11 +368,11 @@ export class SimNode {
   }
 
   #redirect(frame: Frame): void {
+    const { flow } = frame;
+    const pod = flow && this.#pods.at(flow.target);
+    if (pod === undefined) return this.stack.redirect(frame);
     const { packet } = frame;
-    if (packet === undefined) return;
-    const pod = this.#pods.at(packet.target);
-    if (pod === undefined) this.stack.redirect(packet, frame);
-    else this.#later(() => pod.receive(packet));
+    if (packet !== undefined) this.#later(() => pod.receive(packet));
   }
 
   #send(frame: Frame, ifindex: number): void {
@@ -390,7 +393,7 @@ export class SimNode {
     });
   }
 
-  #drop(packet: Packet, why: DropReason, detail?: string): void {
-    this.tap.drop({ place: `node ${this.name}`, why, packet, detail });
+  #drop(frame: Frame, why: DropReason, detail?: string): void {
+    this.tap.drop({ place: `node ${this.name}`, why, packet: frame.packet, detail });
   }
 }

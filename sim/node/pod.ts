@@ -1,6 +1,6 @@
 import { familyOf, type Family, type Ip } from '../../lb/ip.ts';
 import type { Protocol } from '../../lb/model.ts';
-import type { EthernetAddresses } from '../net/codec.ts';
+import { LinkHeader } from '../net/linkheader.ts';
 import { tcpFlag, type Packet } from '../net/packet.ts';
 import type { TrafficHost } from '../net/client.ts';
 import { serveEcho } from '../net/echo.ts';
@@ -28,8 +28,8 @@ export interface PodLink {
   /** The node's end as a hook sees it. */
   readonly host: { readonly ifindex: number; readonly mac: string };
   /** Ethernet addresses of what goes to the pod, and of what comes from it. */
-  readonly inward: EthernetAddresses;
-  readonly outward: EthernetAddresses;
+  readonly inward: LinkHeader;
+  readonly outward: LinkHeader;
   readonly mtuBytes: number;
   /** SO_NETNS_COOKIE of the pod's namespace. */
   readonly cookie: number;
@@ -190,7 +190,7 @@ function podLink(number: number): PodLink {
   return {
     ifindex, mac, hostMac, mtuBytes: podMtuBytes, cookie: ifindex,
     host: { ifindex, mac: hostMac },
-    inward: { ethSource: hostMac, ethTarget: mac },
-    outward: { ethSource: mac, ethTarget: hostMac },
+    inward: new LinkHeader({ ethSource: hostMac, ethTarget: mac }),
+    outward: new LinkHeader({ ethSource: mac, ethTarget: hostMac }),
   };
 }

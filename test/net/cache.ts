@@ -22,7 +22,7 @@ export function build(settings: Partial<NeighbourSettings> = {}) {
   const solicits: string[] = [];
   const sent: string[] = [];
   const lost: string[] = [];
-  const cache = new NeighbourCache(world, {
+  const cache = new NeighbourCache<Packet>(world, {
     mac: own.mac,
     isLocal: (address) => address === own.ip || address === own.ip6,
     inSubnet: (address) => address.startsWith('192.168.10.') || address.startsWith('2001:db8::'),
