@@ -75,7 +75,8 @@ export class NeighbourCache<Waiting> {
 
   /** `name` is the machine's; chance comes from its stream `host/<name>`. */
   constructor(
-    world: World, outputs: NeighbourOutputs<Waiting>, given: Partial<NeighbourSettings> & { name: string },
+    world: World, outputs: NeighbourOutputs<Waiting>,
+    given: Partial<NeighbourSettings> & { name: string },
   ) {
     this.settings = neighbourSettings(given);
     this.#world = world;
