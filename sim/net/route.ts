@@ -1,12 +1,21 @@
 import { parsePrefix, prefixContains, type Ip, type PrefixParts } from '../../lb/ip.ts';
 import { assert } from '../../lb/result.ts';
+import type { PacketTuple } from './packet.ts';
+
+/** Where one packet goes next. */
+export interface NextHop<Interface> {
+  readonly iface: Interface;
+  readonly via: Ip | undefined;
+}
 
 /** Where packets for a prefix go. */
-export interface Route<Interface> {
+export interface Route<Interface> extends NextHop<Interface> {
   readonly prefix: PrefixParts;
   readonly iface: Interface;
   /** The next hop; undefined for a prefix that is on the segment itself. */
   readonly via: Ip | undefined;
+  /** Chooses among several equal next hops; undefined: there is one. */
+  readonly pick: ((flow: PacketTuple) => NextHop<Interface>) | undefined;
 }
 
 const cachedMax = 4096;
@@ -14,6 +23,8 @@ const cachedMax = 4096;
 /** A routing table: the longest prefix wins, then the route that was added first. */
 export class RouteTable<Interface> {
   #routes: Route<Interface>[] = [];
+  /** Those that `setDynamic` gave. */
+  #dynamic = new Set<Route<Interface>>();
   #cache = new Map<Ip, Route<Interface> | undefined>();
 
   get routes(): readonly Route<Interface>[] {
@@ -24,9 +35,15 @@ export class RouteTable<Interface> {
   add(prefix: string, iface: Interface, via?: Ip): void {
     const parsed = parsePrefix(prefix);
     assert(parsed.ok, `${prefix} is a prefix`);
-    this.#routes.push({ prefix: parsed.value, iface, via });
-    this.#routes.sort((left, right) => right.prefix.prefixBits - left.prefix.prefixBits);
-    this.#cache.clear();
+    this.#routes.push({ prefix: parsed.value, iface, via, pick: undefined });
+    this.#order();
+  }
+
+  /** Replaces all routes of a routing protocol; between equal prefixes those of `add` win. */
+  setDynamic(routes: readonly Route<Interface>[]): void {
+    this.#routes = [...this.#routes.filter((route) => !this.#dynamic.has(route)), ...routes];
+    this.#dynamic = new Set(routes);
+    this.#order();
   }
 
   /** Removes the routes of a prefix, those by way of `via` alone when it is given. */
@@ -46,5 +63,10 @@ export class RouteTable<Interface> {
     if (this.#cache.size >= cachedMax) this.#cache.clear();
     this.#cache.set(target, found);
     return found;
+  }
+
+  #order(): void {
+    this.#routes.sort((left, right) => right.prefix.prefixBits - left.prefix.prefixBits);
+    this.#cache.clear();
   }
 }

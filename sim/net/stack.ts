@@ -143,6 +143,12 @@ export class IpStack {
     return undefined;
   }
 
+  /** The own address that packets to `remote` leave with; undefined: there is no way there. */
+  sourceTowards(remote: Ip): Ip | undefined {
+    const route = this.routes.lookup(remote);
+    return route === undefined ? undefined : sourceFor(route.iface, route.via ?? remote);
+  }
+
   /** What this machine knows about a neighbour, on whatever interface. */
   neighbour(address: Ip): NeighbourFacts | undefined {
     for (const iface of this.#interfaces) {
@@ -268,7 +274,7 @@ export class IpStack {
       if (sent === undefined) return;
       if (sent !== packet) return this.#emit(agedPacket(sent, 1), route);
     }
-    const { iface, via } = route;
+    const { iface, via } = route.pick === undefined ? route : route.pick(flow);
     const next = via ?? flow.target;
     const mac = iface.neighbours.use(next);
     if (mac !== undefined) this.#put(iface, frame.forwarded(iface.nic.headerTo(mac)));

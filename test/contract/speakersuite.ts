@@ -266,7 +266,7 @@ function claimEnds(claim: SpeakerClaim): void {
     }
     await stage.up('a', 'b');
     for (const name of ['a', 'b'] as const) {
-      for (const of of [vip, vip2, vip6]) await stage.has(name, of);
+      for (const each of [vip, vip2, vip6]) await stage.has(name, each);
     }
     const marks = { a: stage.mark('a'), b: stage.mark('b') };
     t.is(await stage.call((done) => stage.bench.speaker.stop('withdraw', done)), 'ok');
