@@ -1,6 +1,17 @@
 import type {
+  BgpAdvertisement, BgpClusterConfig, BgpNodeConfig, BgpNodeConfigOverride, BgpPeerConfig,
+  BgpPeeringPolicy, CiliumNode, CiliumPodIpPool,
+} from '../lb/bgpmodel.ts';
+import type {
   EndpointSlice, L2Policy, Lease, Node, Pool, Service, ServiceCidr,
 } from '../lb/model.ts';
+import {
+  decodeBgpAdvertisement, decodeBgpClusterConfig, decodeBgpNodeConfig, decodeBgpNodeConfigOverride,
+  decodeBgpPeerConfig,
+} from './decode-bgp.ts';
+import {
+  decodeBgpPeeringPolicy, decodeCiliumNode, decodeCiliumPodIpPool,
+} from './decode-bgp-legacy.ts';
 import { decodeLease, decodeNode, decodeServiceCidr, decodeSlice } from './decode-cluster.ts';
 import type { Decoded } from './decode-meta.ts';
 import { decodeL2Policy, decodePool } from './decode-policy.ts';
@@ -20,6 +31,14 @@ export interface Decoder {
   readonly l2Policy: Decode<L2Policy>;
   readonly lease: Decode<Lease>;
   readonly serviceCidr: Decode<ServiceCidr>;
+  readonly bgpClusterConfig: Decode<BgpClusterConfig>;
+  readonly bgpPeerConfig: Decode<BgpPeerConfig>;
+  readonly bgpAdvertisement: Decode<BgpAdvertisement>;
+  readonly bgpNodeConfig: Decode<BgpNodeConfig>;
+  readonly bgpNodeConfigOverride: Decode<BgpNodeConfigOverride>;
+  readonly bgpPeeringPolicy: Decode<BgpPeeringPolicy>;
+  readonly ciliumNode: Decode<CiliumNode>;
+  readonly ciliumPodIpPool: Decode<CiliumPodIpPool>;
 }
 
 /**
@@ -36,6 +55,14 @@ export function createDecoder(): Decoder {
     l2Policy: memo(decodeL2Policy),
     lease: memo(decodeLease),
     serviceCidr: memo(decodeServiceCidr),
+    bgpClusterConfig: memo(decodeBgpClusterConfig),
+    bgpPeerConfig: memo(decodeBgpPeerConfig),
+    bgpAdvertisement: memo(decodeBgpAdvertisement),
+    bgpNodeConfig: memo(decodeBgpNodeConfig),
+    bgpNodeConfigOverride: memo(decodeBgpNodeConfigOverride),
+    bgpPeeringPolicy: memo(decodeBgpPeeringPolicy),
+    ciliumNode: memo(decodeCiliumNode),
+    ciliumPodIpPool: memo(decodeCiliumPodIpPool),
   };
 }
 

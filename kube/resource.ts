@@ -80,6 +80,12 @@ export const resources = {
   ),
 } as const satisfies Record<string, Resource>;
 
+/** Kinds of Cilium's own that are read where a cluster has them, and never written. */
+export const ciliumResources = {
+  nodes: resource('cilium.io/v2', 'ciliumnodes CiliumNode', false),
+  podIpPools: resource('cilium.io/v2alpha1', 'ciliumpodippools CiliumPodIPPool', false),
+} as const satisfies Record<string, Resource>;
+
 /** `cilium.io/v2`, or `v1` for the core group. */
 export function apiVersion(of: Resource): string {
   return of.group === '' ? of.version : `${of.group}/${of.version}`;

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { createDecoder } from '../../kube/decode.ts';
 import type { KubeObject } from '../../kube/port.ts';
 import { compileSelector } from '../../lb/selector.ts';
+import { bgpWholes } from './bgpwholes.ts';
 import {
   clusterScoped, decode, metadata, texts, whole, type Fields, type Kind,
 } from './decoding.ts';
@@ -125,6 +126,7 @@ const wholes: Record<Kind, Fields> = {
   }),
   serviceCidr: whole('serviceCidr', { spec: { cidrs: ['10.0.0.0/16', 'fd00::/108'] } }),
   lease: whole('lease', { spec: { holderIdentity: 'x', leaseDurationSeconds: 1 } }),
+  ...bgpWholes,
 };
 
 /** `value` with the field that `path` picks, by numbers, replaced by `junk`. */
