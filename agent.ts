@@ -1,3 +1,7 @@
+import { AgentBgp, bgpWithdrawalMax } from './agentbgp.ts';
+import type { Advertiser } from './bgp/advertiser.ts';
+import type { Speakers } from './bgp/port.ts';
+import type { BgpSettings } from './bgp/settings.ts';
 import { createHookedDatapath, type DatapathHooks } from './bpf/datapath/hooks.ts';
 import type { ServiceDatapath, ServiceDatapathTables } from './bpf/datapath/settings.ts';
 import type { MapLimits } from './bpf/datapath/stores.ts';
@@ -41,6 +45,8 @@ export interface AgentPorts {
   readonly hooks: DatapathHooks;
   /** Absent: nobody can connect to health check node ports. */
   readonly healthListeners?: HealthListenerPort;
+  /** Absent: this node speaks no BGP. */
+  readonly speakers?: Speakers;
   /**
    * Pure caches. Sharing them between the processes of one world changes speed and nothing else.
    */
@@ -80,6 +86,8 @@ export interface AgentConfig {
   /** Namespace of the Leases and of the agent's own pod. */
   readonly namespace: string;
   readonly l2: AgentL2Settings;
+  /** Absent, or not enabled: this node speaks no BGP. */
+  readonly bgp?: BgpSettings;
   readonly datapath: DatapathOptions;
   /** False: something else serves Services on this node, and this agent only announces. */
   readonly datapathEnabled?: boolean;
@@ -106,6 +114,8 @@ export interface Agent {
   readonly datapath: ServiceDatapath;
   /** Undefined where `l2.enabled` is false, and while drained. */
   readonly announcer: Announcer | undefined;
+  /** Undefined where this node speaks no BGP, and while drained. */
+  readonly advertiser: Advertiser | undefined;
   /** Kubernetes Events of this process. */
   readonly events: EventRecorder;
 }
@@ -143,6 +153,7 @@ class NodeAgent implements Agent {
   #feeds: readonly Reflector[];
   #healthPorts: HealthPorts | undefined;
   #announcer: Announcer | undefined;
+  #bgp: AgentBgp | undefined;
   #hostLock: KernelPort['hostLock'];
   #life: Life;
   #stopped: (() => void)[] = [];
@@ -158,8 +169,11 @@ class NodeAgent implements Agent {
       instance: config.nodeName,
     });
     this.#feeds = createFeeds(ports, this.tables);
+    // Before the data path listens: a withdraw is sent before its frontend goes (bgp.md 3).
+    for (const table of Object.values(this.tables)) table.onChange(() => this.#bgp?.look());
     this.datapath = this.#createDatapath();
     this.#healthPorts = this.#createHealthPorts();
+    this.#bgp = this.#createBgp();
     this.#life = new Life(clock, {
       open: () => this.#open(),
       announce: () => this.#announce(),
@@ -167,7 +181,8 @@ class NodeAgent implements Agent {
       close: () => this.#close(),
       listed: () => Object.values(this.tables).every(({ complete }) => complete),
       serving: () => this.datapath.ready(),
-    });
+    }, this.#bgp === undefined || config.bgp === undefined
+      ? undefined : bgpWithdrawalMax(config.bgp));
     for (const table of Object.values(this.tables)) table.onChange(() => this.#life.look());
     this.datapath.onChange(() => this.#life.look());
   }
@@ -180,6 +195,10 @@ class NodeAgent implements Agent {
     return this.#announcer;
   }
 
+  get advertiser(): Advertiser | undefined {
+    return this.#bgp?.advertiser;
+  }
+
   start(): void {
     this.#life.send({ type: 'START' });
   }
@@ -187,10 +206,12 @@ class NodeAgent implements Agent {
   stop(done: () => void): void {
     if (this.#life.state === 'ended') return done();
     this.#stopped.push(done);
+    this.#bgp?.terminate();
     this.#life.send({ type: 'STOP' });
   }
 
   drain(): void {
+    this.#bgp?.drain();
     this.#life.send({ type: 'DRAIN' });
   }
 
@@ -205,22 +226,25 @@ class NodeAgent implements Agent {
 
   relist(): void {
     for (const feed of this.#feeds) feed.relist();
+    this.#bgp?.relist();
   }
 
   pending(): readonly string[] {
     const parts = [
-      ...this.#feeds, this.datapath, this.#healthPorts, this.#announcer, this.events,
+      ...this.#feeds, this.datapath, this.#healthPorts, this.#announcer, this.#bgp, this.events,
     ];
     return parts.flatMap((part) => part?.pending() ?? []);
   }
 
   #open(): void {
     for (const feed of this.#feeds) feed.start();
+    this.#bgp?.open();
     this.datapath.start();
     this.#healthPorts?.start();
   }
 
   #announce(): void {
+    this.#bgp?.announce();
     if (!this.#l2.enabled) return;
     this.#announcer = this.#createAnnouncer(this.#l2);
     this.#announcer.start();
@@ -228,10 +252,11 @@ class NodeAgent implements Agent {
 
   #withdraw(done: () => void): void {
     const announcer = this.#announcer;
-    if (announcer === undefined) return done();
+    const settled = this.#bgp === undefined ? done : () => this.#bgp?.settled(done);
+    if (announcer === undefined) return settled();
     announcer.stop(() => {
       if (this.#announcer === announcer) this.#announcer = undefined;
-      done();
+      settled();
     });
   }
 
@@ -239,6 +264,7 @@ class NodeAgent implements Agent {
     this.datapath.stop();
     this.#healthPorts?.stop();
     for (const feed of this.#feeds) feed.stop();
+    this.#bgp?.close();
     this.events.stop();
     for (const done of this.#stopped.splice(0)) done();
   }
@@ -255,6 +281,16 @@ class NodeAgent implements Agent {
         ...(mapLimits === undefined ? {} : { limits: mapLimits }),
       },
     );
+  }
+
+  #createBgp(): AgentBgp | undefined {
+    const { speakers } = this.#ports;
+    const { nodeName, bgp, datapathEnabled = true } = this.#config;
+    if (speakers === undefined || bgp?.enabled !== true) return undefined;
+    return new AgentBgp({
+      ...this.#ports, speakers, events: this.events,
+      datapath: datapathEnabled ? this.datapath : undefined,
+    }, this.tables, { ...bgp, nodeName });
   }
 
   #createHealthPorts(): HealthPorts | undefined {

@@ -1,3 +1,6 @@
+import {
+  bgpDefaults, speakerDefaults, type BgpSettings, type SpeakerSettings,
+} from './bgp/settings.ts';
 import { parseDuration, parseL2Settings, type L2Settings } from './l2/settings.ts';
 import {
   datapathDefaults, type DatapathOptions, type NodePortAddresses, type PortRange,
@@ -16,6 +19,7 @@ export interface Settings {
   readonly ipam: IpamSettings;
   readonly l2: L2Settings & { readonly enabled: boolean };
   readonly datapath: DatapathOptions;
+  readonly bgp: BgpSettings & { readonly speaker: SpeakerSettings };
   readonly leader: LeaderTiming;
   /** Twice this without a completed round is unhealthy (datapath.md 14.4). */
   readonly syncPeriod: Micros;
@@ -58,11 +62,13 @@ export function readSettings(values: SettingValues): SettingsRead {
   const ipam = parseIpamSettings(values);
   if (!ipam.ok) reader.refuse(ipam.error.key, ipam.error.message);
   const allocation = ipam.ok ? ipam.value : defaultIpamSettings;
+  const bgp = readBgp(reader);
   const settings: Settings = {
     namespace: reader.text('namespace', 'fairlead-system'),
-    ipam: { ...allocation, l2: enabled, bgp: reader.fact('bgp.enabled', true) },
+    ipam: { ...allocation, l2: enabled, bgp: bgp.enabled },
     l2: { ...l2.settings, enabled },
     datapath: readDatapath(reader),
+    bgp,
     leader: readLeader(reader),
     syncPeriod: reader.duration('datapath.syncPeriod', 30_000_000),
   };
@@ -86,6 +92,39 @@ function readDatapath(reader: Reader): DatapathOptions {
     noEndpoints: reader.choice('datapath.noEndpoints', ['reject', 'drop']),
     midstream: reader.choice('datapath.midstream', ['drop', 'reset', 'pass']),
     serviceRanges: reader.prefixes('datapath.serviceRanges'),
+  };
+}
+
+function readBgp(reader: Reader): Settings['bgp'] {
+  const usual = bgpDefaults;
+  const pool = reader.text('bgp.routerIDAllocation.ipPool', '');
+  return {
+    enabled: reader.fact('bgp.enabled', usual.enabled),
+    statusReport: reader.fact('bgp.statusReport', usual.statusReport),
+    secretsNamespace: reader.text('bgp.secretsNamespace', usual.secretsNamespace),
+    routerIdMode: reader.choice('bgp.routerIDAllocation.mode', ['default', 'ip-pool']),
+    routerIdPool: pool === '' ? undefined : pool,
+    noServiceEndpointsRoutable: reader.fact(
+      'bgp.noServiceEndpointsRoutable', usual.noServiceEndpointsRoutable,
+    ),
+    legacyOriginAttribute: reader.fact('bgp.legacyOriginAttribute', usual.legacyOriginAttribute),
+    localEndpoints: reader.choice('bgp.localEndpoints', ['ready', 'serving']),
+    honourExcludeLabel: reader.fact('bgp.honourExcludeLabel', usual.honourExcludeLabel),
+    honourNetworkUnavailable: reader.fact(
+      'bgp.honourNetworkUnavailable', usual.honourNetworkUnavailable,
+    ),
+    connectRetryCapSeconds: reader.number(
+      'bgp.connectRetryCapSeconds', usual.connectRetryCapSeconds,
+    ),
+    deferralSeconds: reader.number('bgp.deferralSeconds', usual.deferralSeconds),
+    onTerminate: reader.choice('bgp.onTerminate', ['auto', 'keep', 'withdraw']),
+    drainSeconds: reader.number('bgp.drainSeconds', usual.drainSeconds),
+    speaker: {
+      mode: reader.choice('bgp.speaker.mode', ['supervised', 'external']),
+      command: reader.text('bgp.speaker.command', speakerDefaults.command),
+      directory: reader.text('bgp.speaker.directory', speakerDefaults.directory),
+      endpoints: reader.speakerEndpoints('bgp.speaker.endpoints'),
+    },
   };
 }
 
@@ -186,6 +225,19 @@ class Reader {
     }
   }
 
+  /** Instance to `unix:PATH` or loopback `HOST:PORT`: its API has no password (bgp.md 5.5, G7). */
+  speakerEndpoints(key: string): Readonly<Record<string, string>> {
+    const value = this.#values[key];
+    if (value === undefined) return {};
+    const permitted = 'instance: unix:PATH or a loopback HOST:PORT';
+    if (typeof value !== 'object' || value === null) return this.#refused(key, permitted, {});
+    const entries = Object.entries(value).filter((entry): entry is [string, string] => (
+      typeof entry[1] === 'string' && localEndpoint.test(entry[1])
+    ));
+    if (entries.length < Object.keys(value).length) return this.#refused(key, permitted, {});
+    return Object.fromEntries(entries);
+  }
+
   #texts(key: string): readonly string[] {
     const value = this.#values[key];
     if (value === undefined) return [];
@@ -201,6 +253,8 @@ class Reader {
     return usual;
   }
 }
+
+const localEndpoint = /^(?:unix:\/.+|(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\]):[0-9]{1,5})$/u;
 
 function schemaOf(key: string): (typeof settingTable)[number]['schema'] {
   return settingTable.find((setting) => setting.key === key)?.schema ?? { type: 'integer' };

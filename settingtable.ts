@@ -1,48 +1,7 @@
-/** JSON Schema of one setting's value, as far as our settings need it. */
-export interface SettingSchema {
-  readonly type: 'boolean' | 'integer' | 'string' | 'array' | 'object';
-  readonly enum?: readonly (string | number)[];
-  readonly pattern?: string;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly items?: SettingSchema;
-  readonly additionalProperties?: SettingSchema;
-}
-
-/** One setting of interface.md 10: the only place that knows its name, range and default. */
-export interface Setting {
-  readonly key: string;
-  readonly schema: SettingSchema;
-  /** Absent: it follows from the machine or from other settings. */
-  readonly usual?: boolean | number | string | readonly string[];
-  /** `hot`: in force at once; `restart`: by an orderly restart that the process performs itself. */
-  readonly reload: 'hot' | 'restart';
-  /** The process that reads it; absent: both. */
-  readonly of?: 'agent' | 'controller';
-  /** Names that Cilium has for it. */
-  readonly aliases?: readonly string[];
-  readonly about: string;
-}
-
-const fact: SettingSchema = { type: 'boolean' };
-const text: SettingSchema = { type: 'string' };
-const texts: SettingSchema = { type: 'array', items: text };
-const oneOf = (...values: readonly (string | number)[]): SettingSchema => ({
-  type: typeof values[0] === 'number' ? 'integer' : 'string', enum: values,
-});
-const count = (minimum: number, maximum: number): SettingSchema => ({
-  type: 'integer', minimum, maximum,
-});
-/** Go's spelling; `0` is nought. */
-const duration: SettingSchema = {
-  type: 'string', pattern: '^(?:0|(?:[0-9]+(?:\\.[0-9]+)?(?:us|µs|ms|s|m|h))+)$',
-};
-const portRange: SettingSchema = { type: 'string', pattern: '^[0-9]{1,5}[-,][0-9]{1,5}$' };
-/** Empty is off. */
-const address: SettingSchema = {
-  type: 'string', pattern: '^(?:(?:\\[[0-9a-fA-F:.]+\\]|[^:\\[\\]]*):[0-9]{1,5})?$',
-};
-const levels = oneOf('debug', 'info', 'warn', 'error');
+import { bgpSettings } from './settingtable-bgp.ts';
+import {
+  address, count, duration, fact, levels, oneOf, portRange, text, texts, type Setting,
+} from './setting.ts';
 
 const kubernetes: readonly Setting[] = [
   {
@@ -241,10 +200,6 @@ const l2: readonly Setting[] = [
 
 const surroundings: readonly Setting[] = [
   {
-    key: 'bgp.enabled', of: 'controller', schema: fact, usual: true, reload: 'restart',
-    aliases: ['enable-bgp-control-plane'], about: 'whether Services of its class get addresses',
-  },
-  {
     key: 'metrics.address', schema: address, reload: 'restart',
     about: 'Prometheus metrics: :9472 of the agent, :9473 of the controller; empty is off',
   },
@@ -296,7 +251,7 @@ export const settingTable: readonly Setting[] = [
   ...kubernetes,
   ...allocation.map((setting) => ({ ...setting, of: 'controller' as const })),
   ...datapath.map((setting) => ({ ...setting, of: 'agent' as const })),
-  ...l2, ...surroundings,
+  ...l2, ...bgpSettings, ...surroundings,
 ];
 
 /** Settings under our names, and what was given besides. */

@@ -158,3 +158,9 @@ export interface SpeakerPort {
   /** Calls back for what happens from now on, never inside a call of this port. */
   subscribe(listener: (event: SpeakerEvent) => void): () => void;
 }
+
+/** Gives the speakers of one node, each instance its own. */
+export interface Speakers {
+  /** The speaker of an instance, not yet started; at most one of a name is open at a time. */
+  open(instance: string): SpeakerPort;
+}

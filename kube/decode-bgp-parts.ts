@@ -54,7 +54,8 @@ export function readPeerAddress(peer: Reader): PeerAddress | undefined {
   const percent = text.indexOf('%');
   const parsed = parseIp(percent < 0 ? text : text.slice(0, percent));
   const zone = percent < 0 ? undefined : text.slice(percent + 1);
-  const zoned = zone === undefined || (zone !== '' && parsed.ok && familyOf(parsed.value) === 'IPv6');
+  const zoned = zone === undefined
+    || (zone !== '' && parsed.ok && familyOf(parsed.value) === 'IPv6');
   if (parsed.ok && zoned) return { ip: parsed.value, ...(zone !== undefined && { zone }) };
   peer.refuse('peerAddress', `expected an address without prefix length, got ${excerpt(text)}`);
   return undefined;

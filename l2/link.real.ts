@@ -2,7 +2,7 @@ import {
   openDevices, readBytes, readSocket, type Devices, type SocketAddon,
 } from '../lb/devices.real.ts';
 import type { Ip } from '../lb/ip.ts';
-import type { LinkError, LinkFacts, LinkPort } from '../lb/ports.ts';
+import type { LinkError, LinkFacts, LinkPort, RouteFacts } from '../lb/ports.ts';
 import { err, ok, type Result } from '../lb/result.ts';
 import { etherTypeArp, etherTypeIpv6 } from './frames.ts';
 import { GroupSockets } from './groups.real.ts';
@@ -37,6 +37,8 @@ class Links<Socket> implements RealLinks {
   #addon: SocketAddon<Socket>;
   #order: RealLinksOrder<Socket>;
   #facts: readonly LinkFacts[] = [];
+  /** Undefined until somebody asks: most nodes never do, and some have a million. */
+  #routes: readonly RouteFacts[] | undefined;
   #readAtNs: bigint | undefined;
   #told = false;
   #open = true;
@@ -62,6 +64,11 @@ class Links<Socket> implements RealLinks {
       this.#listen();
     }
     return this.#facts;
+  }
+
+  routes(): readonly RouteFacts[] {
+    this.#routes ??= this.#devices.routes();
+    return this.#routes;
   }
 
   onLinks(listener: () => void): void {
@@ -111,6 +118,7 @@ class Links<Socket> implements RealLinks {
   /** Many events of one change are told once, a moment later. */
   #changed(): void {
     this.#readAtNs = undefined;
+    this.#routes = undefined;
     if (this.#told) return;
     this.#told = true;
     setImmediate(() => {

@@ -104,16 +104,27 @@ export interface BgpAttributes {
   readonly localPref: number | undefined;
 }
 
+/**
+ * A further condition of entries that legacy policies give, which only add attributes to prefixes
+ * that other entries announce: on nodes, or of addresses of pools, that a selector matches.
+ */
+export interface AttributeScope {
+  readonly of: 'node' | 'loadBalancerPool' | 'podPool';
+  /** Undefined selects all. */
+  readonly selector: LabelSelector | undefined;
+}
+
 /** One entry of an advertisement (bgp.md 2.3). */
-export type BgpEntry = { readonly attributes: BgpAttributes } & (
+export type BgpEntry = {
+  readonly attributes: BgpAttributes;
+  readonly only?: AttributeScope;
+} & (
   | {
     readonly type: 'Service';
     readonly addresses: readonly ServiceAddressKind[];
     readonly aggregation: Readonly<Partial<Record<Family, number>>>;
     /** Undefined selects nothing. */
     readonly selector: LabelSelector | undefined;
-    /** Names a pool that the address has to lie in; of legacy policies only. */
-    readonly within?: LabelSelector | 'any';
   }
   | { readonly type: 'PodCIDR' }
   | { readonly type: 'CiliumPodIPPool'; readonly selector: LabelSelector | undefined }

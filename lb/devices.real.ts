@@ -1,8 +1,9 @@
 import {
   devicesOf, dumpDisturbed, dumpRequest, linkGroups, messagesOf, messageType, namespaceIdOf,
-  namespaceIdRequest,
+  namespaceIdRequest, routesOf,
   type DeviceFacts, type NetlinkMessage,
 } from './netlink.ts';
+import type { RouteFacts } from './ports.ts';
 import { assert } from './result.ts';
 
 /** The functions of the addon that sockets need; `Socket` is its handle. */
@@ -64,6 +65,8 @@ export interface Devices {
    * the last answer has to do, and the change's event will come.
    */
   read(): readonly DeviceFacts[];
+  /** As `LinkPort.routes`. */
+  routes(): readonly RouteFacts[];
   close(): void;
 }
 
@@ -84,7 +87,10 @@ export function openDevices<Socket>(
     });
   }
   return {
-    read: () => readDevices(addon, asking),
+    read: () => devicesOf(
+      wholeDump(addon, asking, [messageType.getLink, messageType.getAddress, messageType.getRoute]),
+    ),
+    routes: () => routesOf(wholeDump(addon, asking, [messageType.getRoute])),
     namespaceId: (descriptor) => {
       addon.socketSend(asking, namespaceIdRequest(descriptor));
       const { arrived } = readSocket(addon, asking, scratch);
@@ -103,14 +109,15 @@ function netlink<Socket>(addon: SocketAddon<Socket>, groups: number): Socket {
   return opened as Socket;
 }
 
-function readDevices<Socket>(addon: SocketAddon<Socket>, socket: Socket): readonly DeviceFacts[] {
+function wholeDump<Socket>(
+  addon: SocketAddon<Socket>, socket: Socket, types: readonly number[],
+): readonly NetlinkMessage[] {
   let messages: readonly NetlinkMessage[] = [];
   for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-    messages = [messageType.getLink, messageType.getAddress, messageType.getRoute]
-      .flatMap((type) => dump(addon, { socket, type }));
+    messages = types.flatMap((type) => dump(addon, { socket, type }));
     if (!messages.some(({ flags }) => (flags & dumpDisturbed) !== 0)) break;
   }
-  return devicesOf(messages);
+  return messages;
 }
 
 // The kernel fills the next part of a dump when the one before is read: nothing is waited for.

@@ -30,70 +30,73 @@ export type LifeState =
   | 'ended';
 
 /** An announcer needs 4 s at most (l2.md L4); what takes longer is left to the fence. */
-const withdrawalMax: Micros = 6_000_000;
+const withdrawalUsual: Micros = 6_000_000;
 
 const announce: MachineEffect[] = [{ type: 'announce' }, { type: 'look' }];
-const withdraw: MachineEffect[] = [
-  { type: 'arm', params: { timer: 'withdrawal', delay: withdrawalMax } }, { type: 'withdraw' },
-];
 const close: MachineEffect[] = [{ type: 'disarm' }, { type: 'close' }];
-/** What may be asked of an agent that announces. */
-const asked = {
-  DRAIN: { target: 'draining', actions: withdraw },
-  RENEW: { target: 'renewing', actions: withdraw },
-  STOP: { target: 'leaving', actions: withdraw },
-} as const;
 
 /** The life of one node's agent: start, sync, restore, run, drain, end. */
-const lifeMachine = createMachine({
-  types: {} as { events: LifeEvent; actions: MachineEffect },
-  id: 'agent',
-  initial: 'idle',
-  states: {
-    idle: {
-      on: {
-        START: { target: 'syncing', actions: [{ type: 'open' }, ...announce] },
-        STOP: { target: 'ended', actions: close },
+type LifeMachine = ReturnType<typeof lifeMachine>;
+function lifeMachine(withdrawalMax: Micros) {
+  const withdraw: MachineEffect[] = [
+    { type: 'arm', params: { timer: 'withdrawal', delay: withdrawalMax } }, { type: 'withdraw' },
+  ];
+  /** What may be asked of an agent that announces. */
+  const asked = {
+    DRAIN: { target: 'draining', actions: withdraw },
+    RENEW: { target: 'renewing', actions: withdraw },
+    STOP: { target: 'leaving', actions: withdraw },
+  } as const;
+  return createMachine({
+    types: {} as { events: LifeEvent; actions: MachineEffect },
+    id: 'agent',
+    initial: 'idle',
+    states: {
+      idle: {
+        on: {
+          START: { target: 'syncing', actions: [{ type: 'open' }, ...announce] },
+          STOP: { target: 'ended', actions: close },
+        },
       },
-    },
-    syncing: {
-      on: {
-        ...asked,
-        LISTED: { target: 'restoring', actions: { type: 'look' } },
+      syncing: {
+        on: {
+          ...asked,
+          LISTED: { target: 'restoring', actions: { type: 'look' } },
+        },
       },
-    },
-    restoring: { on: { ...asked, SERVING: { target: 'running' } } },
-    running: { on: { ...asked, FAULTY: { target: 'restoring' } } },
-    draining: {
-      on: {
-        WITHDRAWN: { target: 'drained', actions: { type: 'disarm' } },
-        TIMER: { target: 'drained' },
-        UNDRAIN: { target: 'renewing' },
-        STOP: { target: 'leaving' },
+      restoring: { on: { ...asked, SERVING: { target: 'running' } } },
+      running: { on: { ...asked, FAULTY: { target: 'restoring' } } },
+      draining: {
+        on: {
+          WITHDRAWN: { target: 'drained', actions: { type: 'disarm' } },
+          TIMER: { target: 'drained' },
+          UNDRAIN: { target: 'renewing' },
+          STOP: { target: 'leaving' },
+        },
       },
-    },
-    drained: {
-      on: {
-        UNDRAIN: { target: 'syncing', actions: announce },
-        STOP: { target: 'ended', actions: close },
+      drained: {
+        on: {
+          UNDRAIN: { target: 'syncing', actions: announce },
+          STOP: { target: 'ended', actions: close },
+        },
       },
-    },
-    renewing: {
-      on: {
-        WITHDRAWN: { target: 'syncing', actions: [{ type: 'disarm' }, ...announce] },
-        STOP: { target: 'leaving' },
-        DRAIN: { target: 'draining' },
+      renewing: {
+        on: {
+          WITHDRAWN: { target: 'syncing', actions: [{ type: 'disarm' }, ...announce] },
+          STOP: { target: 'leaving' },
+          DRAIN: { target: 'draining' },
+        },
       },
-    },
-    leaving: {
-      on: {
-        WITHDRAWN: { target: 'ended', actions: close },
-        TIMER: { target: 'ended', actions: close },
+      leaving: {
+        on: {
+          WITHDRAWN: { target: 'ended', actions: close },
+          TIMER: { target: 'ended', actions: close },
+        },
       },
+      ended: {},
     },
-    ended: {},
-  },
-});
+  });
+}
 
 /** What a life asks of the agent that leads it. */
 export interface LifeEffects {
@@ -113,12 +116,13 @@ export interface LifeEffects {
 
 /** One agent's life. */
 export class Life {
-  #host: MachineHost<typeof lifeMachine>;
+  #host: MachineHost<LifeMachine>;
   #effects: LifeEffects;
 
-  constructor(clock: Clock, effects: LifeEffects) {
+  /** `withdrawalMax`: how long handing over may take before the life goes on without. */
+  constructor(clock: Clock, effects: LifeEffects, withdrawalMax = withdrawalUsual) {
     this.#effects = effects;
-    this.#host = new MachineHost(lifeMachine, {
+    this.#host = new MachineHost(lifeMachine(withdrawalMax), {
       clock,
       execute: ({ type }) => this.#execute(type),
     });

@@ -1,5 +1,5 @@
-import { ipFromBytes, type Ip } from './ip.ts';
-import type { LinkFacts } from './ports.ts';
+import { ipFromBytes, type Ip, type Prefix } from './ip.ts';
+import type { LinkFacts, RouteFacts } from './ports.ts';
 
 /**
  * Messages of rtnetlink(7) as far as the facts of interfaces need them. Words are in the order of
@@ -166,11 +166,53 @@ function noteDefault(body: Uint8Array, defaults: Set<number>): void {
   if ((wordOf(attributes.get(15)) ?? body[4]) !== mainTable) return;
   const ifindex = wordOf(attributes.get(4));
   if (ifindex !== undefined) defaults.add(ifindex);
-  const hops = attributes.get(9) ?? empty;
-  const view = viewOf(hops);
-  for (let at = 0; at + 8 <= hops.length; at += Math.max(8, aligned(view.getUint16(at, true)))) {
-    defaults.add(view.getInt32(at + 4, true));
+  for (const { oif } of nextHops(attributes.get(9) ?? empty)) defaults.add(oif);
+}
+
+/** Unicast routes of the main table, one for each of their next hops. */
+export function routesOf(messages: readonly NetlinkMessage[]): RouteFacts[] {
+  return messages.flatMap(({ type, body }) => (type === messageType.route ? hopsOf(body) : []));
+}
+
+const families: ReadonlyMap<number, { readonly bytes: number }> = new Map([
+  [2, { bytes: 4 }], [10, { bytes: 16 }],
+]);
+
+function hopsOf(body: Uint8Array): RouteFacts[] {
+  const family = families.get(body[0] ?? 0);
+  if (family === undefined || body.length < 12 || body[7] !== unicast) return [];
+  const attributes = attributesOf(body.subarray(12));
+  if ((wordOf(attributes.get(15)) ?? body[4]) !== mainTable) return [];
+  const target = attributes.get(1) ?? new Uint8Array(family.bytes);
+  if (target.length !== family.bytes) return [];
+  // The kernel keeps destinations without host bits, so this is canonical.
+  const prefix = `${ipFromBytes(target)}/${body[1] ?? 0}` as Prefix;
+  const metric = wordOf(attributes.get(6)) ?? 0;
+  const gatewayOf = (bytes: Uint8Array | undefined): Ip | undefined =>
+    bytes?.length === family.bytes ? ipFromBytes(bytes) : undefined;
+  const hops: RouteFacts[] = [];
+  const ifindex = wordOf(attributes.get(4));
+  if (ifindex !== undefined) {
+    hops.push({ prefix, gateway: gatewayOf(attributes.get(5)), ifindex, metric });
   }
+  for (const { oif, rest } of nextHops(attributes.get(9) ?? empty)) {
+    const gateway = gatewayOf(attributesOf(rest).get(5));
+    hops.push({ prefix, gateway, ifindex: oif, metric });
+  }
+  return hops;
+}
+
+/** The `struct rtnexthop`s of RTA_MULTIPATH, each with its own attributes. */
+function nextHops(bytes: Uint8Array): { readonly oif: number; readonly rest: Uint8Array }[] {
+  const found: { oif: number; rest: Uint8Array }[] = [];
+  const view = viewOf(bytes);
+  let at = 0;
+  while (at + 8 <= bytes.length) {
+    const size = Math.max(8, view.getUint16(at, true));
+    found.push({ oif: view.getInt32(at + 4, true), rest: bytes.subarray(at + 8, at + size) });
+    at += aligned(size);
+  }
+  return found;
 }
 
 /** Attributes by their type without the flags in its two highest bits; the last of a type wins. */

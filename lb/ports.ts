@@ -1,5 +1,5 @@
 import type { Result } from './result.ts';
-import type { Ip } from './ip.ts';
+import type { Ip, Prefix } from './ip.ts';
 
 /** Integer microseconds. A duration or an instant of the clock that it is said to come from. */
 export type Micros = number;
@@ -148,6 +148,16 @@ export interface LinkFacts {
   readonly defaultRoute: boolean;
 }
 
+/** One unicast route of the main table; a route with several next hops is one of these each. */
+export interface RouteFacts {
+  readonly prefix: Prefix;
+  /** Undefined: the destination is on the link. */
+  readonly gateway: Ip | undefined;
+  readonly ifindex: number;
+  /** Lower is preferred; 0 where the kernel shows none. */
+  readonly metric: number;
+}
+
 export type LinkError = { readonly kind: 'ENETDOWN' | 'ENODEV' | 'EMSGSIZE' | 'ENOBUFS' };
 
 /**
@@ -156,7 +166,9 @@ export type LinkError = { readonly kind: 'ENETDOWN' | 'ENODEV' | 'EMSGSIZE' | 'E
  */
 export interface LinkPort {
   links(): readonly LinkFacts[];
-  /** Called after any change of `links()`; never inside a call of this port. */
+  /** Routes of the main table, in no order. */
+  routes(): readonly RouteFacts[];
+  /** Called after any change of `links()` or `routes()`; never inside a call of this port. */
   onLinks(listener: () => void): void;
   send(ifindex: number, frame: Uint8Array): Result<void, LinkError>;
   /** Every ARP frame and Neighbor Advertisement that arrives, for conflict detection. */

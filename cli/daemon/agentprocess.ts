@@ -175,7 +175,8 @@ function compose(
     clock, random: realRandom, journal, kube, kernel, link: links, devices, hooks,
     healthListeners, caches: createAgentCaches('one'),
   }, {
-    nodeName, namespace: settings.namespace, l2: settings.l2, datapath: settings.datapath,
+    nodeName, namespace: settings.namespace, l2: settings.l2, bgp: settings.bgp,
+    datapath: settings.datapath,
     datapathEnabled: values['datapath.enabled'] === true, mapLimits: limits,
   });
 }

@@ -1,4 +1,4 @@
-import { utf8Of } from './utf8.ts';
+import { utf8Of } from '../../lb/utf8.ts';
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 

@@ -234,14 +234,14 @@ export class Cluster {
           { server: this.api, path: this.path },
           { user: process.name, node: node.name },
         );
-      const { l2, datapath, ipam } = this.settings;
+      const { l2, bgp, datapath, ipam } = this.settings;
       return {
         node,
         agent: new NodeAgent({
           node,
           caches: this.#sharing ? this.#caches : createAgentCaches('one'),
           kube,
-          config: { nodeName: node.name, namespace: ownNamespace, l2, datapath },
+          config: { nodeName: node.name, namespace: ownNamespace, l2, bgp, datapath },
         }),
         controller: controllerNodes.has(node.name)
           ? new ControllerReplica({

@@ -1,9 +1,10 @@
 import { etherTypeArp, etherTypeIpv6 } from '../../l2/frames.ts';
 import type { Ip } from '../../lb/ip.ts';
-import type { LinkFacts, LinkPort } from '../../lb/ports.ts';
+import type { LinkFacts, LinkPort, RouteFacts } from '../../lb/ports.ts';
 import { err, ok } from '../../lb/result.ts';
 import { Frame } from '../net/frame.ts';
 import type { Nic } from '../net/nic.ts';
+import type { Route } from '../net/route.ts';
 import type { StackInterface } from '../net/stack.ts';
 import type { PacketTap } from '../net/tap.ts';
 import type { Process } from '../process.ts';
@@ -28,6 +29,7 @@ export interface LinkSite {
   egress(frame: Frame, nic: Nic, mark: number): Frame | undefined;
   running(): boolean;
   interfaces(): readonly StackInterface[];
+  routes(): readonly Route<StackInterface>[];
   /** The interface that the default route leaves by. */
   defaultInterface(): StackInterface | undefined;
 }
@@ -84,6 +86,13 @@ export class NodeLinks {
       links: () => {
         process.operation();
         return this.facts();
+      },
+      routes: () => {
+        process.operation();
+        return this.#site.routes().map((route): RouteFacts => ({
+          prefix: route.prefix.prefix, gateway: route.via, ifindex: route.iface.nic.ifindex,
+          metric: 0,
+        }));
       },
       onLinks: (listener) => hearer.links.push(listener),
       onFrame: (listener) => hearer.frames.push(listener),

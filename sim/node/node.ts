@@ -72,6 +72,7 @@ export class SimNode {
       name, tap, running: () => this.running,
       egress: (frame, nic, mark) => this.#egress(frame, { nic, mark }),
       interfaces: () => this.stack.interfaces,
+      routes: () => this.stack.routes.routes,
       defaultInterface: () => this.stack.routes.routes.find(
         ({ prefix }) => prefix.prefixBits === 0)?.iface,
     });

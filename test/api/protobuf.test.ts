@@ -1,6 +1,6 @@
 import test from 'ava';
 import { base64Bytes } from '../../lb/base64.ts';
-import { utf8Of } from '../../sim/api/utf8.ts';
+import { utf8Of } from '../../lb/utf8.ts';
 import { protobufObject } from '../../sim/api/protobuf/body.ts';
 import { verdict } from './fixture.ts';
 

@@ -27,7 +27,8 @@ linkContract({
     );
     await body({
       near: {
-        links: () => port.links(), onLinks: (listener) => port.onLinks(listener),
+        links: () => port.links(), routes: () => port.routes(),
+        onLinks: (listener) => port.onLinks(listener),
         onFrame: (listener) => port.onFrame(listener),
         send: (ifindex, frame) => port.send(ifindex, frame),
         join: inside((ifindex, group) => port.join(ifindex, group)),

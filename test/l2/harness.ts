@@ -206,6 +206,7 @@ export class TestNode {
     const clock: Clock = processClock(process);
     const port: LinkPort = {
       links: () => this.links,
+      routes: () => [],
       onLinks: (listener) => this.#linkListeners.push(listener),
       send: (ifindex, frame) => {
         process.operation();

@@ -4,7 +4,7 @@ import { base64Bytes } from '../../../lb/base64.ts';
 import { base64OfText } from '../base64.ts';
 import { objectOf } from '../json.ts';
 import { badRequest, type Outcome, type Refusal } from '../refusal.ts';
-import { textOfUtf8 } from '../utf8.ts';
+import { textOfUtf8 } from '../../../lb/utf8.ts';
 import type { HttpRequest } from './message.ts';
 
 /** What the query of a list asks for. */

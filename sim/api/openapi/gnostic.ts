@@ -1,5 +1,5 @@
 import { listOf, objectOf, textOf, type JsonObject } from '../json.ts';
-import { utf8Of } from '../utf8.ts';
+import { utf8Of } from '../../../lb/utf8.ts';
 
 /** What the answer calls it: a media type may not have the sign that kubectl asks with. */
 export const gnosticAnswerType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';

@@ -5,7 +5,7 @@ import { base64Of } from '../base64.ts';
 import { builtInMessages, messageOfKind } from '../message/catalog.ts';
 import type { Field, FieldType, Message, Scalar } from '../message/grammar.ts';
 import { badRequest, type Outcome } from '../refusal.ts';
-import { textOfUtf8 } from '../utf8.ts';
+import { textOfUtf8 } from '../../../lb/utf8.ts';
 import { packedVarints, wireFields, type WireField } from './wire.ts';
 
 /** `k8s` and a zero: what every protobuf body of Kubernetes begins with. */

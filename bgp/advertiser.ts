@@ -1,0 +1,233 @@
+import type { KubePort } from '../kube/port.ts';
+import type { Ip } from '../lb/ip.ts';
+import type {
+  Clock, EventSink, Journal, LinkPort, Micros, Random, Timer,
+} from '../lb/ports.ts';
+import { compareText } from '../lb/table.ts';
+import { Catalogue, type BgpTables } from './catalogue.ts';
+import { desiredInstances, type DesiredInputs, type DesiredInstance } from './desired.ts';
+import { InstanceSession } from './instance.ts';
+import type { Speakers, StopMode } from './port.ts';
+import { Secrets } from './secrets.ts';
+import type { BgpSettings } from './settings.ts';
+
+/** What of the data path decides whether a Service is announced (bgp.md 3, rule 2). */
+export interface FrontPort {
+  ready(): boolean;
+  hasFront(ip: Ip): boolean;
+  onChange(listener: (change: { all: boolean; ips: ReadonlySet<Ip> }) => void): void;
+}
+
+export interface AdvertiserPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly journal: Journal;
+  readonly kube: KubePort;
+  readonly events: EventSink;
+  readonly link: Pick<LinkPort, 'links' | 'routes' | 'onLinks'>;
+  readonly speakers: Speakers;
+  /** Undefined: something else serves Services, and the gate is open. */
+  readonly datapath: FrontPort | undefined;
+}
+
+export interface AdvertiserSettings extends BgpSettings {
+  readonly nodeName: string;
+}
+
+/** What announces this node's routes. */
+export interface Advertiser {
+  start(): void;
+  /** Inputs may have changed; its tables say so themselves, later than others may want. */
+  look(): void;
+  /** Leaves every speaker: `withdraw` drains, `keep` says nothing to anybody. */
+  stop(mode: StopMode, done: () => void): void;
+  /** What it waits for, one sentence each. */
+  pending(): readonly string[];
+  /** Instances that run, by name. */
+  readonly instances: readonly InstanceSession[];
+  /** The inputs as they are now, for explanations; undefined before the listings are complete. */
+  inputs(): DesiredInputs | undefined;
+}
+
+/** Changes that come sooner than this after a plan form the next one. */
+const coalesceFor: Micros = 20_000;
+
+/**
+ * Tells the speakers of a node what its watches, data path and links ask for. Nothing is told
+ * before every listing is complete and the data path serves, so that a half-loaded cache never
+ * withdraws what an adopted speaker announces; withdraws are told at once, the rest in plans
+ * (bgp.md 3).
+ */
+export function createAdvertiser(
+  ports: AdvertiserPorts, tables: BgpTables, settings: AdvertiserSettings,
+): Advertiser {
+  return new NodeAdvertiser(ports, tables, settings);
+}
+
+class NodeAdvertiser implements Advertiser {
+  #ports: AdvertiserPorts;
+  #catalogue: Catalogue;
+  #secrets: Secrets;
+  #sessions = new Map<string, InstanceSession>();
+  #closing = new Set<string>();
+  #desired: readonly DesiredInstance[] = [];
+  #state: 'idle' | 'waiting' | 'running' | 'stopped' = 'idle';
+  #look: Timer | undefined;
+  #plan: Timer | undefined;
+  #plannedAt: Micros | undefined;
+  /** Something changed since the last plan; and whether it may be a loss. */
+  #dirty = false;
+  #urgent = false;
+
+  constructor(ports: AdvertiserPorts, tables: BgpTables, settings: AdvertiserSettings) {
+    this.#ports = ports;
+    this.#catalogue = new Catalogue(tables, settings.nodeName, settings);
+    this.#secrets = new Secrets(ports, settings.secretsNamespace, () => this.#changed(true));
+    for (const table of Object.values(tables)) table.onChange(() => this.look());
+    ports.link.onLinks(() => this.#changed(true));
+    ports.datapath?.onChange(({ all, ips }) => this.#frontsChanged(all, ips));
+  }
+
+  get instances(): readonly InstanceSession[] {
+    return [...this.#sessions.values()].sort((left, right) => compareText(left.name, right.name));
+  }
+
+  start(): void {
+    this.#state = 'waiting';
+    this.#changed(true);
+  }
+
+  stop(mode: StopMode, done: () => void): void {
+    this.#state = 'stopped';
+    for (const timer of [this.#look, this.#plan]) timer?.cancel();
+    this.#secrets.stop();
+    const sessions = this.instances;
+    this.#sessions.clear();
+    let left = sessions.length;
+    if (left === 0) return done();
+    for (const session of sessions) {
+      session.stop(mode, () => {
+        left -= 1;
+        if (left === 0) done();
+      });
+    }
+  }
+
+  pending(): readonly string[] {
+    if (this.#state === 'idle' || this.#state === 'stopped') return [];
+    const waits = this.#state === 'waiting' ? ['bgp waits for listings and the data path'] : [];
+    const plans = this.#look === undefined && this.#plan === undefined ? [] : ['bgp plans'];
+    const closing = [...this.#closing].map((name) => `bgp ${name}: closes`);
+    return [
+      ...waits, ...plans, ...closing, ...this.instances.flatMap((session) => session.pending()),
+    ];
+  }
+
+  inputs(): DesiredInputs | undefined {
+    return this.#state === 'running' ? this.#inputs() : undefined;
+  }
+
+  #frontsChanged(all: boolean, ips: ReadonlySet<Ip>): void {
+    const { datapath } = this.#ports;
+    const gained = !all && [...ips].every((ip) => datapath?.hasFront(ip) === true);
+    this.#changed(!gained);
+  }
+
+  #changed(urgent: boolean): void {
+    this.#dirty = true;
+    if (urgent) this.#urgent = true;
+    this.look();
+  }
+
+  /** At the end of this turn, so that what comes and goes within it is no change. */
+  look(): void {
+    if (this.#state !== 'waiting' && this.#state !== 'running') return;
+    this.#look ??= this.#ports.clock.after(0, () => {
+      this.#look = undefined;
+      this.#takeStock();
+    });
+  }
+
+  #takeStock(): void {
+    const change = this.#catalogue.take();
+    if (change.any) this.#dirty = true;
+    if (change.any && !change.additive) this.#urgent = true;
+    if (!this.#open() || !this.#dirty) return;
+    this.#secrets.want(this.#catalogue.secrets());
+    const now = this.#ports.clock.now();
+    const due = (this.#plannedAt ?? now - coalesceFor) + coalesceFor;
+    // A peer whose Secret has not been answered for yet would be taken for one without.
+    const known = this.#secrets.complete;
+    if (known && due <= now) return this.#planAll();
+    if (this.#urgent) {
+      this.#urgent = false;
+      for (const desired of this.#derive()) this.#sessions.get(desired.name)?.withdraw(desired);
+    }
+    if (!known) return;
+    this.#plan ??= this.#ports.clock.after(Math.max(0, due - now), () => {
+      this.#plan = undefined;
+      this.look();
+    });
+  }
+
+  /** The gate of bgp.md 3: closed until everything is known, never closed again. */
+  #open(): boolean {
+    if (this.#state === 'running') return true;
+    if (!this.#catalogue.complete) return false;
+    this.#secrets.want(this.#catalogue.secrets());
+    if (!this.#secrets.complete || this.#ports.datapath?.ready() === false) return false;
+    this.#state = 'running';
+    return true;
+  }
+
+  #planAll(): void {
+    const startedAt = this.#ports.clock.now();
+    this.#plan?.cancel();
+    this.#plan = undefined;
+    this.#plannedAt = startedAt;
+    this.#dirty = false;
+    this.#urgent = false;
+    this.#desired = this.#derive();
+    const wanted = this.#desired.filter(({ global }) => global !== undefined);
+    for (const session of this.instances) {
+      if (!wanted.some(({ name }) => name === session.name)) this.#close(session);
+    }
+    for (const desired of wanted) this.#session(desired.name)?.apply(desired);
+  }
+
+  /** Undefined while the last life of that instance still ends. */
+  #session(name: string): InstanceSession | undefined {
+    const known = this.#sessions.get(name);
+    if (known !== undefined || this.#closing.has(name)) return known;
+    const { clock, random, journal, speakers } = this.#ports;
+    const session = new InstanceSession({
+      name, clock, random, journal, port: speakers.open(name),
+      told: () => undefined, wake: () => this.#changed(false),
+    });
+    this.#sessions.set(name, session);
+    return session;
+  }
+
+  #close(session: InstanceSession): void {
+    this.#sessions.delete(session.name);
+    this.#closing.add(session.name);
+    session.stop('withdraw', () => {
+      this.#closing.delete(session.name);
+      this.#changed(false);
+    });
+  }
+
+  #derive(): readonly DesiredInstance[] {
+    return desiredInstances(this.#inputs());
+  }
+
+  #inputs(): DesiredInputs {
+    const { link, datapath } = this.#ports;
+    const serves = datapath?.ready() ?? true;
+    return this.#catalogue.inputs({
+      links: () => link.links(), routes: () => link.routes(),
+      programmed: (ip) => datapath === undefined || (serves && datapath.hasFront(ip)),
+      password: (secret) => this.#secrets.password(secret),
+    });
+  }
+}
