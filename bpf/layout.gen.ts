@@ -6,7 +6,7 @@ import {
 } from './bytes.ts';
 
 /** Names the pin directory: differs whenever a struct or a map definition does. */
-export const layoutHash = '9f6ef0f9134ad221';
+export const layoutHash = 'e948f661cbb10c62';
 
 /**
  * The maps of a medium node (datapath.md 7). `key` and `value` name the codec; the key of
@@ -22,7 +22,7 @@ export const maps = {
     key: 'svcKey', value: 'svc',
   },
   fl_set: {
-    type: 'array', keyBytes: 4, valueBytes: 64, entriesMax: 131072, flags: 0,
+    type: 'array', keyBytes: 4, valueBytes: 64, entriesMax: 131072, flags: 1024,
     key: undefined, value: 'set',
   },
   fl_lut: {
@@ -30,7 +30,7 @@ export const maps = {
     key: undefined, value: 'lut',
   },
   fl_backend: {
-    type: 'array', keyBytes: 4, valueBytes: 32, entriesMax: 131072, flags: 0,
+    type: 'array', keyBytes: 4, valueBytes: 32, entriesMax: 131072, flags: 1024,
     key: undefined, value: 'backend',
   },
   fl_member: {

@@ -66,8 +66,11 @@ interface SharedService {
   readonly slices: readonly EndpointSlice[];
   readonly ports: readonly SharedPort[];
   readonly foreign: readonly ForeignRecord[];
-  /** Records by what distinguishes a node: most nodes run none of the endpoints and share one. */
-  readonly byPlace: Map<string, readonly DatapathRecord[]>;
+  /**
+   * Records by what distinguishes a node: most nodes run none of the endpoints and share one. Made
+   * when first asked for.
+   */
+  byPlace?: Map<string, readonly DatapathRecord[]>;
   /** Made when first asked for. */
   hints?: PlaceHints;
 }
@@ -134,20 +137,20 @@ export function deriveServicePorts(
   const shared = context.memo.shared(service, sorted, context.algorithm);
   if (context.memo.nodes === 'one') return recordsAt(context.place, shared);
   const signature = placeSignature(shared, context.place);
-  const known = shared.byPlace.get(signature);
+  const byPlace = shared.byPlace ??= new Map();
+  const known = byPlace.get(signature);
   if (known !== undefined) return known;
   const records = recordsAt(context.place, shared);
-  shared.byPlace.set(signature, records);
+  byPlace.set(signature, records);
   return records;
 }
 
 function recordsAt(place: Place, { foreign, ports }: SharedService): readonly DatapathRecord[] {
-  const records: DatapathRecord[] = [...foreign];
-  for (const { record, copies } of ports) {
+  if (foreign.length > 0) return foreign;
+  return ports.map(({ record, copies }) => {
     const { backends, usable } = backendSet(copies, place);
-    records.push({ ...record, backends, usable });
-  }
-  return records;
+    return { ...record, backends, usable };
+  });
 }
 
 function sameObjects(left: readonly EndpointSlice[], right: readonly EndpointSlice[]): boolean {
@@ -157,7 +160,7 @@ function sameObjects(left: readonly EndpointSlice[], right: readonly EndpointSli
 function shareService(
   service: Service, slices: readonly EndpointSlice[], algorithm: Algorithm,
 ): SharedService {
-  const base = { algorithm, slices, byPlace: new Map<string, readonly DatapathRecord[]>() };
+  const base = { algorithm, slices };
   const addresses = service.type === 'ExternalName' ? [] : readAddresses(service.clusterIps);
   if (addresses.length === 0) return { ...base, ports: [], foreign: [] };
   if (isForeign(service.meta.labels)) {
@@ -165,12 +168,11 @@ function shareService(
     const foreign = [{ kind: 'foreign', id, service: service.key, clusterIps: addresses }] as const;
     return { ...base, ports: [], foreign };
   }
-  const own = slices.filter((slice) => !isForeign(slice.meta.labels));
-  const families = allFamilies.filter(
-    (family) => addresses.some((of) => familyOf(of) === family),
-  );
+  const foreign = slices.some((slice) => isForeign(slice.meta.labels));
+  const own = foreign ? slices.filter((slice) => !isForeign(slice.meta.labels)) : slices;
   const ports: SharedPort[] = [];
-  for (const family of families) {
+  for (const family of allFamilies) {
+    if (!addresses.some((of) => familyOf(of) === family)) continue;
     for (const port of service.ports) {
       const record = recordOf({ service, port, family, clusterIps: addresses, algorithm });
       ports.push({ record, copies: joinEndpoints(own, port, family) });
@@ -221,8 +223,8 @@ function recordOf(
 }
 
 // `Proxy` entries and hostnames lead elsewhere and are no fronts here (datapath.md C7).
-function vipTexts(service: Service): string[] {
-  if (service.type !== 'LoadBalancer') return [];
+function vipTexts(service: Service): readonly string[] {
+  if (service.type !== 'LoadBalancer') return none;
   const texts: string[] = [];
   for (const entry of service.ingress) {
     if (entry.ip !== undefined && entry.ipMode !== 'Proxy') texts.push(entry.ip);
@@ -232,8 +234,13 @@ function vipTexts(service: Service): string[] {
 
 function readAddresses(texts: readonly string[]): readonly Ip[] {
   if (texts.length === 0) return none;
-  const parsed = texts.map((text) => parseSpeltIp(text));
-  return parsed.flatMap((address) => (address.ok ? [address.value] : none));
+  // Nearly always one that is right: a list that grows by pushing keeps room for sixteen.
+  const read = texts.map((text) => {
+    const parsed = parseSpeltIp(text);
+    return parsed.ok ? parsed.value : undefined;
+  });
+  const right = (address: Ip | undefined): address is Ip => address !== undefined;
+  return read.every(right) ? read : read.filter(right);
 }
 
 // The list itself where nothing falls out.

@@ -40,9 +40,13 @@ export class SliceIndex {
   }
 
   #join(slice: EndpointSlice, service: ServiceKey): void {
-    const others = this.of(service).filter((other) => other.meta.name !== slice.meta.name);
-    const joined = others.length === 0 ? [slice] : [...others, slice].sort(compareNames);
-    this.#slices.set(service, joined);
+    const known = this.of(service);
+    if (known.length === 0) {
+      this.#slices.set(service, [slice]);
+      return;
+    }
+    const others = known.filter((other) => other.meta.name !== slice.meta.name);
+    this.#slices.set(service, [...others, slice].sort(compareNames));
   }
 }
 

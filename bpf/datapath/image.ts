@@ -1,3 +1,4 @@
+import type { BackendRow } from '../../lb/endpoints.ts';
 import { familyOf, ipBytes16, ipv4Number, type Family, type Ip } from '../../lb/ip.ts';
 import type { Protocol, ServiceKey } from '../../lb/model.ts';
 import { protocolNumbers } from '../../lb/murmur.ts';
@@ -161,8 +162,8 @@ function frontsOf(
 ): readonly FrontImage[] {
   const { port, nodePort, family } = record;
   const proto = protocolNumbers[record.protocol];
-  const first = addresses.filter(
-    ({ key }, at) => at === 0 || addresses.findIndex((other) => other.key === key) === at,
+  const first = addresses.length < 2 ? addresses : addresses.filter(
+    ({ key }, at) => addresses.findIndex((other) => other.key === key) === at,
   );
   const fronts = first.map((of): FrontImage => ({
     key: frontKey(of.key, port, proto), address: of.key, port, proto, kind: kindOf(of), ip: of.ip,
@@ -186,13 +187,14 @@ function exact<T>(list: readonly T[]): readonly T[] {
 }
 
 function addressesOf(record: ServicePortRecord): readonly AddressImage[] {
-  const addresses: AddressImage[] = [];
-  for (const ip of record.clusterIps) addresses.push(addressOf(ip, addrBit.clusterIp));
-  for (const ip of record.vips) addresses.push(addressOf(ip, addrBit.vip));
-  for (const ip of record.externalIps) {
-    addresses.push({ ...addressOf(ip, addrBit.vip), external: true });
-  }
-  return exact(addresses);
+  const { clusterIps, vips, externalIps } = record;
+  const inside = clusterIps.map((ip) => addressOf(ip, addrBit.clusterIp));
+  if (vips.length === 0 && externalIps.length === 0) return inside;
+  return exact([
+    ...inside,
+    ...vips.map((ip) => addressOf(ip, addrBit.vip)),
+    ...externalIps.map((ip) => ({ ...addressOf(ip, addrBit.vip), external: true })),
+  ]);
 }
 
 function addressOf(ip: Ip, bit: number): AddressImage {
@@ -200,17 +202,20 @@ function addressOf(ip: Ip, bit: number): AddressImage {
 }
 
 function membersOf(record: ServicePortRecord): readonly MemberImage[] {
-  const members: MemberImage[] = [];
   const proto = protocolNumbers[record.protocol];
-  for (const { ip, port, local, cluster, near, serving } of record.backends) {
-    const bits = (cluster ? memberBit.cluster : 0) | (near ? memberBit.local : 0)
-      | (serving ? memberBit.serving : 0);
-    if (bits === 0) continue;
+  const members = record.backends.map((row): MemberImage => {
+    const { ip, port, local } = row;
     const flags = local ? backendFlag.local : 0;
     const key = backendKey(addressKey(ip), { port, proto, flags });
-    members.push({ backend: { key, port, proto, flags }, bits });
-  }
-  return exact(members);
+    return { backend: { key, port, proto, flags }, bits: bitsOf(row) };
+  });
+  return members.every(({ bits }) => bits !== 0)
+    ? members : exact(members.filter(({ bits }) => bits !== 0));
+}
+
+function bitsOf({ cluster, near, serving }: BackendRow): number {
+  return (cluster ? memberBit.cluster : 0) | (near ? memberBit.local : 0)
+    | (serving ? memberBit.serving : 0);
 }
 
 /** The key of a backend by what it is: its address, given by its key, port, protocol, locality. */

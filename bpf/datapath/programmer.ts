@@ -56,6 +56,7 @@ export class Programmer {
   #restored: Restored | undefined;
   #nodeAddresses: readonly Ip[] = [];
   #nodeOwned: ReadonlySet<Ip> = new Set();
+  #look = (port: Programmed): void => this.look(port);
 
   constructor(kernel: KernelPort, settings: ProgrammerSettings, listener: ProgrammerListener) {
     this.#kernel = kernel;
@@ -106,11 +107,10 @@ export class Programmer {
     this.#ports.set(id, port);
     const before = port.wanted;
     port.wanted = image;
-    const look = (other: Programmed): void => this.look(other);
     if (before !== undefined && before !== port.shown) {
-      this.stores.fronts.release(port, before, { kept: [image, port.shown], promoted: look });
+      this.stores.fronts.release(port, before, { kept: [image, port.shown], promoted: this.#look });
     }
-    if (image !== undefined) this.stores.fronts.claim(port, image, look);
+    if (image !== undefined) this.stores.fronts.claim(port, image, this.#look);
     this.#queue.add(port);
   }
 
@@ -228,7 +228,7 @@ export class Programmer {
     return {
       stores, writer, now,
       pruning: this.#restored === undefined,
-      look: (port) => this.look(port),
+      look: this.#look,
       refused: (subject, refusal) => this.#listener.refused(subject, refusal),
       accepted: (subject) => this.#listener.accepted(subject),
       failing: this.#listener.failing(),
@@ -296,17 +296,16 @@ export class Programmer {
   // What counts as honoured is part of every claim and count, so they are made anew under the rule.
   #recount(change: () => void): void {
     const { fronts, addresses } = this.stores;
-    const look = (port: Programmed): void => this.look(port);
     const everyPort = this.#settings.options.externalIps === 'nodeOwned' ? this.#ports : none;
     for (const port of everyPort.values()) {
       for (const image of [port.wanted, port.shown]) {
-        if (image !== undefined) fronts.release(port, image, { kept: [], promoted: look });
+        if (image !== undefined) fronts.release(port, image, { kept: [], promoted: this.#look });
       }
       if (port.shown !== undefined) addresses.count(port.shown, -1);
     }
     change();
     for (const port of everyPort.values()) {
-      if (port.wanted !== undefined) fronts.claim(port, port.wanted, look);
+      if (port.wanted !== undefined) fronts.claim(port, port.wanted, this.#look);
       if (port.shown !== undefined) addresses.count(port.shown, 1);
       this.look(port);
     }

@@ -35,6 +35,8 @@ const batchRowsAfterRefusal = 64;
 export class RowWriter {
   #kernel: KernelPort;
   #places = new Map<MapName, RowPlace>();
+  /** Indices of the items of a batch: one list for all of them, because none begins in another. */
+  #taken = new Uint32Array(batchRowsMax);
   /** Rows written and removed so far, for metrics. */
   rowsWritten = 0;
 
@@ -66,16 +68,16 @@ export class RowWriter {
     while (from < items.length) {
       const batch = this.#fill(step, from, rowsMax);
       from = batch.next;
-      const { taken, place } = batch;
-      if (taken.length === 0) continue;
-      const { written, error } = send(taken.length, place);
+      const { count, place } = batch;
+      if (count === 0) continue;
+      const { written, error } = send(count, place);
       this.rowsWritten += written;
-      for (let index = 0; index < written; index += 1) {
-        const item = items[taken[index] ?? 0];
-        if (item !== undefined) step.wrote?.(item);
+      for (let index = 0; step.wrote !== undefined && index < written; index += 1) {
+        const item = items[this.#taken[index] ?? 0];
+        if (item !== undefined) step.wrote(item);
       }
       if (error === undefined) continue;
-      const at = taken[written] ?? 0;
+      const at = this.#taken[written] ?? 0;
       const item = items[at];
       if (item !== undefined) step.refused(item, error);
       from = at + 1;
@@ -87,17 +89,18 @@ export class RowWriter {
     const { items } = step;
     const { keyBytes, valueBytes } = maps[step.map];
     const place = this.#place(step.map);
-    const taken: number[] = [];
+    let count = 0;
     let next = from;
-    for (; next < items.length && taken.length < rowsMax; next += 1) {
+    for (; next < items.length && count < rowsMax; next += 1) {
       const item = items[next];
       if (item === undefined || step.skip?.(item) === true) continue;
-      place.keyAt = taken.length * keyBytes;
-      place.valueAt = taken.length * valueBytes;
+      place.keyAt = count * keyBytes;
+      place.valueAt = count * valueBytes;
       step.put(item, place);
-      taken.push(next);
+      this.#taken[count] = next;
+      count += 1;
     }
-    return { taken, next, place };
+    return { count, next, place };
   }
 
   // One pair of buffers a map for ever: the kernel copies what it is given.
@@ -115,8 +118,8 @@ export class RowWriter {
 }
 
 interface Batch {
-  /** Indices of the items in the batch. */
-  readonly taken: readonly number[];
+  /** Items in the batch. */
+  readonly count: number;
   readonly next: number;
   readonly place: RowPlace;
 }

@@ -24,14 +24,18 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 } fl_svc SEC(".maps");
 
+/*
+ * Arrays in which nothing is reachable until one write of fl_svc are mapped into the agent: its
+ * sets, lists, Maglev tables and backends are written without a system call.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, __u32);
 	__type(value, struct fl_set);
 	__uint(max_entries, 131072);
+	__uint(map_flags, BPF_F_MMAPABLE);
 } fl_set SEC(".maps");
 
-/* Mapped into the agent: a Maglev table is written without a system call. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, __u32);
@@ -45,6 +49,7 @@ struct {
 	__type(key, __u32);
 	__type(value, struct fl_backend);
 	__uint(max_entries, 131072);
+	__uint(map_flags, BPF_F_MMAPABLE);
 } fl_backend SEC(".maps");
 
 struct {

@@ -17,6 +17,7 @@ import { Table } from '../../../lb/table.ts';
 import { node } from '../../datapath/fixture.ts';
 import { root } from '../../tidy/sources.ts';
 import { BenchClock } from './clock.ts';
+import { cpuMs, cpuMsOwn } from './cputime.ts';
 import { modelOf, type ModelSettings } from './model.ts';
 import { place, type BenchService } from './services.ts';
 
@@ -38,8 +39,12 @@ export class BenchNode {
   readonly object: LoadedObject;
   readonly clock = new BenchClock();
   readonly datapath: ServiceDatapath;
+  /** Whether calls are timed: a microsecond's work then takes a hundred. */
+  timing = false;
   /** CPU milliseconds within calls of the kernel's port since the last `resetCalls`. */
   callMs = 0;
+  /** CPU milliseconds that their timing took beside them. */
+  timingMs = 0;
   calls = 0;
   /** Service records written since then: each is the commit of one service port. */
   commits = 0;
@@ -97,6 +102,7 @@ export class BenchNode {
 
   resetCalls(): void {
     this.callMs = 0;
+    this.timingMs = 0;
     this.calls = 0;
     this.commits = 0;
   }
@@ -130,10 +136,12 @@ export class BenchNode {
 
   #timed(kernel: KernelPort): KernelPort {
     const timed = <T>(call: () => T): T => {
+      this.calls += 1;
+      if (!this.timing) return call();
       const from = cpuMs();
       const result = call();
-      this.callMs += cpuMs() - from;
-      this.calls += 1;
+      this.callMs += Math.max(cpuMs() - from - cpuMsOwn(), 0);
+      this.timingMs += 2 * cpuMsOwn();
       return result;
     };
     return {
@@ -151,10 +159,4 @@ export class BenchNode {
       scan: (map, from, rowsMax) => timed(() => kernel.scan(map, from, rowsMax)),
     };
   }
-}
-
-/** CPU milliseconds of this thread, in user space and in the kernel, since some time before. */
-export function cpuMs(): number {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1_000;
 }
