@@ -15,6 +15,7 @@ interface RunFlags {
   readonly twice?: boolean;
   readonly verbose?: boolean;
   readonly junit?: string;
+  readonly build?: readonly string[];
   readonly order: 'fifo' | 'uniform';
   readonly output: Format;
 }
@@ -30,6 +31,7 @@ export function registerSimRun(sim: Command, session: Session): void {
     .option('--twice', 'run each twice and compare the hashes of all events')
     .option('--verbose', 'print every change of state with its virtual time')
     .option('--junit <file>', 'write verdicts as JUnit XML')
+    .option('--build <name=folder...>', 'other versions of fairlead that scenarios name')
     .addOption(
       new Option('--order <mode>', 'order of events of one instant')
         .choices(['fifo', 'uniform'])
@@ -55,6 +57,8 @@ async function runFiles(files: readonly string[], flags: RunFlags, place: RunPla
   const { console } = session;
   const { readScenario } = await import('./scenariofile.ts');
   const { runScenario } = await import('../sim/scenario/run.ts');
+  const { readBuilds } = await import('./simbuilds.ts');
+  const builds = await readBuilds(flags.build ?? []);
   const { exitClass, exitCodes, gravest } = await import('../sim/scenario/verdict.ts');
   const first = wholeNumber('--seed', flags.seed);
   const count = wholeNumber('--seeds', flags.seeds);
@@ -63,7 +67,7 @@ async function runFiles(files: readonly string[], flags: RunFlags, place: RunPla
   for (const file of files) {
     const read = await readScenario(console, file);
     for (let seed = first; seed < first + count; seed += 1) {
-      const input = inputOf(read, { seed, order: flags.order });
+      const input = { ...inputOf(read, { seed, order: flags.order }), builds };
       const run = runAs(file, () => runScenario(input));
       const twice = flags.twice === true;
       const difference = twice ? differenceOfRuns(runScenario, input, run) : undefined;

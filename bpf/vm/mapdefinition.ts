@@ -14,6 +14,9 @@ export interface MapDefinition {
   readonly type: number;
   readonly keySize: number;
   readonly valueSize: number;
+  /** Ids of their types in the BTF; 0 where only a size is declared. */
+  readonly keyType: number;
+  readonly valueType: number;
   readonly entriesMax: number;
   /** `BPF_F_*` flags of creation. */
   readonly flags: number;
@@ -58,9 +61,13 @@ function shapeOf(
     return found === undefined ? 0 : btf.plain(btf.plain(found.type).type).count;
   };
   // `__type(key, struct k)` declares a pointer to the type.
-  const size = (wanted: string): number => {
+  const typeOf = (wanted: string): number => {
     const found = member(wanted);
-    return found === undefined ? number(`${wanted}_size`) : btf.sizeOf(btf.plain(found.type).type);
+    return found === undefined ? 0 : btf.plain(found.type).type;
+  };
+  const size = (wanted: string): number => {
+    const id = typeOf(wanted);
+    return id === 0 ? number(`${wanted}_size`) : btf.sizeOf(id);
   };
   const type = number('type');
   demand(known.has(type), `map ${name} has type ${type}, which the engine does not have`);
@@ -68,6 +75,7 @@ function shapeOf(
   return {
     name, type, keySize: size('key') || (isPrograms ? 4 : 0),
     valueSize: size('value') || (isPrograms ? 4 : 0),
+    keyType: typeOf('key'), valueType: typeOf('value'),
     entriesMax: number('max_entries'), flags: number('map_flags'),
   };
 }

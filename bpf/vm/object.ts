@@ -38,6 +38,8 @@ export interface BpfObject {
   readonly maps: readonly MapDefinition[];
   readonly sections: readonly DataSection[];
   readonly variables: readonly Variable[];
+  /** Undefined for an object that no compiler wrote. */
+  readonly btf?: Btf;
   /** Source line of a slot of a function; undefined in an object compiled without -g. */
   placeOf(position: { readonly function: number; readonly slot: number }): Place | undefined;
 }
@@ -59,7 +61,7 @@ export function loadObject(file: Uint8Array): BpfObject {
   const extended = elf.sections.find(({ name }) => name === '.BTF.ext');
   const lines = extended && new SourceLines(extended.bytes, btf);
   return {
-    functions, maps,
+    functions, maps, btf,
     sections: dataSections.map(({ name, flags, bytes }) => ({
       name, bytes, writable: (flags & sectionFlag.write) !== 0 && !name.startsWith('.rodata'),
     })),

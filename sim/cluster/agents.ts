@@ -1,13 +1,14 @@
-import { createAgent, type Agent, type AgentCaches, type AgentConfig } from '../../agent.ts';
+import type { Agent, AgentConfig } from '../../agent.ts';
 import type { KubePort } from '../../kube/port.ts';
-import { nodeHooks } from '../node/devices.ts';
 import type { SimNode } from '../node/node.ts';
+import { openNode } from '../node/succession.ts';
 import { Process, processClock, processJournal, processRandom } from '../process.ts';
+import type { ClusterBuild } from './builds.ts';
 
 export interface AgentSite {
   readonly node: SimNode;
-  readonly caches: AgentCaches;
   readonly config: AgentConfig;
+  readonly build: ClusterBuild;
   /** The API as this process reaches it. */
   readonly kube: (process: Process) => KubePort;
 }
@@ -18,12 +19,15 @@ export interface AgentSite {
  */
 export class NodeAgent {
   readonly name: string;
+  /** What the next life is started from. */
+  build: ClusterBuild;
   #site: AgentSite;
   #process: Process | undefined;
   #agent: Agent | undefined;
 
   constructor(site: AgentSite) {
     this.#site = site;
+    this.build = site.build;
     this.name = `agent/${site.node.name}`;
   }
 
@@ -37,19 +41,21 @@ export class NodeAgent {
   }
 
   start(): void {
-    const { node, caches, config, kube } = this.#site;
+    const { node, config, kube } = this.#site;
+    const { build } = this;
     if (!node.running || this.#process?.alive === true) return;
     const process = new Process(node.world, this.name, node.clock);
-    const agent = createAgent({
+    const { loaded, hooks } = openNode(node.kernel, process, build);
+    const agent = build.createAgent({
       clock: processClock(process),
       random: processRandom(process, this.name),
       journal: processJournal(process),
       kube: kube(process),
-      kernel: node.kernelPort(process),
+      kernel: node.kernel.portOf(process, loaded),
       link: node.linkPort(process),
       devices: node.devicesPort(process),
-      hooks: nodeHooks,
-      caches,
+      hooks,
+      caches: build.cachesOf(node.name),
     }, config);
     this.#process = process;
     this.#agent = agent;

@@ -1,4 +1,3 @@
-import { createAgentCaches, type AgentCaches } from '../../agent.ts';
 import type { Decoder } from '../../kube/decode.ts';
 import { leaderTimingDefault } from '../../kube/leader.ts';
 import type { KubeObject, KubePort } from '../../kube/port.ts';
@@ -17,10 +16,10 @@ import type { Process } from '../process.ts';
 import type { ClusterSpec, NetworkSpec, TrafficSpec } from '../scenario/spec.ts';
 import { World, type OrderMode } from '../world.ts';
 import { NodeAgent } from './agents.ts';
+import { Builds, type TranslatedBuild } from './builds.ts';
 import { ControllerReplica } from './controllers.ts';
 import { unconverged } from './desired.ts';
 import type { CompiledObject } from '../../bpf/vm/compile.ts';
-import { loadedObject } from '../node/object.ts';
 import { fastPrograms } from '../node/programs.ts';
 import { frontTexts } from './frontends.ts';
 import { Machines, type Machine } from './machines.ts';
@@ -40,6 +39,8 @@ export interface ClusterInput {
   readonly network: NetworkSpec | undefined;
   /** The eBPF programs of the nodes; default: without checks of every access. */
   readonly programs?: CompiledObject;
+  /** Other versions of fairlead by name; `current` is this one. */
+  readonly builds?: ReadonlyMap<string, TranslatedBuild>;
   readonly objects: readonly KubeObject[];
   readonly traffic: readonly TrafficSpec[];
   readonly timings?: Partial<ActorTimings>;
@@ -74,22 +75,17 @@ export class Cluster {
   readonly traffic: Traffic;
   readonly settings: ClusterSettings;
   readonly prepared: Prepared;
+  readonly builds: Builds;
   /** Manifests that the API server refused, and settings that were not taken. */
   readonly faults: readonly {
     readonly object: KubeObject | undefined;
     readonly faults: readonly Fault[];
   }[];
-  /** What the processes of this world remember in common. */
-  #caches: AgentCaches = createAgentCaches();
-  #sharing: boolean;
-  #programs: CompiledObject;
 
   constructor(input: ClusterInput) {
     const { seed, order = 'fifo', epoch } = input;
     this.world = new World({ seed, order, ...(epoch !== undefined && { epoch }) });
     this.tap = new PacketTap(this.world);
-    this.#sharing = input.sharing ?? true;
-    this.#programs = input.programs ?? fastPrograms;
     this.prepared = prepareManifests(input.objects, input.cluster, ownNamespace);
     const serviceCidrs = input.cluster.serviceCidrs ?? serviceRanges(this.prepared.objects);
     this.api = new ApiServer(this.world, { freeze: input.freeze ?? false, serviceCidrs });
@@ -99,6 +95,10 @@ export class Cluster {
       { ...this.prepared.settings, ...input.cluster.settings },
       serviceCidrs,
     );
+    this.builds = new Builds({
+      programs: input.programs ?? fastPrograms, builds: input.builds ?? new Map(),
+      datapath: this.settings.datapath, sharing: input.sharing ?? true,
+    });
     const refused = this.api.load(this.prepared.objects);
     this.faults = [
       ...refused,
@@ -111,7 +111,7 @@ export class Cluster {
       planTopology({ nodes: this.nodes(), pools: this.pools(), network: input.network }),
     );
     this.network.configureLinks(input.network?.links ?? []);
-    this.machines = new Machines(this.world, this.#buildMachines());
+    this.machines = new Machines(this.world, this.#buildMachines(input.cluster.builds));
     this.actors = createActors(this.world, this.api, {
       runtimes: this.machines.all().map(({ node }) => node),
       reach: (node) => this.#reaches({ user: `kubelet/${node}`, node }),
@@ -139,15 +139,15 @@ export class Cluster {
 
   /** Nodes as the API has them, by name. */
   nodes(): Node[] {
-    return this.#decoded(resources.nodes, this.#caches.decoder.node);
+    return this.#decoded(resources.nodes, this.decoder.node);
   }
 
   pools(): Pool[] {
-    return this.#decoded(resources.pools, this.#caches.decoder.pool);
+    return this.#decoded(resources.pools, this.decoder.pool);
   }
 
   get decoder(): Decoder {
-    return this.#caches.decoder;
+    return this.builds.current.cachesOf('').decoder;
   }
 
   /** Who would answer for an address now, by node name. */
@@ -188,7 +188,7 @@ export class Cluster {
 
   /** The addresses, protocols and ports that a node's kernel serves now, sorted. */
   frontends(node: string): string[] {
-    return frontTexts(this.machines.get(node).node.kernel.dump('fl_front'));
+    return frontTexts(this.machines.get(node).node.kernel.readable('fl_front'));
   }
 
   /** Cuts one node off on a plane; the returned function heals it. */
@@ -222,10 +222,9 @@ export class Cluster {
     };
   }
 
-  #buildMachines(): Machine[] {
-    const { tap, network } = this;
-    const object = loadedObject(this.#programs, this.settings.datapath);
-    const nodes = buildNodes({ tap, network, nodes: this.nodes(), object });
+  #buildMachines(chosen: ClusterSpec['builds'] = {}): Machine[] {
+    const { tap, network, builds } = this;
+    const nodes = buildNodes({ tap, network, nodes: this.nodes(), object: builds.current });
     const controllerNodes = new Set(nodes.slice(0, controllersMax).map((node) => node.name));
     return nodes.map((node) => {
       const kube = (process: Process): KubePort =>
@@ -235,11 +234,12 @@ export class Cluster {
           { user: process.name, node: node.name },
         );
       const { l2, bgp, datapath, ipam } = this.settings;
+      const build = builds.get(chosen[node.name] ?? builds.current.name);
       return {
         node,
         agent: new NodeAgent({
           node,
-          caches: this.#sharing ? this.#caches : createAgentCaches('one'),
+          build,
           kube,
           config: { nodeName: node.name, namespace: ownNamespace, l2, bgp, datapath },
         }),
@@ -247,7 +247,7 @@ export class Cluster {
           ? new ControllerReplica({
               node,
               kube,
-              decoder: this.#caches.decoder,
+              build,
               config: {
                 namespace: ownNamespace,
                 leader: leaderTimingDefault,

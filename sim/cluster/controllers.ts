@@ -1,13 +1,13 @@
-import { createController, type Controller, type ControllerConfig } from '../../controller.ts';
-import type { Decoder } from '../../kube/decode.ts';
+import type { Controller, ControllerConfig } from '../../controller.ts';
 import type { KubePort } from '../../kube/port.ts';
 import type { SimNode } from '../node/node.ts';
 import { Process, processClock, processJournal, processRandom } from '../process.ts';
+import type { ClusterBuild } from './builds.ts';
 
 export interface ControllerSite {
   readonly node: SimNode;
-  readonly decoder: Decoder;
   readonly config: Omit<ControllerConfig, 'identity'>;
+  readonly build: ClusterBuild;
   readonly kube: (process: Process) => KubePort;
 }
 
@@ -15,6 +15,8 @@ export interface ControllerSite {
 export class ControllerReplica {
   readonly name: string;
   readonly node: SimNode;
+  /** What the next life is started from. */
+  build: ClusterBuild;
   #site: ControllerSite;
   #lives = 0;
   #process: Process | undefined;
@@ -23,6 +25,7 @@ export class ControllerReplica {
   constructor(site: ControllerSite) {
     this.#site = site;
     this.node = site.node;
+    this.build = site.build;
     this.name = `controller/${site.node.name}`;
   }
 
@@ -40,16 +43,16 @@ export class ControllerReplica {
   }
 
   start(): void {
-    const { node, decoder, config, kube } = this.#site;
+    const { node, config, kube } = this.#site;
     if (!node.running || this.#process?.alive === true) return;
     this.#lives += 1;
     const process = new Process(node.world, this.name, node.clock);
-    const controller = createController({
+    const controller = this.build.createController({
       clock: processClock(process),
       random: processRandom(process, this.name),
       journal: processJournal(process),
       kube: kube(process),
-      decoder,
+      decoder: this.build.cachesOf(node.name).decoder,
     }, { ...config, identity: `${this.name.replace('/', '-')}-${this.#lives}` });
     this.#process = process;
     this.#controller = controller;

@@ -8,6 +8,7 @@ import type { MachineClock, Process } from '../process.ts';
 import { demand } from '../scenario/error.ts';
 import type { World } from '../world.ts';
 import type { NodeAgent } from './agents.ts';
+import type { ClusterBuild } from './builds.ts';
 import type { ControllerReplica } from './controllers.ts';
 
 /** One machine of the cluster with the processes of ours that run on it. */
@@ -141,10 +142,19 @@ export class Machines {
   startProcess(name: string): void {
     this.#bury();
     this.#site(name).start();
+    this.#markMixed();
   }
 
   crashProcess(name: string): void {
     this.#site(name).crash();
+  }
+
+  /** Ends it without a farewell and starts another version. */
+  replaceProcess(name: string, after: Micros, build: ClusterBuild): void {
+    const site = this.#site(name);
+    site.build = build;
+    site.crash();
+    this.#startLater(site.name, after);
   }
 
   /** Ends it in the middle of a handler, at that port operation from now, and starts it again. */
@@ -155,11 +165,7 @@ export class Machines {
     const site = this.#site(name);
     const { process } = site;
     if (process?.alive !== true) return;
-    process.onEnd(() => {
-      this.#world.schedule(when.restartAfter, { kind: 'restart', entity: name }, () =>
-        this.startProcess(site.name),
-      );
-    });
+    process.onEnd(() => this.#startLater(site.name, when.restartAfter));
     process.crashAt(when.operation);
   }
 
@@ -167,13 +173,11 @@ export class Machines {
     this.#site(name).stop(() => undefined);
   }
 
-  restartProcess(name: string, after: Micros): void {
+  /** Orderly stop, then start, of another version where one is given. */
+  restartProcess(name: string, after: Micros, build?: ClusterBuild): void {
     const site = this.#site(name);
-    site.stop(() => {
-      this.#world.schedule(after, { kind: 'restart', entity: name }, () =>
-        this.startProcess(site.name),
-      );
-    });
+    if (build !== undefined) site.build = build;
+    site.stop(() => this.#startLater(site.name, after));
   }
 
   /** Names of nodes whose responder would answer for `ip` now, sorted. */
@@ -181,6 +185,11 @@ export class Machines {
     const names: string[] = [];
     for (const { node } of this.#sorted) if (node.wouldAnswer(ip)) names.push(node.name);
     return names;
+  }
+
+  #startLater(name: string, after: Micros): void {
+    const what = { kind: 'restart', entity: name };
+    this.#world.schedule(after, what, () => this.startProcess(name));
   }
 
   #site(name: string): NodeAgent | ControllerReplica {
@@ -200,6 +209,16 @@ export class Machines {
       `process ${name} exists; there are ${replicas.map((one) => one.name).join(', ')}`,
     );
     return site;
+  }
+
+  #markMixed(): void {
+    const running = this.#sorted.filter(({ agent }) => agent.process?.alive === true);
+    const builds = new Set(running.map(({ agent }) => agent.build.name));
+    if (builds.size < 2) return;
+    this.#world.note('machines', {
+      level: 'info', component: 'machines', code: 'upgrade.mixedVersions',
+      text: `agents of ${[...builds].sort(compareText).join(' and ')} run side by side`,
+    });
   }
 
   // A new life replaces the old one: what a bug ended must still be reported.

@@ -1,7 +1,7 @@
 import { familyOf, parsePrefix } from '../../lb/ip.ts';
 import type { Node } from '../../lb/model.ts';
 import { assert } from '../../lb/result.ts';
-import type { CompiledObject } from '../../bpf/vm/compile.ts';
+import type { NodeObject } from '../node/loaded.ts';
 import { SimNode } from '../node/node.ts';
 import type { PacketTap } from '../net/tap.ts';
 import type { Network } from './network.ts';
@@ -11,8 +11,8 @@ export interface NodesInput {
   readonly tap: PacketTap;
   readonly network: Network;
   readonly nodes: readonly Node[];
-  /** The object that their kernels load. */
-  readonly object: CompiledObject;
+  /** What is on their hooks from boot on. */
+  readonly object: NodeObject;
 }
 
 /**

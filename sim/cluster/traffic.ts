@@ -3,7 +3,7 @@ import { familyOf, parseIpUnmapped, type Ip } from '../../lb/ip.ts';
 import { serviceKey, type Service } from '../../lb/model.ts';
 import { assert } from '../../lb/result.ts';
 import { compareText } from '../../lb/table.ts';
-import { TrafficLine } from '../net/client.ts';
+import { TrafficLine, type TrafficHost } from '../net/client.ts';
 import { podName } from '../node/pod.ts';
 import type { TrafficSpec } from '../scenario/spec.ts';
 import type { Cluster } from './cluster.ts';
@@ -63,10 +63,10 @@ export class Traffic {
   }
 
   add(spec: TrafficSpec): TrafficLine {
-    const host = this.#cluster.network.hosts.get(spec.from);
+    const host = this.#cluster.network.hosts.get(spec.from) ?? this.#node(spec.from);
     demand(
       host !== undefined,
-      `traffic ${spec.name} comes from a host, not from '${spec.from}'`,
+      `traffic ${spec.name} comes from a host or a node, not from '${spec.from}'`,
     );
     const target = parseTarget(spec.to);
     assert(
@@ -85,6 +85,12 @@ export class Traffic {
     this.lines.set(spec.name, line);
     if (target.kind === 'service') this.#follow(line, target, spec.family);
     return line;
+  }
+
+  /** Traffic of a node begins at its own sockets. */
+  #node(name: string): TrafficHost | undefined {
+    const { machines } = this.#cluster;
+    return machines.has(name) ? machines.get(name).node.hostClient() : undefined;
   }
 
   #protocolOf(target: Target): 'TCP' | 'UDP' {

@@ -59,6 +59,27 @@ export const processFaults: Readonly<Record<string, FaultKind>> = {
       };
     },
   },
+  /**
+   * Starts another build: `after` (500 ms) an orderly stop, or an end without a farewell where
+   * `drain` is false.
+   */
+  'process.upgrade': {
+    prepare(parameters) {
+      const target = readProcessTarget(parameters);
+      const name = parameters.text('build') ?? '';
+      if (name === '') parameters.fault('build', 'is required');
+      const after = parameters.duration('after') ?? 500_000;
+      const drain = parameters.flag('drain') ?? true;
+      return (cluster) => {
+        const { machines, builds } = cluster;
+        for (const process of target(cluster)) {
+          if (drain) machines.restartProcess(process, after, builds.get(name));
+          else machines.replaceProcess(process, after, builds.get(name));
+        }
+        return () => undefined;
+      };
+    },
+  },
   /** Orderly stop without a new start; healing starts it. */
   'process.stop': {
     prepare(parameters) {

@@ -1,5 +1,4 @@
 import type { DatapathDeviceFacts, DatapathDevices } from '../../bpf/datapath/devices.ts';
-import type { DatapathHooks } from '../../bpf/datapath/hooks.ts';
 import { isLinkLocal } from '../net/address.ts';
 import type { StackInterface } from '../net/stack.ts';
 import type { Process } from '../process.ts';
@@ -13,14 +12,6 @@ export interface DeviceSite {
 
 /** SO_NETNS_COOKIE of a node's own namespace; those of pods are above. */
 export const nodeCookie = 1;
-
-/** The programs of a simulated node are on its hooks from boot on, and nothing takes them away. */
-export const nodeHooks: DatapathHooks = {
-  follow: () => undefined,
-  attach: () => undefined,
-  fault: () => undefined,
-  onChange: () => undefined,
-};
 
 /** What netlink and the namespaces of a node tell the agent's datapath. */
 export class NodeDevices {

@@ -48,20 +48,16 @@ export class FrameHooks {
   #counted = new Map<number, number>();
   #texts = new AddressTexts();
   #store = new FrameStore();
-  readonly #programs: Readonly<Record<HookName, number>>;
+  #programs: Readonly<Record<HookName, number>>;
 
   constructor(kernel: SimKernel) {
     this.#kernel = kernel;
-    this.#programs = {
-      fl_uplink_in: kernel.programNumber('fl_uplink_in'),
-      fl_uplink_out: kernel.programNumber('fl_uplink_out'),
-      fl_from_pod: kernel.programNumber('fl_from_pod'),
-      fl_to_pod: kernel.programNumber('fl_to_pod'),
-    };
+    this.#programs = programNumbers(kernel);
   }
 
-  /** Loss of power: the kernel counts from zero again. */
-  forgetCounts(): void {
+  /** Other programs than before, or a boot: the kernel counts from zero again. */
+  exchanged(): void {
+    this.#programs = programNumbers(this.#kernel);
     this.#counted.clear();
   }
 
@@ -119,6 +115,15 @@ export class FrameHooks {
     }
     return told;
   }
+}
+
+function programNumbers(kernel: SimKernel): Readonly<Record<HookName, number>> {
+  return {
+    fl_uplink_in: kernel.programNumber('fl_uplink_in'),
+    fl_uplink_out: kernel.programNumber('fl_uplink_out'),
+    fl_from_pod: kernel.programNumber('fl_from_pod'),
+    fl_to_pod: kernel.programNumber('fl_to_pod'),
+  };
 }
 
 function packetTypeOf(frame: Frame, mac: string): number {

@@ -1,3 +1,4 @@
+import { bytesText } from '../../bpf/datapath/image.ts';
 import { decodeStats } from '../../bpf/layout.gen.ts';
 import type { CompiledObject } from '../../bpf/vm/compile.ts';
 import { Machine, type PassInput } from '../../bpf/vm/machine.ts';
@@ -6,19 +7,21 @@ import { datapathDefaults } from '../../lb/datapathoptions.ts';
 import type {
   BatchResult, KernelError, KernelPort, MapBatch, MapEntry, MapFlag, MapKeys, MapPage,
 } from '../../lb/ports.ts';
-import { err, ok, type Result } from '../../lb/result.ts';
+import { assert, type Result } from '../../lb/result.ts';
 import type { Prng } from '../prng.ts';
 import type { MachineClock, Process } from '../process.ts';
 import type { World } from '../world.ts';
 import { takeKeys, writeRows } from './batches.ts';
-import { SimMap, type MapFault, type MapListener } from './maps.ts';
+import { Loaded, type NodeObject } from './loaded.ts';
+import type { MapFault, MapListener } from './maps.ts';
 import { loadedObject } from './object.ts';
 import { fastPrograms } from './programs.ts';
+import { ObjectShapes } from './shapes.ts';
 
 /** What a kernel needs of the machine around it. */
 export interface KernelSite {
-  /** The object as it was loaded; default: with the default options. */
-  readonly object?: CompiledObject | undefined;
+  /** What is on the hooks from boot on; default: our object with the default options. */
+  readonly object?: NodeObject | undefined;
   readonly clock?: Pick<MachineClock, 'now'>;
   /** Answers to helpers; chance is the kernel's own. */
   readonly host?: Omit<HostCalls, 'random'>;
@@ -37,10 +40,16 @@ export class SimKernel implements KernelPort {
   readonly world: World;
   readonly node: string;
   #site: KernelSite;
-  #object: CompiledObject;
-  #machine: Machine;
+  #object: NodeObject;
+  /** Whose rows the codecs of this build read. */
+  #words: ObjectShapes;
   #clockAt = -1;
-  #maps: ReadonlyMap<string, SimMap>;
+  /** By the hash of the layout; the order is that of the loads. */
+  #loaded = new Map<string, Loaded>();
+  #hooked: Loaded;
+  #listeners = new Map<string, MapListener[]>();
+  #exchangeListeners: (() => void)[] = [];
+  #faults = new Map<string, MapFault>();
   #bootId: string;
   #locks = new Map<string, LockWaiter[]>();
   #chance: Prng;
@@ -50,9 +59,9 @@ export class SimKernel implements KernelPort {
     this.node = node;
     this.#site = site;
     this.#object = site.object ?? loadedObject(fastPrograms, datapathDefaults);
+    this.#words = new ObjectShapes(this.#object.object.object);
     this.#chance = world.stream(`kernel/${node}`);
-    this.#machine = this.#newMachine();
-    this.#maps = new Map(this.#machine.maps.map((map) => [map.name, new SimMap(map)]));
+    this.#hooked = this.load(this.#object);
     this.#bootId = this.#drawBootId();
   }
 
@@ -65,49 +74,97 @@ export class SimKernel implements KernelPort {
     return this.#chance;
   }
 
-  /** The number of a program, the same for every boot. */
+  /** The number of a program on the hooks, until others come. */
   programNumber(program: string): number {
-    return this.#machine.programNumber(program);
+    return this.#hooked.machine.programNumber(program);
   }
 
-  /** Where programs and packets lie, until the next boot. */
+  /** Where programs and packets lie, until others come. */
   get memory(): Machine['memory'] {
-    return this.#machine.memory;
+    return this.#hooked.machine.memory;
   }
 
   /** Runs a program, by its number, on a packet at this moment. */
   passPacket(program: number, input: PassInput): ReturnType<Machine['passPacket']> {
-    this.#setClock();
-    return this.#machine.passPacket(program, input);
+    return this.#machineNow().passPacket(program, input);
   }
 
   /** Runs a program of a socket hook at this moment. */
   runContext(program: string, context: Uint8Array): ReturnType<Machine['runContext']> {
-    this.#setClock();
-    return this.#machine.runContext(program, context);
+    return this.#machineNow().runContext(program, context);
   }
 
-  /** Packets that a cell of `fl_stats` has counted since boot. */
+  /** Packets that a cell of `fl_stats` has counted since the programs on the hooks came. */
   counter(cell: number): number {
     const key = Uint8Array.of(cell, cell >>> 8, 0, 0);
-    const value = this.#machine.map('fl_stats').lookup(key);
-    return value === undefined ? 0 : Number(decodeStats(value).packets);
+    const value = this.#hooked.machine.map('fl_stats').lookup(key);
+    if (value === undefined) return 0;
+    return Number(decodeStats(this.#inWords('fl_stats', { key, value }).value).packets);
   }
 
-  /** Called after each write of a map from outside the programs. */
+  /** Called after each write of a map from outside the programs; rows are in our layout. */
   onWrite(map: string, listener: MapListener): void {
-    this.#maps.get(map)?.onChange(listener);
+    this.#listeners.set(map, [...this.#listeners.get(map) ?? [], listener]);
+  }
+
+  /** Called after the programs on the hooks were exchanged for others, which count anew. */
+  onExchange(listener: () => void): void {
+    this.#exchangeListeners.push(listener);
+  }
+
+  /** Layout of the rows that the programs on the hooks read. */
+  get layoutHash(): string {
+    return this.#hooked.layoutHash;
   }
 
   get mapNames(): readonly string[] {
-    return [...this.#maps.keys()];
+    return [...this.#hooked.maps.keys()];
+  }
+
+  /** What is pinned for an object: its maps where its layout is known, else empty ones. */
+  load(wanted: NodeObject): Loaded {
+    const found = this.#loaded.get(wanted.layoutHash);
+    if (found !== undefined) return found;
+    const loaded: Loaded = new Loaded(wanted, {
+      machine: (object) => this.#newMachine(object),
+      strikes: (fault) => this.#strikes(fault),
+      written: (map, key, value) => {
+        if (loaded === this.#hooked) this.#tell(map, key, value);
+      },
+    });
+    for (const [map, fault] of this.#faults) loaded.maps.get(map)?.setFault(fault);
+    this.#loaded.set(wanted.layoutHash, loaded);
+    return loaded;
+  }
+
+  /** Pins of other layouts than that of `loaded`. */
+  others(loaded: Loaded): readonly Loaded[] {
+    return [...this.#loaded.values()].filter((other) => other !== loaded);
+  }
+
+  isHooked(loaded: Loaded, { object }: NodeObject): boolean {
+    return loaded === this.#hooked && loaded.machine.compiled === object;
+  }
+
+  /** Puts the programs of `object` on every hook; they read the rows of `loaded`. */
+  hook(loaded: Loaded, { object }: NodeObject): void {
+    loaded.exchange(object);
+    this.#clockAt = -1;
+    this.#exchange(loaded);
+  }
+
+  /** Takes pins away that no program on a hook reads. */
+  unload(loaded: Loaded): void {
+    assert(loaded !== this.#hooked, `no hook of ${this.node} reads what goes`);
+    this.#loaded.delete(loaded.layoutHash);
   }
 
   /** Puts or ends a fault on one map; false where there is no such map. */
   setFault(map: string, fault: MapFault | undefined): boolean {
-    const found = this.#maps.get(map);
-    found?.setFault(fault);
-    return found !== undefined;
+    if (fault === undefined) this.#faults.delete(map);
+    else this.#faults.set(map, fault);
+    for (const { maps } of this.#loaded.values()) maps.get(map)?.setFault(fault);
+    return this.#hooked.maps.has(map);
   }
 
   /**
@@ -117,7 +174,7 @@ export class SimKernel implements KernelPort {
     map: string,
     error: { readonly ratioPpm: number; readonly errno: KernelError['kind'] } | undefined,
   ): boolean {
-    const { ratio: _ratio, errno: _errno, ...rest } = this.#maps.get(map)?.fault ?? {};
+    const { ratio: _ratio, errno: _errno, ...rest } = this.#faults.get(map) ?? {};
     if (error === undefined) return this.setFault(map, rest);
     const ratio = { numerator: error.ratioPpm, denominator: 1_000_000 };
     return this.setFault(map, { ...rest, ratio, errno: error.errno });
@@ -128,57 +185,51 @@ export class SimKernel implements KernelPort {
    * undefined.
    */
   setMapLimit(map: string, entriesMax: number | undefined): boolean {
-    const { entriesMax: _entriesMax, ...rest } = this.#maps.get(map)?.fault ?? {};
+    const { entriesMax: _entriesMax, ...rest } = this.#faults.get(map) ?? {};
     return this.setFault(map, entriesMax === undefined ? rest : { ...rest, entriesMax });
   }
 
   update(map: string, entry: MapEntry, flag: MapFlag): Result<void, KernelError> {
-    const found = this.#maps.get(map);
-    if (found === undefined) return err({ kind: 'ENOENT' });
-    return found.update(entry, flag, (fault) => this.#strikes(fault));
+    return this.#hooked.update(map, entry, flag);
   }
 
   remove(map: string, key: Uint8Array): Result<void, KernelError> {
-    const found = this.#maps.get(map);
-    if (found === undefined) return err({ kind: 'ENOENT' });
-    return found.remove(key, (fault) => this.#strikes(fault));
+    return this.#hooked.remove(map, key);
   }
 
   updateMany(map: string, rows: MapBatch, flag: MapFlag): BatchResult {
-    const found = this.#maps.get(map);
-    if (found === undefined) return { written: 0, error: { kind: 'ENOENT' } };
-    return found.updateMany(rows, flag, (fault) => this.#strikes(fault));
+    return this.#hooked.updateMany(map, rows, flag);
   }
 
   removeMany(map: string, keys: MapKeys): BatchResult {
-    return takeKeys(keys, (key) => this.remove(map, key));
+    return this.#hooked.removeMany(map, keys);
   }
 
   lookup(map: string, key: Uint8Array): Uint8Array | undefined {
-    return this.#maps.get(map)?.lookup(key);
+    return this.#hooked.lookup(map, key);
   }
 
   lookupMany(map: string, keys: MapKeys): readonly (Uint8Array | undefined)[] {
-    const values: (Uint8Array | undefined)[] = [];
-    takeKeys(keys, (key) => {
-      values.push(this.lookup(map, key));
-      return ok(undefined);
-    });
-    return values;
+    return this.#hooked.lookupMany(map, keys);
   }
 
   scan(map: string, from: Uint8Array | undefined, rowsMax: number): MapPage {
-    return this.#maps.get(map)?.scan(from, rowsMax) ?? { rows: noRows, next: undefined };
+    return this.#hooked.scan(map, from, rowsMax);
   }
 
   /** All entries, in an order shuffled by the seed: nothing may rely on one. */
   dump(map: string): readonly MapEntry[] {
-    return this.#maps.get(map)?.dump() ?? [];
+    return this.#hooked.rows(map);
   }
 
   /** Rows as in `dump`, of an array the cells alone that are not zero. */
   touched(map: string): readonly MapEntry[] {
-    return this.#maps.get(map)?.touched() ?? [];
+    return this.#hooked.maps.get(map)?.touched() ?? [];
+  }
+
+  /** Rows that the programs on the hooks read, in our layout. */
+  readable(map: string): readonly MapEntry[] {
+    return this.dump(map).map((row) => this.#inWords(map, row));
   }
 
   hostLock(name: string, held: () => void, process?: Process): void {
@@ -190,16 +241,19 @@ export class SimKernel implements KernelPort {
     if (waiters[0] === waiter) this.#grant(name, waiter);
   }
 
-  /** The kernel as one process sees it: each call may be the one in which that process dies. */
-  portOf(process: Process): KernelPort {
+  /**
+   * The kernel as one process sees it, with the maps of what it loaded: each call may be the one in
+   * which that process dies.
+   */
+  portOf(process: Process, loaded = this.#hooked): KernelPort {
     const alive = <T>(operation: () => T): T => {
       process.operation();
       return operation();
     };
     const update: KernelPort['update'] = (map, entry, flag) => alive(
-      () => this.update(map, entry, flag),
+      () => loaded.update(map, entry, flag),
     );
-    const remove: KernelPort['remove'] = (map, key) => alive(() => this.remove(map, key));
+    const remove: KernelPort['remove'] = (map, key) => alive(() => loaded.remove(map, key));
     return {
       // A process never outlives its boot, so it reads the id once.
       bootId: this.bootId,
@@ -209,38 +263,74 @@ export class SimKernel implements KernelPort {
       updateMany: (map, rows, flag) => (
         process.doomed
           ? writeRows(rows, (entry) => update(map, entry, flag))
-          : alive(() => this.updateMany(map, rows, flag))
+          : alive(() => loaded.updateMany(map, rows, flag))
       ),
       removeMany: (map, keys) => takeKeys(keys, (key) => remove(map, key)),
-      lookup: (map, key) => alive(() => this.lookup(map, key)),
-      lookupMany: (map, keys) => alive(() => this.lookupMany(map, keys)),
-      dump: (map) => alive(() => this.dump(map)),
-      scan: (map, from, rowsMax) => alive(() => this.scan(map, from, rowsMax)),
+      lookup: (map, key) => alive(() => loaded.lookup(map, key)),
+      lookupMany: (map, keys) => alive(() => loaded.lookupMany(map, keys)),
+      dump: (map) => alive(() => loaded.rows(map)),
+      scan: (map, from, rowsMax) => alive(() => loaded.scan(map, from, rowsMax)),
       hostLock: (name, held) => alive(() => this.hostLock(name, held, process)),
     };
   }
 
   /** Loss of power: maps and locks are gone, and the next boot has another id. */
   reboot(): void {
-    this.#machine = this.#newMachine();
     this.#clockAt = -1;
-    for (const map of this.#machine.maps) this.#maps.get(map.name)?.renew(map);
+    this.#loaded.clear();
+    this.#exchange(this.load(this.#object));
     this.#locks.clear();
     this.#bootId = this.#drawBootId();
   }
 
-  #newMachine(): Machine {
+  /** Whoever watches rows learns of those that differ: first what is there, then what is not. */
+  #exchange(next: Loaded): void {
+    const before = this.#hooked;
+    this.#hooked = next;
+    for (const map of before === next ? [] : this.#listeners.keys()) {
+      const present = new Set<string>();
+      for (const { key, value } of next.rows(map)) {
+        present.add(bytesText(this.#tell(map, key, value)));
+      }
+      for (const row of before.rows(map)) {
+        const { key } = this.#inWords(map, row, before);
+        if (present.has(bytesText(key))) continue;
+        for (const listener of this.#listeners.get(map) ?? []) listener(key, undefined);
+      }
+    }
+    for (const listener of this.#exchangeListeners) listener();
+  }
+
+  /** Tells of a row of the programs on the hooks; its key as it was told. */
+  #tell(map: string, key: Uint8Array, value: Uint8Array | undefined): Uint8Array {
+    const listeners = this.#listeners.get(map);
+    if (listeners === undefined) return key;
+    const told = this.#inWords(map, { key, value: value ?? noValue });
+    for (const listener of listeners) {
+      listener(told.key, value === undefined ? undefined : told.value);
+    }
+    return told.key;
+  }
+
+  #inWords(map: string, row: MapEntry, { layoutHash: hash, rowShapes } = this.#hooked): MapEntry {
+    return hash === this.#object.layoutHash ? row : this.#words.translate(map, row, rowShapes);
+  }
+
+  #newMachine(object: CompiledObject): Machine {
     const { host = nowhere } = this.#site;
-    return new Machine(this.#object, {
+    return new Machine(object, {
       seed: this.#chance.next(), host: { ...host, random: () => this.#chance.next() },
     });
   }
 
-  #setClock(): void {
+  /** The machine of the programs on the hooks, at this moment. */
+  #machineNow(): Machine {
+    const { machine } = this.#hooked;
     const now = this.#site.clock?.now() ?? this.world.now;
-    if (now === this.#clockAt) return;
+    if (now === this.#clockAt) return machine;
     this.#clockAt = now;
-    this.#machine.setClock(now, now);
+    machine.setClock(now, now);
+    return machine;
   }
 
   #strikes(fault: MapFault): boolean {
@@ -283,4 +373,4 @@ const nowhere: Omit<HostCalls, 'random'> = {
 };
 /** BPF_FIB_LKUP_RET_NOT_FWDED. */
 const notForwarded = 4;
-const noRows: MapBatch = { count: 0, keys: new Uint8Array(), values: new Uint8Array() };
+const noValue = new Uint8Array();

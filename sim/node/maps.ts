@@ -101,11 +101,10 @@ export class SimMap {
     return found.filter(({ value }) => value.some((byte) => byte !== 0));
   }
 
-  /** After a boot: the map of the new kernel, which is empty. */
-  renew(map: MachineMap): void {
-    const before = this.#listeners.length === 0 ? [] : this.#map.dump();
+  /** Goes on as another map of the same layout, which gets the rows. */
+  moveTo(map: MachineMap): void {
+    for (const row of this.touched()) map.update(row, 'any');
     this.#map = map;
-    for (const { key } of before) this.#changed(key, undefined);
   }
 
   #full(key: Uint8Array): KernelError | undefined {

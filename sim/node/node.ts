@@ -100,6 +100,7 @@ export class SimNode {
     this.stack.egress = (frame, { nic }) => this.#egress(frame, { nic });
     this.stack.onLocal = (packet) => this.host.receive(packet);
     this.responder.onChange((address) => this.#responderChanged([address]));
+    this.kernel.onExchange(() => this.hooks.exchanged());
   }
 
   /** True while powered and not frozen. */
@@ -203,7 +204,6 @@ export class SimNode {
       neighbours.flush();
     }
     this.kernel.reboot();
-    this.hooks.forgetCounts();
   }
 
   /** Boots: configured addresses and routes are there, everything else is empty. */

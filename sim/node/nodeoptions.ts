@@ -1,8 +1,8 @@
-import type { CompiledObject } from '../../bpf/vm/compile.ts';
 import type { Ip } from '../../lb/ip.ts';
 import type { NeighbourSettings } from '../net/neighbour-rules.ts';
 import type { Segment } from '../net/segment.ts';
 import type { InterfaceAddress } from '../net/tap.ts';
+import type { NodeObject } from './loaded.ts';
 
 /** One interface of a node in one segment, `eth0` first. */
 export interface NodeLink {
@@ -19,6 +19,6 @@ export interface NodeOptions {
   /** Prefixes of the node's own pods. */
   readonly podRanges?: readonly string[];
   readonly neighbour?: Partial<NeighbourSettings>;
-  /** The datapath's object as the node's kernel has it; default: with the default options. */
-  readonly object?: CompiledObject;
+  /** What is on the node's hooks from boot on; default: our object with the default options. */
+  readonly object?: NodeObject;
 }

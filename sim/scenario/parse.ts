@@ -82,8 +82,9 @@ function readCluster(cluster: Reader): ClusterSpec {
   const ranges = (field: 'serviceCidrs' | 'podCidrs') =>
     (cluster.has(field) ? { [field]: readPrefixes(cluster, field) } : {});
   const more = { ...ranges('serviceCidrs'), ...ranges('podCidrs') };
+  const builds = cluster.has('builds') ? { builds: readLabels(cluster.child('builds')) } : {};
   cluster.finish();
-  return { kubernetes, nodes, settings: read, ...more };
+  return { kubernetes, nodes, settings: read, ...builds, ...more };
 }
 
 function readPrefixes(reader: Reader, field: string): string[] {

@@ -3,6 +3,7 @@ import type { KubeError, KubeObject } from '../../kube/port.ts';
 import { resourceOf } from '../../kube/resource.ts';
 import type { Micros } from '../../lb/ports.ts';
 import { assert, type Result } from '../../lb/result.ts';
+import type { TranslatedBuild } from '../cluster/builds.ts';
 import { Cluster } from '../cluster/cluster.ts';
 import { watchOracles, type OracleWatch } from '../check/oracles.ts';
 import { applyFault, FaultSet } from '../fault/fault.ts';
@@ -23,6 +24,8 @@ export interface RunInput {
   readonly seed: bigint;
   /** The eBPF programs of the nodes; default: without checks of every access. */
   readonly programs?: CompiledObject;
+  /** Other versions of fairlead that the scenario names. */
+  readonly builds?: ReadonlyMap<string, TranslatedBuild>;
   readonly order?: OrderMode;
   /** As in `ClusterInput`. */
   readonly sharing?: boolean;
@@ -53,6 +56,7 @@ export function runScenario(input: RunInput): Run {
     traffic: scenario.traffic,
     sharing: input.sharing ?? true,
     ...(input.programs === undefined ? {} : { programs: input.programs }),
+    ...(input.builds === undefined ? {} : { builds: input.builds }),
   });
   if (input.captureBlock !== undefined) cluster.world.trace.captureBlock(input.captureBlock);
   input.built?.(cluster);

@@ -22,6 +22,8 @@ export interface ClusterSpec {
   readonly nodes: readonly NodeSpec[];
   /** Settings by their names of interface.md 10, flat: `l2.onApiOutage`. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Version of fairlead that a node starts with, by node; absent: `current`. */
+  readonly builds?: Readonly<Record<string, string>>;
   /** Ranges of cluster IPs; absent: derived from the Nodes' families. */
   readonly serviceCidrs?: readonly string[];
   /** Nodes without a range get a /24 or a /64 of these; absent: 10.244.0.0/14, fd00:244::/48. */

@@ -69,10 +69,28 @@ test(
   exits,
   '{traffic: [{name: a, from: moon, to: "10.0.0.1:80"}]}',
   64,
-  /traffic a comes from a host, not from 'moon'/u,
+  /traffic a comes from a host or a node, not from 'moon'/u,
 );
 test(exits, '{steps: [{fault: switch.forget, with: {segment: wan}}]}', 64, /there are lan, wifi/u);
 test(exits, '{manifests: [nowhere.yaml]}', 3, /nowhere\.yaml does not exist/u);
+
+test(
+  exits,
+  '{steps: [{fault: process.upgrade, with: {target: agent/node-1, build: next}}]}',
+  64,
+  /build next was given to the run; there are current/u,
+);
+
+test('a version in a folder of its own takes over, and what is no version is said', async (t) => {
+  const step = '{fault: process.upgrade, with: {node: all, build: next, drain: false}}';
+  const spec = `{steps: [${settled}, ${step}, {at: +5s, waitFor: converged, timeout: 60s}]}`;
+  const root = join(import.meta.dirname, '../..');
+  t.is((await simRun(spec, '--build', `next=${root}`)).exitCode, 0);
+  const wrong = await simRun(spec, '--build', `next=${folder}`);
+  t.is(wrong.exitCode, 64);
+  t.regex(wrong.err, /is no root of fairlead/u);
+  t.is((await simRun(spec, '--build', 'current=.')).exitCode, 64);
+});
 
 test('JSON holds the verdict of each check and expectation, and two runs of a seed are one run', async (t) => {
   const check = '{object: nodes/node-1, path: metadata.name, equals: node-1}';

@@ -8,7 +8,7 @@ import { ip } from '../../lb/ip.ts';
 import { createSimKube } from '../../sim/api/client.ts';
 import { watchOracles, type OracleWatch } from '../../sim/check/oracles.ts';
 import type { Cluster } from '../../sim/cluster/cluster.ts';
-import { nodeHooks } from '../../sim/node/devices.ts';
+import { openNode } from '../../sim/node/succession.ts';
 import { Process, processClock, processJournal, processRandom } from '../../sim/process.ts';
 import { convergedCluster, manifestsOf } from '../sim/fixture.ts';
 
@@ -142,11 +142,12 @@ function startSecond(
   const process = new Process(cluster.world, 'agent/second', node.clock);
   const way = { server: cluster.api, path: cluster.path };
   const { l2, datapath } = cluster.settings;
+  const { hooks } = openNode(node.kernel, process, cluster.builds.current);
   const agent = createAgent({
     clock: processClock(process), random: processRandom(process, 'agent/second'),
     journal: processJournal(process), kernel: node.kernelPort(process),
     link: node.linkPort(process), devices: node.devicesPort(process),
-    hooks: nodeHooks,
+    hooks,
     kube: createSimKube(process, way, { user: 'second', node: name }),
     caches: createAgentCaches('one'),
   }, { nodeName: name, namespace, l2, datapath });

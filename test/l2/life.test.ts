@@ -4,7 +4,7 @@ import { ip } from '../../lb/ip.ts';
 import { createSimKube } from '../../sim/api/client.ts';
 import { watchOracles } from '../../sim/check/oracles.ts';
 import type { Cluster } from '../../sim/cluster/cluster.ts';
-import { nodeHooks } from '../../sim/node/devices.ts';
+import { openNode } from '../../sim/node/succession.ts';
 import { Process, processClock, processJournal, processRandom } from '../../sim/process.ts';
 import { convergedCluster, manifestsOf } from '../sim/fixture.ts';
 
@@ -126,10 +126,11 @@ test('an agent beside another proxy announces what that one serves, and programs
   const { node } = cluster.machines.get(owner);
   cluster.machines.crashProcess(`agent/${owner}`);
   const process = new Process(cluster.world, 'agent/announcing', node.clock);
+  const { hooks } = openNode(node.kernel, process, cluster.builds.current);
   const agent = createAgent({
     clock: processClock(process), random: processRandom(process, 'agent/announcing'),
     journal: processJournal(process), kernel: node.kernelPort(process),
-    link: node.linkPort(process), devices: node.devicesPort(process), hooks: nodeHooks,
+    link: node.linkPort(process), devices: node.devicesPort(process), hooks,
     kube: createSimKube(
       process, { server: cluster.api, path: cluster.path }, { user: 'announcing', node: owner },
     ),

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { KubeObject } from '../../kube/port.ts';
-import { Cluster } from '../../sim/cluster/cluster.ts';
+import { Cluster, type ClusterInput } from '../../sim/cluster/cluster.ts';
 import { defaultCluster } from '../../sim/scenario/parse.ts';
 
 /** Objects of a YAML file, by a path from the root of the repository. */
@@ -15,7 +15,9 @@ export function manifestsOf(...files: readonly string[]): KubeObject[] {
 }
 
 /** The cluster of the scenario files, converged. */
-export function convergedCluster(objects: readonly KubeObject[]): Cluster {
+export function convergedCluster(
+  objects: readonly KubeObject[], more: Partial<ClusterInput> = {},
+): Cluster {
   const cluster = new Cluster({
     seed: 1n,
     cluster: defaultCluster(),
@@ -24,6 +26,7 @@ export function convergedCluster(objects: readonly KubeObject[]): Cluster {
     traffic: [],
     freeze: true,
     programs: checkedPrograms,
+    ...more,
   });
   cluster.start();
   cluster.world.run(20_000_000);
