@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import {
-  closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync,
+  closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, truncateSync,
+  writeFileSync,
 } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -80,6 +81,22 @@ class GobgpDaemon implements SupervisedDaemon {
     }
     const pid = this.#left();
     if (pid !== undefined) process.kill(pid, signal);
+  }
+
+  noteHelpers(addresses: readonly string[]): void {
+    const file = `${this.#base}.helpers`;
+    // Whole or not at all: a reader of half a list would forget a helper.
+    writeFileSync(`${file}.new`, JSON.stringify(addresses));
+    renameSync(`${file}.new`, file);
+  }
+
+  helpers(): ReturnType<DaemonPort['helpers']> {
+    const file = `${this.#base}.helpers`;
+    const stat = statSync(file, { throwIfNoEntry: false });
+    if (stat === undefined) return undefined;
+    // noteHelpers alone writes it.
+    const addresses = JSON.parse(readFileSync(file, 'utf8')) as string[];
+    return { addresses, age: Math.max(0, Math.round((Date.now() - stat.mtimeMs) * 1000)) };
   }
 
   get #socket(): string {

@@ -1,3 +1,4 @@
+import type { Micros } from '../../lb/ports.ts';
 import type { Result } from '../../lb/result.ts';
 import type { SpeakerError } from '../port.ts';
 
@@ -16,4 +17,11 @@ export interface DaemonPort {
   readonly survives: boolean;
   /** The child ended, for whatever reason. */
   onExit(listener: () => void): void;
+  /**
+   * Keeps beside the endpoint which routers, by address, help graceful restarts of ours now. It
+   * outlives this process, not the machine's run.
+   */
+  noteHelpers(addresses: readonly string[]): void;
+  /** What was noted last, by whomever, and how long ago. */
+  helpers(): { readonly addresses: readonly string[]; readonly age: Micros } | undefined;
 }

@@ -1,8 +1,9 @@
-import type { Clock, Micros, Timer } from '../../lb/ports.ts';
+import type { Clock, Micros } from '../../lb/ports.ts';
 import { ok } from '../../lb/result.ts';
 import type { SpeakerError, SpeakerEvent, SpeakerGlobal, SpeakerPeer } from '../port.ts';
 import { greet, inOrder, speakerError, type GobgpClient, type Step } from './client.ts';
 import type { ConnectionEvent, Found, Remedy } from './connection.ts';
+import type { DaemonPort } from './daemon.ts';
 import { compareGlobal, globalMessageOf } from './globalform.ts';
 import { hasBase, listDaemon, listPeers, type DaemonListing } from './listing.ts';
 import {
@@ -14,6 +15,7 @@ import { installBase } from './policies.ts';
 import { RibTable } from './ribtable.ts';
 import { writePlan } from './ribwriter.ts';
 import { deletePeers, settle, withdrawAll } from './settle.ts';
+import { Timers } from './timers.ts';
 import { brokenPolicies, dropBroken, sweep } from './upkeep.ts';
 import type { RpcChannel, RpcDone, RpcError } from './rpc.ts';
 
@@ -23,8 +25,8 @@ export interface DialogueOwner {
   readonly drain: Micros;
   /** Seconds. */
   readonly deferral: number;
-  /** A daemon of ours may be replaced by a new process. */
-  readonly supervised: boolean;
+  /** A daemon of ours, which may be replaced by a new process. */
+  readonly daemon: DaemonPort | undefined;
   send(event: ConnectionEvent): void;
   emit(event: SpeakerEvent): void;
   /** Comes before the event that says so. */
@@ -34,6 +36,7 @@ export interface DialogueOwner {
 }
 
 const auditEvery: Micros = 30_000_000;
+const noteEvery: Micros = 5_000_000;
 const countsDelay: Micros = 1_000_000;
 const planRetryMin: Micros = 500_000;
 const planRetryMax: Micros = 15_000_000;
@@ -58,12 +61,13 @@ export class Dialogue {
   #synced = false;
   #planned = true;
   #planRetry: Micros = planRetryMin;
-  #timers = new Set<Timer>();
+  #timers: Timers;
   #countsDue = false;
   #looking = false;
 
   constructor(owner: DialogueOwner) {
     this.#owner = owner;
+    this.#timers = new Timers(owner.clock);
     this.#peers = new PeerSet({
       clock: owner.clock, table: this.table, deferral: owner.deferral, drain: owner.drain,
       client: () => (this.#synced ? this.#client : undefined), global: () => this.#global,
@@ -112,8 +116,7 @@ export class Dialogue {
 
   /** Forgets the daemon; what it had is looked at anew. */
   close(): void {
-    for (const timer of this.#timers) timer.cancel();
-    this.#timers.clear();
+    this.#timers.cancelAll();
     this.#channel?.close();
     this.#channel = undefined;
     this.#client = undefined;
@@ -136,7 +139,7 @@ export class Dialogue {
       if (hasBase(reply.value)) return this.#inspected(this.#running ?? 'foreign');
       // A process of ours that died between StartBgp and the base policies left nothing behind.
       const { peers, paths } = reply.value;
-      if (this.#owner.supervised && peers.length === 0 && paths.size === 0) {
+      if (this.#owner.daemon !== undefined && peers.length === 0 && paths.size === 0) {
         return this.#inspected('different');
       }
       this.#owner.failed({ kind: 'foreign', text: 'the daemon runs and is not ours' });
@@ -162,6 +165,8 @@ export class Dialogue {
     const client = this.#client;
     if (client === undefined) return;
     const listing = this.#listing;
+    const helpers = listing === undefined ? this.#owner.daemon?.helpers() : undefined;
+    if (helpers !== undefined) this.#peers.recall(helpers.addresses, helpers.age);
     this.#synced = true;
     this.table.reset();
     if (listing !== undefined) this.table.adopt(client.dialect, listing);
@@ -183,9 +188,17 @@ export class Dialogue {
 
   /** From now on differences are written as they arise, and looked for every 30 s. */
   keepUp(): void {
-    this.#after(auditEvery, () => this.#owner.send({ type: 'AUDIT' }));
+    this.#timers.after(auditEvery, () => this.#owner.send({ type: 'AUDIT' }));
     this.#countSoon();
+    this.#noteHelpers();
     this.#owner.changed();
+  }
+
+  /** So that whoever restarts the daemon after us knows whose routes are kept (G17). */
+  #noteHelpers(): void {
+    const { helpers } = this.#peers;
+    if (helpers.length > 0) this.#owner.daemon?.noteHelpers(helpers);
+    this.#timers.after(noteEvery, () => this.#noteHelpers());
   }
 
   plan(): void {
@@ -210,7 +223,7 @@ export class Dialogue {
   audit(): void {
     const client = this.#client;
     if (client === undefined) return;
-    this.#after(auditEvery, () => this.#owner.send({ type: 'AUDIT' }));
+    this.#timers.after(auditEvery, () => this.#owner.send({ type: 'AUDIT' }));
     if (this.#planning) return;
     listDaemon(client, (reply) => {
       if (this.#client !== client || this.#planning) return;
@@ -254,7 +267,7 @@ export class Dialogue {
 
   #inspected(found: Found): void {
     const remedy: Remedy = this.#client?.dialect.major === 3 ? 'restart'
-      : this.#owner.supervised ? 'respawn' : 'none';
+      : this.#owner.daemon !== undefined ? 'respawn' : 'none';
     if (found === 'different' && remedy === 'none') {
       this.#owner.failed({
         kind: 'unsupported', text: 'this version of the daemon has to be restarted by its owner',
@@ -310,7 +323,7 @@ export class Dialogue {
     const { kind } = result.error;
     if (kind === 'unavailable' || kind === 'unimplemented') return this.#fail(result.error);
     // The daemon is not as it was believed to be: look, then plan anew (G1).
-    this.#after(this.#planRetry, () => this.#owner.send({ type: 'AUDIT' }));
+    this.#timers.after(this.#planRetry, () => this.#owner.send({ type: 'AUDIT' }));
     this.#planRetry = Math.min(planRetryMax, this.#planRetry * 2);
     this.#owner.progressed();
   }
@@ -339,7 +352,7 @@ export class Dialogue {
   #lookAt(client: GobgpClient): void {
     if (this.#looking) return;
     this.#looking = true;
-    this.#after(0, () => {
+    this.#timers.after(0, () => {
       this.#looking = false;
       listPeers(client, '', (reply) => {
         if (this.#client !== client || !reply.ok) return;
@@ -353,7 +366,7 @@ export class Dialogue {
     const client = this.#client;
     if (this.#countsDue || client === undefined) return;
     this.#countsDue = true;
-    this.#after(countsDelay, () => {
+    this.#timers.after(countsDelay, () => {
       this.#countsDue = false;
       listPeers(client, '', (reply) => {
         if (this.#client !== client || !reply.ok) return;
@@ -377,14 +390,6 @@ export class Dialogue {
     }
     this.#owner.emit({ kind: 'counts', counts: this.#peers.counts(listing.peers) });
     dropBroken(client, this.table, broken)(() => this.#owner.changed());
-  }
-
-  #after(delay: Micros, run: () => void): void {
-    const timer = this.#owner.clock.after(delay, () => {
-      this.#timers.delete(timer);
-      run();
-    });
-    this.#timers.add(timer);
   }
 }
 

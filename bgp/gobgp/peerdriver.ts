@@ -114,6 +114,12 @@ export class PeerDriver {
     this.#send({ type: 'SPEAKER_LOST' });
   }
 
+  /** A life before this one had a helper in it, and lost it so long ago at most. */
+  remember(age: Micros): void {
+    this.restartNegotiated = true;
+    this.lostAt = this.#effects.clock.now() - age;
+  }
+
   /** The R-bit for the next session: routes that the router kept for us are about to come (G17). */
   restarting(): boolean {
     const restart = this.peer?.restart;

@@ -103,6 +103,20 @@ export class PeerSet implements PeerEffects {
     }
   }
 
+  /** Routers that help graceful restarts of ours now. */
+  get helpers(): readonly string[] {
+    return [...this.#drivers.values()].filter((of) => of.established && of.restartNegotiated)
+      .map(({ address }) => address);
+  }
+
+  /** What an earlier life noted, unless this one knows better. */
+  recall(addresses: readonly string[], age: Micros): void {
+    for (const address of addresses) {
+      const driver = this.#drivers.get(address);
+      if (driver?.lostAt === undefined && driver?.established === false) driver.remember(age);
+    }
+  }
+
   hasIndex(index: number): boolean {
     return [...this.#drivers.values()].some((driver) => driver.index === index);
   }

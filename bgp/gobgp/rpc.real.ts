@@ -1,8 +1,14 @@
-import {
-  Client, Metadata, credentials, status, type ServiceError, type StatusObject,
-} from '@grpc/grpc-js';
+import { createRequire } from 'node:module';
+import type * as Grpc from '@grpc/grpc-js';
 import { err, ok } from '../../lb/result.ts';
 import type { RpcCall, RpcChannel, RpcDone, RpcError, RpcPort } from './rpc.ts';
+
+/**
+ * Loaded with the first channel: a node that no BGP resource selects should not pay a tenth of a
+ * second and 16 MiB for it.
+ */
+const require = createRequire(import.meta.url);
+const grpc = (): typeof Grpc => require('@grpc/grpc-js') as typeof Grpc;
 
 const serialize = (bytes: Uint8Array): Buffer => (
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -16,10 +22,11 @@ const messageBytesMax = 64 * 1024 * 1024;
 export const grpcPort: RpcPort = { open: (endpoint) => new GrpcChannel(endpoint) };
 
 class GrpcChannel implements RpcChannel {
-  #client: Client;
+  #client: Grpc.Client;
   #closed = false;
 
   constructor(endpoint: string) {
+    const { Client, credentials } = grpc();
     this.#client = new Client(endpoint, credentials.createInsecure(), {
       'grpc.max_receive_message_length': messageBytesMax,
       // The adapter's own machine reconnects; a second back-off below it would hide that.
@@ -37,14 +44,14 @@ class GrpcChannel implements RpcChannel {
     const { method, request } = call;
     const answered = this.#answer(done);
     this.#client.makeUnaryRequest(
-      method, serialize, deserialize, request, new Metadata(), options(call), answered,
+      method, serialize, deserialize, request, new (grpc().Metadata)(), options(call), answered,
     );
   }
 
   stream(call: RpcCall, sink: Parameters<RpcChannel['stream']>[1]): () => void {
     const { method, request } = call;
     const stream = this.#client.makeServerStreamRequest(
-      method, serialize, deserialize, request, new Metadata(), options(call),
+      method, serialize, deserialize, request, new (grpc().Metadata)(), options(call),
     );
     let open = true;
     const end = (error: RpcError | undefined): void => {
@@ -53,9 +60,9 @@ class GrpcChannel implements RpcChannel {
       sink.end(error === undefined ? ok(undefined) : err(error));
     };
     stream.on('data', (bytes: Uint8Array) => { if (open && !this.#closed) sink.message(bytes); });
-    stream.on('error', (error: ServiceError) => { end(rpcError(error)); });
-    stream.on('status', (told: StatusObject) => {
-      if (told.code === status.OK) end(undefined);
+    stream.on('error', (error: Grpc.ServiceError) => { end(rpcError(error)); });
+    stream.on('status', (told: Grpc.StatusObject) => {
+      if (told.code === grpc().status.OK) end(undefined);
     });
     return () => {
       open = false;
@@ -65,7 +72,8 @@ class GrpcChannel implements RpcChannel {
 
   upload(call: RpcCall, messages: readonly Uint8Array[], done: RpcDone<Uint8Array>): void {
     const stream = this.#client.makeClientStreamRequest(
-      call.method, serialize, deserialize, new Metadata(), options(call), this.#answer(done),
+      call.method, serialize, deserialize, new (grpc().Metadata)(), options(call),
+      this.#answer(done),
     );
     // Writes that the socket cannot take yet wait inside the stream, in order: routes of one plan
     // are a few megabytes at most.
@@ -81,7 +89,7 @@ class GrpcChannel implements RpcChannel {
   #answer(done: RpcDone<Uint8Array>) {
     let inside = true;
     queueMicrotask(() => { inside = false; });
-    return (error: ServiceError | null, reply?: Uint8Array): void => {
+    return (error: Grpc.ServiceError | null, reply?: Uint8Array): void => {
       const tell = (): void => {
         if (this.#closed) return;
         done(error === null ? ok(reply ?? new Uint8Array()) : err(rpcError(error)));
@@ -97,7 +105,8 @@ function options({ deadline }: RpcCall): { readonly deadline?: number } {
   return deadline === undefined ? {} : { deadline: Date.now() + Math.ceil(deadline / 1000) };
 }
 
-function rpcError({ code, details }: ServiceError): RpcError {
+function rpcError({ code, details }: Grpc.ServiceError): RpcError {
+  const { status } = grpc();
   const kind = code === status.UNAVAILABLE ? 'unavailable'
     : code === status.DEADLINE_EXCEEDED ? 'deadline'
       : code === status.UNIMPLEMENTED ? 'unimplemented' : 'other';

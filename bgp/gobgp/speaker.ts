@@ -69,7 +69,7 @@ class GobgpSpeaker implements SpeakerPort {
     });
     this.#dialogue = new Dialogue({
       clock, drain: options.drainSeconds * second, deferral: options.deferralSeconds,
-      supervised: options.daemon !== undefined,
+      daemon: options.daemon,
       send: (event) => this.#send(event),
       emit: (event) => this.#emit(event),
       failed: (error) => { this.#error = error; },

@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { createAgent, createAgentCaches, type Agent } from '../../agent.ts';
+import { gobgpSpeakers } from '../../bgp/gobgp/speakers.real.ts';
 import { realClock } from '../../bpf/clock.real.ts';
 import { probeFeatures } from '../../bpf/features.real.ts';
 import { HealthServer } from '../../bpf/healthserver.real.ts';
@@ -174,6 +175,11 @@ function compose(
   return createAgent({
     clock, random: realRandom, journal, kube, kernel, link: links, devices, hooks,
     healthListeners, caches: createAgentCaches('one'),
+    speakers: gobgpSpeakers({
+      clock, settings: settings.bgp,
+      // A pod takes its processes with it; elsewhere a speaker goes on and is adopted.
+      survives: at.env['KUBERNETES_SERVICE_HOST'] === undefined,
+    }),
   }, {
     nodeName, namespace: settings.namespace, l2: settings.l2, bgp: settings.bgp,
     datapath: settings.datapath,
