@@ -76,8 +76,8 @@ export class Peer {
   #waiting: FsmEvent[] = [];
   #busy = false;
   #shown: SessionState = 'idle';
-  /** Silence: nothing is sent or taken, and no connection ends (`bgp.silent`). */
-  #silent = false;
+  /** While silent, what would be sent or was received, in order (`bgp.silent`). */
+  #held: (() => void)[] | undefined;
 
   // oxlint-disable-next-line max-params -- where it runs, whom it calls, what it is, who hears
   constructor(site: BgpSite, address: PeerAddress, config: PeerConfig, user: PeerUser) {
@@ -126,8 +126,11 @@ export class Peer {
     }
   }
 
+  /** Nothing is sent or taken, until it ends: then all of it is, where a connection is left. */
   setSilent(silent: boolean): void {
-    this.#silent = silent;
+    const held = this.#held ?? [];
+    this.#held = silent ? held : undefined;
+    if (!silent) for (const proceed of held) proceed();
   }
 
   /** The process is gone: no timer fires any more, and its kernel closes what it had open. */
@@ -195,9 +198,9 @@ export class Peer {
     const present = (): boolean => this.#links[link]?.connection === connection;
     return {
       onConnected: () => this.#site.enter(connected),
-      onPayload: (_, payload) => this.#site.enter(() => {
-        if (present() && !this.#silent) this.#receive(link, payload);
-      }),
+      onPayload: (_, payload) => this.#site.enter(() => this.#unlessSilent(() => {
+        if (present()) this.#receive(link, payload);
+      })),
       onEnd: (_, how) => this.#site.enter(() => {
         const failed = link === 'dialled' && this.#links.dialled === undefined;
         if (!present() && !failed) return;
@@ -258,11 +261,17 @@ export class Peer {
 
   #write(link: LinkName, message: BgpMessage): void {
     const open = this.#links[link];
-    if (open === undefined || this.#silent) return;
+    if (open === undefined) return;
     if (message.kind !== 'route-refresh') this.sent[message.kind] += 1;
     const { session } = this.#state;
     const context = { asn4: session?.asn4 ?? true, external: session?.external ?? true };
-    open.writer.write(encodeMessage(message, context));
+    const bytes = encodeMessage(message, context);
+    this.#unlessSilent(() => open.writer.write(bytes));
+  }
+
+  #unlessSilent(proceed: () => void): void {
+    if (this.#held === undefined) proceed();
+    else this.#held.push(proceed);
   }
 
   #close(link: LinkName, how: 'order' | 'reset'): void {

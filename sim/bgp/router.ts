@@ -23,8 +23,6 @@ export interface Neighbour {
   readonly dials: boolean;
   readonly port: number;
   readonly password: string | undefined;
-  /** Of the same confederation: NO_EXPORT does not stop there (RFC 1997, RFC 5065). */
-  readonly confederate: boolean;
 }
 
 /** Behaviour that differs between daemons. */
@@ -39,6 +37,8 @@ export interface RouterBgpOptions {
   readonly hold: number;
   readonly keepalive: number;
   readonly neighbours: readonly Neighbour[];
+  /** Numbers of the members of its confederation: NO_EXPORT does not stop there (RFC 1997). */
+  readonly confederation: readonly number[];
   /** Prefixes of its own that it tells everybody. */
   readonly networks: readonly Prefix[];
   readonly pathsMax: number;
@@ -78,6 +78,7 @@ export class RouterBgp {
   #running = false;
   #rejected: readonly Prefix[] = [];
   #unlisten: (() => void) | undefined;
+  #prefixesMax: number | undefined;
   #listeners: ((change: FibChange) => void)[] = [];
   /** Peers of the life before whose tables are awaited (RFC 4724 4.1); undefined: none is. */
   #awaited: Set<Ip> | undefined;
@@ -85,6 +86,7 @@ export class RouterBgp {
   constructor(site: BgpSite, stack: IpStack, options: RouterBgpOptions) {
     this.#site = site;
     this.options = options;
+    this.#prefixesMax = options.prefixesMax;
     this.fib = new Fib(stack, options.ecmp);
   }
 
@@ -151,6 +153,12 @@ export class RouterBgp {
     const peer = this.peer(address);
     if (how === 'reset') peer?.reset();
     else peer?.end(how);
+  }
+
+  /** Most prefixes of one peer from now on (`router.maxPrefix`); undefined: any number. */
+  limitPrefixes(max: number | undefined): void {
+    this.#prefixesMax = max;
+    for (const { peer } of this.#known.values()) this.#enforceLimit(peer);
   }
 
   /** Prefixes that import policy refuses from now on (`router.reject`). */
@@ -285,9 +293,13 @@ export class RouterBgp {
     // IPv6 comes last, where both are spoken.
     if (update.endOfRib === session.families.at(-1) && this.#awaited?.delete(address) === true &&
       this.#awaited.size === 0) this.#select();
-    const max = this.options.prefixesMax;
-    if (max !== undefined && this.rib.heardFrom(address).length > max)
-      known.peer.end(notification(cease, 1));
+    this.#enforceLimit(known.peer);
+  }
+
+  #enforceLimit(peer: Peer): void {
+    const max = this.#prefixesMax;
+    if (max !== undefined && this.rib.heardFrom(peer.address.ip).length > max)
+      peer.end(notification(cease, 1));
   }
 
   #decide(prefixes: readonly Prefix[]): void {
@@ -335,13 +347,15 @@ export class RouterBgp {
   #outRoutes({ peer, neighbour }: Known, session: Session): OutRoute[] {
     const { options } = this;
     if (options.requirePolicy && session.external) return [];
-    const towards = { ...session, address: peer.address.ip, confederate: neighbour.confederate };
+    const confederate = options.confederation.includes(session.remoteAsn);
+    const towards = { ...session, address: peer.address.ip, confederate };
     const own = options.networks.map((prefix): OutRoute | undefined =>
       this.#outRoute(prefix, {
         origin: 'igp', asPath: [], communities: [], large: [],
       }, towards));
-    // Only a router between routers tells on: leaves need to know nothing.
-    const heard = neighbour.confederate ? this.rib.prefixes() : [];
+    // Peers that were taken from a prefix are leaves, which are told nothing of others.
+    const leaf = neighbour.from.includes('/') && !confederate;
+    const heard = leaf ? [] : this.rib.prefixes();
     const learned = heard.map((prefix) => {
       const [best] = this.best(prefix);
       if (best === undefined || !exportable(best, towards)) return undefined;

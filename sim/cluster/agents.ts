@@ -1,5 +1,6 @@
 import type { Agent, AgentConfig } from '../../agent.ts';
 import type { KubePort } from '../../kube/port.ts';
+import type { NodeSpeakers } from '../bgp/speakers.ts';
 import type { SimNode } from '../node/node.ts';
 import { openNode } from '../node/succession.ts';
 import { Process, processClock, processJournal, processRandom } from '../process.ts';
@@ -7,6 +8,8 @@ import type { ClusterBuild } from './builds.ts';
 
 export interface AgentSite {
   readonly node: SimNode;
+  /** Undefined: this node speaks no BGP. */
+  readonly speakers: NodeSpeakers | undefined;
   readonly config: AgentConfig;
   readonly build: ClusterBuild;
   /** The API as this process reaches it. */
@@ -41,7 +44,7 @@ export class NodeAgent {
   }
 
   start(): void {
-    const { node, config, kube } = this.#site;
+    const { node, speakers, config, kube } = this.#site;
     const { build } = this;
     if (!node.running || this.#process?.alive === true) return;
     const process = new Process(node.world, this.name, node.clock);
@@ -55,6 +58,9 @@ export class NodeAgent {
       link: node.linkPort(process),
       devices: node.devicesPort(process),
       hooks,
+      ...(speakers === undefined ? {} : {
+        speakers: { open: (instance: string) => speakers.open(process, instance) },
+      }),
       caches: build.cachesOf(node.name),
     }, config);
     this.#process = process;

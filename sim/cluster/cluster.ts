@@ -12,7 +12,9 @@ import { watchStaleNeighbours } from '../check/marks.ts';
 import { createActors, type Actors } from '../kube/actors.ts';
 import type { ActorTimings } from '../kube/actor.ts';
 import { PacketTap } from '../net/tap.ts';
+import { NodeSpeakers } from '../bgp/speakers.ts';
 import type { Process } from '../process.ts';
+import { bgpResources, expectedPeers } from './bgppeers.ts';
 import type { ClusterSpec, NetworkSpec, TrafficSpec } from '../scenario/spec.ts';
 import { World, type OrderMode } from '../world.ts';
 import { NodeAgent } from './agents.ts';
@@ -108,7 +110,11 @@ export class Cluster {
     ];
     this.network = new Network(
       this.tap,
-      planTopology({ nodes: this.nodes(), pools: this.pools(), network: input.network }),
+      planTopology({
+        nodes: this.nodes(), pools: this.pools(), network: input.network,
+        peers: expectedPeers(this.api, this.decoder, this.settings.bgp.secretsNamespace),
+        announcesL2: this.api.list(resources.l2Policies).length > 0,
+      }),
     );
     this.network.configureLinks(input.network?.links ?? []);
     this.machines = new Machines(this.world, this.#buildMachines(input.cluster.builds));
@@ -129,6 +135,7 @@ export class Cluster {
 
   start(): void {
     this.actors.start();
+    for (const router of this.network.bgpRouters.values()) router.start();
     this.machines.start();
     this.traffic.start();
   }
@@ -226,6 +233,9 @@ export class Cluster {
     const { tap, network, builds } = this;
     const nodes = buildNodes({ tap, network, nodes: this.nodes(), object: builds.current });
     const controllerNodes = new Set(nodes.slice(0, controllersMax).map((node) => node.name));
+    // Where nobody speaks BGP, agents watch none of its kinds: the price of a world would show.
+    const speaking = network.bgpRouters.size > 0 ||
+      bgpResources.some((resource) => this.api.list(resource).length > 0);
     return nodes.map((node) => {
       const kube = (process: Process): KubePort =>
         createSimKube(
@@ -235,10 +245,15 @@ export class Cluster {
         );
       const { l2, bgp, datapath, ipam } = this.settings;
       const build = builds.get(chosen[node.name] ?? builds.current.name);
+      const speakers = speaking ? new NodeSpeakers(node, {
+        keys: network.keys, deferral: bgp.deferralSeconds, drain: bgp.drainSeconds,
+      }) : undefined;
       return {
         node,
+        speakers,
         agent: new NodeAgent({
           node,
+          speakers,
           build,
           kube,
           config: { nodeName: node.name, namespace: ownNamespace, l2, bgp, datapath },

@@ -21,6 +21,7 @@ import { compareIp, familyOf, type Ip } from '../../lb/ip.ts';
 import type { EndpointSlice, Service } from '../../lb/model.ts';
 import { planOnce, type PlannedService } from '../../lb/ipam/once.ts';
 import { compareText } from '../../lb/table.ts';
+import { routeDifferences } from './bgpdesired.ts';
 import type { Cluster } from './cluster.ts';
 
 /**
@@ -28,7 +29,9 @@ import type { Cluster } from './cluster.ts';
  * sentence per difference. `converged` means that there is none.
  */
 export function unconverged(cluster: Cluster): string[] {
-  return [...allocationDifferences(cluster), ...ownerDifferences(cluster)];
+  return [
+    ...allocationDifferences(cluster), ...ownerDifferences(cluster), ...routeDifferences(cluster),
+  ];
 }
 
 /** Services whose stored status is not what a controller started now would write. */

@@ -2,6 +2,7 @@ import type { Ip } from '../../lb/ip.ts';
 import type { Micros } from '../../lb/ports.ts';
 import { assert } from '../../lb/result.ts';
 import { compareText } from '../../lb/table.ts';
+import type { NodeSpeakers } from '../bgp/speakers.ts';
 import type { SimKernel } from '../node/kernel.ts';
 import type { SimNode } from '../node/node.ts';
 import type { MachineClock, Process } from '../process.ts';
@@ -16,11 +17,40 @@ export interface Machine {
   readonly node: SimNode;
   readonly agent: NodeAgent;
   readonly controller: ControllerReplica | undefined;
+  /** BGP daemons; undefined: this node speaks no BGP. */
+  readonly speakers: NodeSpeakers | undefined;
+}
+
+/** One process over its lives. */
+interface ProcessSite {
+  readonly name: string;
+  readonly process: Process | undefined;
+  /** What its next life is started from. */
+  build: ClusterBuild;
+  start(): void;
+  crash(): void;
+  stop(ended: () => void): void;
+}
+
+/** The daemon of a node's first instance; no build of ours changes it. */
+function speakerSite(name: string, { speakers, agent }: Machine): ProcessSite {
+  const slot = speakers?.slots()[0];
+  demand(slot !== undefined, `process ${name} runs; nothing on its node speaks BGP`);
+  const crash = (): void => slot.kill();
+  return {
+    name, process: slot.process, build: agent.build, crash,
+    start: () => undefined,
+    stop: (ended) => {
+      crash();
+      ended();
+    },
+  };
 }
 
 /**
  * The machines of a cluster and what may be done to them (simulator.md 5.1). Processes are named
- * `agent/NODE` and `controller/NODE`; `controller` alone means the replica that leads.
+ * `agent/NODE`, `speaker/NODE` and `controller/NODE`; `controller` alone means the replica that
+ * leads. A speaker that ended is started again by its agent.
  */
 export class Machines {
   #world: World;
@@ -76,11 +106,13 @@ export class Machines {
 
   powerOff(node: string): void {
     for (const listener of this.#strikeListeners) listener(node);
-    const { node: machine, agent, controller } = this.get(node);
+    const { node: machine, agent, controller, speakers } = this.get(node);
     this.#bury();
     agent.crash();
     controller?.crash();
     machine.powerOff();
+    // After its kernel, so that no socket of a daemon is closed in order.
+    speakers?.powerOff();
     this.#world.touch();
     this.#powerChanged(node);
   }
@@ -96,17 +128,19 @@ export class Machines {
   }
 
   freeze(node: string): void {
-    const { node: machine, agent, controller } = this.get(node);
+    const { node: machine, agent, controller, speakers } = this.get(node);
     machine.freeze();
     this.#powerChanged(node);
+    speakers?.pause();
     agent.process?.pause();
     controller?.process?.pause();
   }
 
   thaw(node: string): void {
-    const { node: machine, agent, controller } = this.get(node);
+    const { node: machine, agent, controller, speakers } = this.get(node);
     machine.thaw();
     this.#powerChanged(node);
+    speakers?.resume();
     agent.process?.resume();
     controller?.process?.resume();
   }
@@ -192,7 +226,7 @@ export class Machines {
     this.#world.schedule(after, what, () => this.startProcess(name));
   }
 
-  #site(name: string): NodeAgent | ControllerReplica {
+  #site(name: string): ProcessSite {
     const replicas = this.all().flatMap(({ controller }) =>
       controller === undefined ? [] : [controller],
     );
@@ -203,6 +237,7 @@ export class Machines {
     }
     const [kind, node] = name.split('/');
     if (kind === 'agent') return this.get(node ?? '').agent;
+    if (kind === 'speaker') return speakerSite(name, this.get(node ?? ''));
     const site = replicas.find((replica) => replica.name === name);
     demand(
       site !== undefined,

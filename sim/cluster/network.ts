@@ -1,21 +1,31 @@
-import { familyOf, type Family, type Ip } from '../../lb/ip.ts';
+import { familyOf, ip, type Family, type Ip } from '../../lb/ip.ts';
 import { compareText } from '../../lb/table.ts';
 import { Host } from '../net/host.ts';
 import type { Link } from '../net/link.ts';
 import type { NeighbourFacts } from '../net/neighbour.ts';
+import { BgpRouter } from '../bgp/bgprouter.ts';
+import { Md5Keys } from '../bgp/keys.ts';
 import { Router } from '../net/router.ts';
 import { Segment } from '../net/segment.ts';
 import type { StackInterface } from '../net/stack.ts';
 import type { PacketTap } from '../net/tap.ts';
+import type { RouterBgpSpec } from '../scenario/parse-bgp.ts';
 import type { LinkSpec } from '../scenario/spec.ts';
 import type { MachinePlan, Topology } from './topology.ts';
 import { demand } from '../scenario/error.ts';
+
+/** Identifier of a router without an IPv4 address. */
+const unnumberedId = ip('192.0.2.1');
 
 /** The wires of a cluster and the machines on them that are not nodes. */
 export class Network {
   readonly topology: Topology;
   readonly hosts = new Map<string, Host>();
   readonly routers = new Map<string, Router>();
+  /** Those of them that speak BGP. */
+  readonly bgpRouters = new Map<string, BgpRouter>();
+  /** Who signs its segments with what (RFC 2385). */
+  readonly keys = new Md5Keys();
   #segments: ReadonlyMap<string, Segment>;
   #macs = 0;
 
@@ -108,6 +118,14 @@ export class Network {
       });
     }
     this.routers.set(plan.name, router);
+    if (plan.bgp !== undefined) this.#addBgp(tap, router, plan.bgp);
+  }
+
+  // oxlint-disable-next-line max-params -- the tap, the machine, and what it is to speak
+  #addBgp(tap: PacketTap, router: Router, spec: RouterBgpSpec): void {
+    const routerId = spec.routerId ?? router.stack.addressOf('IPv4') ?? unnumberedId;
+    const bgp = new BgpRouter(router, tap, { ...spec, routerId }, this.keys);
+    this.bgpRouters.set(router.name, bgp);
   }
 
   #addHost(tap: PacketTap, plan: MachinePlan): void {

@@ -9,7 +9,7 @@ export interface ClusterSettings extends Settings {
 }
 
 /** Settings of parts that the simulator has not yet: a folder that carries them is not wrong. */
-const elsewhere = /^(?:bgp|events)\./u;
+const elsewhere = /^events\./u;
 
 /**
  * Reads settings by the names of interface.md 10; those absent have their defaults. Grouped keys

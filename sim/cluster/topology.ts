@@ -12,7 +12,9 @@ import type { Node, Pool } from '../../lb/model.ts';
 import { assert } from '../../lb/result.ts';
 import type { NeighbourSettings } from '../net/neighbour-rules.ts';
 import type { SwitchOptions } from '../net/switch.ts';
-import type { HostSpec,  NetworkSpec } from '../scenario/spec.ts';
+import type { RouterBgpSpec } from '../scenario/parse-bgp.ts';
+import type { HostSpec, NetworkSpec } from '../scenario/spec.ts';
+import { expectedRouters, type ExpectedPeer } from './bgpnetwork.ts';
 
 /** One interface of a machine: its segment and its addresses there. */
 export interface NicPlan {
@@ -29,6 +31,8 @@ export interface MachinePlan {
   readonly neighbour: Partial<NeighbourSettings>;
   /** The router that foreign traffic is sent to; undefined for routers. */
   readonly gateway: string | undefined;
+  /** A router that speaks BGP. */
+  readonly bgp?: RouterBgpSpec;
 }
 
 export interface SegmentPlan {
@@ -47,6 +51,10 @@ export interface TopologyInputs {
   readonly nodes: readonly Node[];
   readonly pools: readonly Pool[];
   readonly network: NetworkSpec | undefined;
+  /** Neighbours that BGP objects expect; asked for only where nobody wrote a network. */
+  readonly peers?: readonly ExpectedPeer[];
+  /** False: no pool is announced on the segment, so routers have none there. */
+  readonly announcesL2?: boolean;
 }
 
 /** Inclusive range of addresses of one family. */
@@ -62,20 +70,25 @@ interface Range {
  * router (simulator.md 7.1).
  */
 export function planTopology(inputs: TopologyInputs): Topology {
-  const network = inputs.network ?? defaultNetwork(inputs.nodes);
+  const network = inputs.network ?? defaultNetwork(inputs.nodes, inputs.peers);
+  const onLink = inputs.announcesL2 !== false || (inputs.peers ?? []).length === 0;
   const pools = inputs.pools.flatMap(poolRanges);
   const segments = network.segments.map((segment) => ({
     name: segment.name,
     subnets: segment.subnets.flatMap(readPrefix),
     switch: segment.switch,
   }));
-  const allocator = new AddressChoice(segments, pools, inputs.nodes);
+  const taken = [...inputs.nodes.flatMap(internalIps),
+    ...network.hosts.flatMap(({ addresses = [] }) => addresses)];
+  const allocator = new AddressChoice(segments, pools, taken);
   const nodes = inputs.nodes.map((node) => planNode({ node, network, allocator }));
   // Routers choose before clients, so that a router has the first address of its subnet.
   const hosts = [...network.hosts].sort(
     (left, right) => Number(right.kind === 'router') - Number(left.kind === 'router'),
   );
-  const planned = hosts.map((host) => planHost({ host, network, allocator, pools }));
+  const planned = hosts.map((host) => planHost({
+    host, network, allocator, pools: onLink ? pools : [],
+  }));
   const router = planned.find((machine) => machine.kind === 'router')?.name;
   const machines = [...nodes, ...planned].map((machine) =>
     machine.kind === 'router' || machine.gateway !== undefined || router === undefined
@@ -86,7 +99,9 @@ export function planTopology(inputs: TopologyInputs): Topology {
 }
 
 /** The network that is meant where nobody wrote one. */
-export function defaultNetwork(nodes: readonly Node[]): NetworkSpec {
+export function defaultNetwork(
+  nodes: readonly Node[], peers: readonly ExpectedPeer[] = [],
+): NetworkSpec {
   const subnets = new Set<string>();
   for (const address of nodes.flatMap(internalIps)) {
     const parts = parsePrefix(`${address}/${familyOf(address) === 'IPv4' ? 24 : 64}`);
@@ -106,18 +121,23 @@ export function defaultNetwork(nodes: readonly Node[]): NetworkSpec {
   if (used.some((subnet) => subnet.family === 'IPv6'))
     wifi.push(free((index) => `fd00:${index}::/64`));
   const host = { neighbour: {}, gateway: 'router', onLink: [] } as const;
+  const { router, others } = expectedRouters(peers, used.map(({ prefix }) => prefix));
   return {
     segments: [
       {
         name: 'lan',
         subnets: [...subnets],
         switch: {},
-        attach: [...nodes.map((node) => node.meta.name), 'router', 'laptop'],
+        attach: [
+          ...nodes.map((node) => node.meta.name), 'router', 'laptop',
+          ...others.map(({ name }) => name),
+        ],
       },
       { name: 'wifi', subnets: wifi, switch: {}, attach: ['router', 'phone'] },
     ],
     hosts: [
-      { ...host, name: 'router', kind: 'router', gateway: undefined },
+      { ...host, ...router, name: 'router', kind: 'router', gateway: undefined },
+      ...others,
       { ...host, name: 'laptop', kind: 'client' },
       { ...host, name: 'phone', kind: 'client' },
     ],
@@ -154,7 +174,7 @@ function planHost({ host, network, allocator, pools }: HostParts): MachinePlan {
   const nodeSegments = new Set(attached.map((segment) => segment.name).slice(0, 1));
   const nics = attached.map((segment) => ({
     segment: segment.name,
-    addresses: allocator.of(segment.name, [], host.kind === 'router'),
+    addresses: allocator.of(segment.name, host.addresses ?? [], host.kind === 'router'),
     onLink:
       host.kind === 'router' && nodeSegments.has(segment.name)
         ? [...pools.flatMap(rangePrefixes), ...explicit(host, segment.name)]
@@ -166,6 +186,7 @@ function planHost({ host, network, allocator, pools }: HostParts): MachinePlan {
     nics,
     neighbour: host.neighbour,
     gateway: host.gateway,
+    ...(host.bgp === undefined ? {} : { bgp: host.bgp }),
   };
 }
 
@@ -181,10 +202,10 @@ class AddressChoice {
   #pools: readonly Range[];
   #taken = new Set<string>();
 
-  constructor(segments: readonly SegmentPlan[], pools: readonly Range[], nodes: readonly Node[]) {
+  constructor(segments: readonly SegmentPlan[], pools: readonly Range[], taken: readonly Ip[]) {
     this.#segments = segments;
     this.#pools = pools;
-    for (const address of nodes.flatMap(internalIps)) this.#taken.add(address);
+    for (const address of taken) this.#taken.add(address);
   }
 
   /** One address per subnet of the segment: an own one that lies in it, else a free one. */

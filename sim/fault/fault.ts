@@ -6,11 +6,13 @@ import { canonicalJson } from '../check/canonical.ts';
 import { Reader } from '../scenario/reader.ts';
 import type { FaultUse } from '../scenario/spec.ts';
 import { apiFaults } from './api.ts';
+import { bgpFaults } from './bgp.ts';
 import { hostFaults } from './host.ts';
 import { kernelFaults } from './kernel.ts';
 import { netFaults } from './net.ts';
 import { nodeFaults } from './node.ts';
 import { processFaults } from './process.ts';
+import { routerFaults } from './router.ts';
 import { workloadFaults } from './workload.ts';
 
 /** Ends a fault. Called at most once. */
@@ -29,6 +31,8 @@ const kinds: ReadonlyMap<string, FaultKind> = new Map(
     apiFaults,
     netFaults,
     hostFaults,
+    routerFaults,
+    bgpFaults,
     kernelFaults,
     workloadFaults,
   ].flatMap((layer) => Object.entries(layer)),

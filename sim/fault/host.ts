@@ -3,7 +3,6 @@ import { assert } from '../../lb/result.ts';
 import { Rogue } from '../net/rogue.ts';
 import type { Reader } from '../scenario/reader.ts';
 import type { FaultKind } from './fault.ts';
-import { demand } from '../scenario/error.ts';
 
 // A faulty text was reported, so the stand-in is never used by a strike.
 function readAddress(parameters: Reader): Ip | undefined {
@@ -61,21 +60,6 @@ export const hostFaults: Readonly<Record<string, FaultKind>> = {
         const { learning } = cluster.network.segment(segment);
         learning.freeze(address);
         return () => learning.thaw(address);
-      };
-    },
-  },
-  /** Forwarding ends, and comes back after `duration` (90 s) with empty neighbour tables. */
-  'router.reboot': {
-    prepare(parameters) {
-      const name = parameters.text('router') ?? 'router';
-      const duration = parameters.duration('duration') ?? 90_000_000;
-      return (cluster) => {
-        const router = cluster.network.routers.get(name);
-        demand(router !== undefined, `router ${name} of the scenario exists`);
-        router.setPower(false);
-        const boot = (): void => router.setPower(true);
-        cluster.world.schedule(duration, { kind: 'boot', entity: name }, boot, { band: 0 });
-        return () => undefined;
       };
     },
   },

@@ -50,15 +50,18 @@ function labelled(parameters: Reader, text: string): NodeTarget {
       .map((node) => node.meta.name);
 }
 
-/** Reads `target: agent/NODE | controller`, or a node target, which means that node's agent. */
+/**
+ * Reads `target: agent/NODE | speaker/NODE | controller`, or a node target, which means that node's
+ * agent.
+ */
 export function readProcessTarget(parameters: Reader): NodeTarget {
   const target = parameters.text('target');
   if (target === undefined || target === 'agent') {
     const nodes = readNodeTarget(parameters);
     return (cluster) => nodes(cluster).map((node) => `agent/${node}`);
   }
-  if (!/^(?:controller(?:\/.+)?|agent\/.+)$/u.test(target)) {
-    parameters.fault('target', 'expected agent/NODE or controller');
+  if (!/^(?:controller(?:\/.+)?|(?:agent|speaker)\/.+)$/u.test(target)) {
+    parameters.fault('target', 'expected agent/NODE, speaker/NODE or controller');
   }
   return () => [target];
 }

@@ -1,4 +1,4 @@
-import { parseIpUnmapped } from '../../lb/ip.ts';
+import { parseIpUnmapped, parsePrefix } from '../../lb/ip.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { unmet } from '../check/expectation.ts';
 import type { PathQuery } from '../check/jsonpath.ts';
@@ -50,7 +50,20 @@ function lookUp(cluster: Cluster, lookup: Lookup): Found {
     }
     case 'frontends':
       return { ok: true, found: [cluster.frontends(lookup.node)] };
+    case 'route': return nextHopsOf(cluster, lookup);
   }
+}
+
+/** Next hops that BGP gave a prefix in a router's forwarding table; nothing: there is no route. */
+function nextHopsOf(
+  cluster: Cluster, lookup: { readonly router: string; readonly prefix: string },
+): Found {
+  const router = cluster.network.bgpRouters.get(lookup.router);
+  if (router === undefined) return { ok: false, message: `${lookup.router} speaks no BGP` };
+  const prefix = parsePrefix(lookup.prefix);
+  if (!prefix.ok) return { ok: false, message: `${lookup.prefix} is no prefix` };
+  const nextHops = router.bgp.fib.nextHops(prefix.value.prefix);
+  return { ok: true, found: nextHops.length === 0 ? [] : [nextHops] };
 }
 
 function describe(lookup: Lookup): string {
@@ -63,5 +76,7 @@ function describe(lookup: Lookup): string {
       return `neighbour ${lookup.address} on ${lookup.host}`;
     case 'frontends':
       return `frontends of ${lookup.node}`;
+    case 'route':
+      return `route to ${lookup.prefix} on ${lookup.router}`;
   }
 }

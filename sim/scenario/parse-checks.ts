@@ -28,7 +28,9 @@ function readLookup(check: Reader): Lookup | undefined {
   // `lookup` may hold the derived thing, or the derived thing may stand in the check itself.
   const place = check.has('lookup') ? check.child('lookup') : check;
   const lookup = readDerived(place);
-  if (lookup === undefined) place.fault('', 'expected object, owner-of, neighbour or frontends');
+  if (lookup === undefined) {
+    place.fault('', 'expected object, owner-of, neighbour, frontends or route');
+  }
   if (place !== check) place.finish();
   return lookup;
 }
@@ -46,6 +48,12 @@ function readDerived(place: Reader): Lookup | undefined {
     const node = entry.text('node') ?? '';
     entry.finish();
     return { kind: 'frontends', node };
+  }
+  if (place.has('route')) {
+    const entry = place.child('route');
+    const [router = '', prefix = ''] = [entry.text('router'), entry.text('prefix')];
+    entry.finish();
+    return { kind: 'route', router, prefix };
   }
   return undefined;
 }

@@ -1,11 +1,12 @@
 import type { Fault, Labels } from '../../lb/model.ts';
 import type { Micros } from '../../lb/ports.ts';
-import { parsePrefix } from '../../lb/ip.ts';
+import { parseIp, parsePrefix, type Ip } from '../../lb/ip.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 import { Reader } from './reader.ts';
 import { validTarget } from '../cluster/traffic.ts';
 import type { NeighbourSettings } from '../net/neighbour-rules.ts';
 import type { SwitchOptions } from '../net/switch.ts';
+import { readRouterBgp } from './parse-bgp.ts';
 import { readSteps } from './parse-steps.ts';
 import type {
   Bound,
@@ -159,10 +160,21 @@ function readHost(host: Reader): HostSpec {
       entry.finish();
       return taken;
     }),
+    ...(host.has('addresses') ? { addresses: readAddresses(host) } : {}),
+    ...(host.has('bgp') ? { bgp: readRouterBgp(host.child('bgp')) } : {}),
   };
+  if (read.bgp !== undefined && read.kind !== 'router') host.fault('bgp', 'only a router has it');
   neighbour.finish();
   host.finish();
   return read;
+}
+
+function readAddresses(host: Reader): Ip[] {
+  return host.texts('addresses').flatMap((text, index) => {
+    const parsed = parseIp(text);
+    if (!parsed.ok) host.fault(`addresses[${index}]`, `${text} is no address`);
+    return parsed.ok ? [parsed.value] : [];
+  });
 }
 
 // Options that are absent keep the defaults of the switch and of the neighbour cache.

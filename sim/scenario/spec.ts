@@ -2,6 +2,8 @@ import type { Micros } from '../../lb/ports.ts';
 import type { Labels } from '../../lb/model.ts';
 import type { Json, KubeObject } from '../../kube/port.ts';
 import type { PathQuery } from '../check/jsonpath.ts';
+import type { Ip } from '../../lb/ip.ts';
+import type { RouterBgpSpec } from './parse-bgp.ts';
 import type { NeighbourSettings } from '../net/neighbour-rules.ts';
 import type { SwitchOptions } from '../net/switch.ts';
 
@@ -56,6 +58,10 @@ export interface HostSpec {
   readonly gateway: string | undefined;
   /** Further prefixes that a router has on a segment: `{segment: lan, prefix}`. */
   readonly onLink: readonly { readonly segment: string; readonly prefix: string }[];
+  /** Its own addresses, each on the segment whose subnet it lies in; absent: it takes free ones. */
+  readonly addresses?: readonly Ip[];
+  /** A router that speaks BGP. */
+  readonly bgp?: RouterBgpSpec;
 }
 
 export interface LinkSpec {
@@ -124,7 +130,8 @@ export type Lookup =
   | { readonly kind: 'object'; readonly object: string }
   | { readonly kind: 'owner-of'; readonly address: string }
   | { readonly kind: 'neighbour'; readonly host: string; readonly address: string }
-  | { readonly kind: 'frontends'; readonly node: string };
+  | { readonly kind: 'frontends'; readonly node: string }
+  | { readonly kind: 'route'; readonly router: string; readonly prefix: string };
 
 export interface CheckSpec {
   readonly lookup: Lookup;

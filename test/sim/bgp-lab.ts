@@ -75,8 +75,9 @@ export class BgpLab {
       asn, routerId: ip(`10.99.0.${index}`), port: 179, profile: 'bird', hold: 90, keepalive: 30,
       neighbours: [{
         from: '10.99.0.0/24' as Prefix, asn: 0, dials: false, port: 179, password: undefined,
-        confederate: false, ...this.#options.neighbour,
+        ...this.#options.neighbour,
       }],
+      confederation: [],
       networks: [], pathsMax: 16, relax: true,
       ecmp: { mapper: 'threshold', fields: '5-tuple', seed: 1 }, restartTime: 120,
       prefixesMax: undefined, requirePolicy: false, extendedNextHop: true, convergence: 4000,
