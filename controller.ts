@@ -1,3 +1,6 @@
+import { createBgpController, type BgpController } from './bgp/controller.ts';
+import type { BgpControllerTables } from './bgp/nodeconfigs.ts';
+import type { BgpSettings } from './bgp/settings.ts';
 import { createLeaseReader } from './l2/leasereader.ts';
 import { createEventRecorder, type EventRecorder } from './kube/events.ts';
 import { createLeader, type LeaderTiming } from './kube/leader.ts';
@@ -33,6 +36,8 @@ export interface ControllerConfig {
   readonly leader: LeaderTiming;
   readonly ipam: IpamSettings;
   readonly l2Enabled: boolean;
+  /** Absent, or not enabled: nothing of BGP is read or written. */
+  readonly bgp?: BgpSettings;
   /** Rule C7 of l2.md, which policy conditions must judge as the agents do. */
   readonly ignoreExcludeLabel: boolean;
   /** Which ExternalIPs the nodes serve, as their agents have it. */
@@ -53,6 +58,7 @@ interface Term {
   readonly feeds: readonly Reflector[];
   readonly ipam: Ipam;
   readonly l2: L2Controller | undefined;
+  readonly bgp: BgpController | undefined;
   readonly fronts: FrontStatus;
   readonly events: EventRecorder;
 }
@@ -66,6 +72,7 @@ export function createController(ports: ControllerPorts, config: ControllerConfi
   const end = (): void => {
     term?.ipam.stop();
     term?.l2?.stop();
+    term?.bgp?.stop();
     term?.fronts.stop();
     for (const feed of term?.feeds ?? []) feed.stop();
     term?.events.stop();
@@ -98,6 +105,7 @@ export function createController(ports: ControllerPorts, config: ControllerConfi
         ...term.feeds,
         term.ipam,
         ...(term.l2 === undefined ? [] : [term.l2]),
+        ...(term.bgp === undefined ? [] : [term.bgp]),
         term.fronts,
         term.events,
       ];
@@ -128,19 +136,66 @@ function beginTerm(ports: ControllerPorts, config: ControllerConfig): Term {
   };
   const source = { component: 'fairlead-controller', instance: config.identity };
   const events = createEventRecorder(ports, source);
-  const feeds = createFeeds(ports, tables, events);
+  const bgpTables = config.bgp?.enabled === true ? createBgpTables(tables.nodes) : undefined;
+  const feeds = [
+    ...createFeeds(ports, tables, events),
+    ...(bgpTables === undefined ? [] : createBgpFeeds(ports, bgpTables, events)),
+  ];
   const status = createStatusPort({ kube });
   const ipam = createIpam({ clock, status, events, journal }, tables, config.ipam);
   const leases = createLeaseReader(leaseDecoder(ports.decoder.lease));
   const l2 = config.l2Enabled
     ? createL2Controller({ clock, kube, status, events, journal, leases }, tables, config)
     : undefined;
+  const bgp = config.bgp === undefined || bgpTables === undefined ? undefined
+    : createBgpController({ clock, kube, status, events, journal }, bgpTables, config.bgp);
   const fronts = new FrontStatus({ clock, status }, tables, config.externalIps);
   ipam.start();
   l2?.start();
+  bgp?.start();
   fronts.start();
   for (const feed of feeds) feed.start();
-  return { feeds, ipam, l2, fronts, events };
+  return { feeds, ipam, l2, bgp, fronts, events };
+}
+
+function createBgpTables(nodes: Table<Node>): BgpControllerTables {
+  return {
+    nodes,
+    clusterConfigs: new Table('ciliumbgpclusterconfigs'),
+    peerConfigs: new Table('ciliumbgppeerconfigs'),
+    overrides: new Table('ciliumbgpnodeconfigoverrides'),
+    nodeConfigs: new Table('ciliumbgpnodeconfigs'),
+    peeringPolicies: new Table('ciliumbgppeeringpolicies'),
+  };
+}
+
+function createBgpFeeds(
+  ports: ControllerPorts, tables: BgpControllerTables, events: EventRecorder,
+): Reflector[] {
+  const { decoder } = ports;
+  const usual = { whole: true, optional: true, events } as const;
+  return [
+    feedRows(ports, {
+      ...usual, resource: resources.bgpClusterConfigs, table: tables.clusterConfigs,
+      decode: decoder.bgpClusterConfig,
+    }),
+    feedRows(ports, {
+      ...usual, resource: resources.bgpPeerConfigs, table: tables.peerConfigs,
+      decode: decoder.bgpPeerConfig,
+    }),
+    feedRows(ports, {
+      ...usual, resource: resources.bgpNodeConfigOverrides, table: tables.overrides,
+      decode: decoder.bgpNodeConfigOverride,
+    }),
+    feedRows(ports, {
+      ...usual, resource: resources.bgpNodeConfigs, table: tables.nodeConfigs,
+      decode: decoder.bgpNodeConfig,
+    }),
+    feedRows(ports, {
+      ...usual, resource: resources.bgpPeeringPolicies, table: tables.peeringPolicies,
+      decode: decoder.bgpPeeringPolicy,
+    }),
+  ];
 }
 
 // Pools and policies work as a unit: while a field of one is bad, its last good version does.

@@ -1,6 +1,6 @@
-import type {
-  BgpAdvertisement, BgpNodeConfig, BgpPeerConfig, BgpPeeringPolicy, BgpPeerSettings, CiliumNode,
-  CiliumPodIpPool,
+import {
+  refersToPeerConfig, type BgpAdvertisement, type BgpNodeConfig, type BgpPeerConfig,
+  type BgpPeeringPolicy, type BgpPeerSettings, type CiliumNode, type CiliumPodIpPool,
 } from '../lb/bgpmodel.ts';
 import type { Ip } from '../lb/ip.ts';
 import { judgePool } from '../lb/ipam/pool.ts';
@@ -151,7 +151,7 @@ export class Catalogue {
     const legacy = this.#legacy(this.nodeConfig);
     const names = new Set((this.nodeConfig?.instances ?? []).flatMap(({ peers }) =>
       peers.flatMap(({ config }) => {
-        const settings = config === undefined || config.foreign
+        const settings = config === undefined || !refersToPeerConfig(config)
           ? undefined : this.#peerSettings(config.name, legacy);
         return settings?.authSecret ?? [];
       })));

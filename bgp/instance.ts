@@ -214,7 +214,7 @@ export class InstanceSession {
     // Half of it to one and a half times.
     const jittered = Math.floor(delay / 2) + random.below(delay);
     journal.measure?.({
-      name: 'cilium_bgp_control_plane_reconcile_errors_total', value: 1,
+      name: 'bgp_control_plane_reconcile_errors_total', value: 1,
       labels: { instance_name: this.name },
     });
     this.#retry = clock.after(jittered, () => {

@@ -1,7 +1,8 @@
 import type {
-  BgpAdvertisement, BgpAttributes, BgpEntry, BgpInstance, BgpPeer,
+  BgpAdvertisement, BgpAttributes, BgpEntry, BgpInstance, BgpInstanceOverride, BgpPeer,
   BgpPeeringPolicy, BgpPeerSettings, LegacyNeighbour, LegacyRouter,
 } from '../lb/bgpmodel.ts';
+import { familyOf, parseIp } from '../lb/ip.ts';
 import type { Labels } from '../lb/model.ts';
 import type { LabelSelector } from '../lb/selector.ts';
 
@@ -74,7 +75,7 @@ function convertNeighbour(
   return {
     peer: {
       name: address, address: { ip: address }, asn, discovery: undefined,
-      config: { name, foreign: false },
+      config: { name, group: '', kind: '' },
     },
     settings: {
       ...settings,
@@ -117,4 +118,37 @@ function entriesOf(router: LegacyRouter, { pathAttributes }: LegacyNeighbour): B
     }
   }
   return entries;
+}
+
+const annotationPrefix = 'cilium.io/bgp-virtual-router.';
+
+/**
+ * Overrides that a Node's annotations `cilium.io/bgp-virtual-router.<ASN>` make, each
+ * `router-id=a.b.c.d,local-port=n`; other keys are ignored, as Cilium does.
+ */
+export function annotatedOverrides(
+  annotations: Labels,
+): { readonly overrides: readonly BgpInstanceOverride[]; readonly reports: readonly string[] } {
+  const reports: string[] = [];
+  const overrides = Object.entries(annotations).flatMap(([key, text]) => {
+    if (!key.startsWith(annotationPrefix)) return [];
+    const fields = new Map(text.split(',').map((field) => {
+      const equals = field.indexOf('=');
+      return [field.slice(0, equals).trim(), field.slice(equals + 1).trim()] as const;
+    }));
+    const id = fields.get('router-id');
+    const port = fields.get('local-port');
+    const parsed = id === undefined ? undefined : parseIp(id);
+    const routerId = parsed?.ok === true && familyOf(parsed.value) === 'IPv4'
+      ? parsed.value : undefined;
+    const localPort = port !== undefined && /^[0-9]{1,5}$/u.test(port) ? Number(port) : undefined;
+    const listens = localPort !== undefined && localPort >= 1 && localPort <= 65_535;
+    if (id !== undefined && routerId === undefined) reports.push(`${key}: router-id '${id}'`);
+    if (port !== undefined && !listens) reports.push(`${key}: local-port '${port}'`);
+    return [{
+      name: `asn-${key.slice(annotationPrefix.length)}`, routerId, localAsn: undefined, peers: [],
+      localPort: listens ? localPort : undefined,
+    }];
+  });
+  return { overrides, reports };
 }

@@ -1,4 +1,7 @@
-import type { BgpNodeInstance, BgpNodePeer, BgpPeerSettings, PeerAddress } from '../lb/bgpmodel.ts';
+import {
+  refersToPeerConfig, type BgpNodeInstance, type BgpNodePeer, type BgpPeerSettings,
+  type PeerAddress,
+} from '../lb/bgpmodel.ts';
 import { familyOf, parseIp, parsePrefix, prefixContains, type Family, type Ip } from '../lb/ip.ts';
 import type { Node } from '../lb/model.ts';
 import type { LinkFacts, RouteFacts } from '../lb/ports.ts';
@@ -93,7 +96,7 @@ function settingsOf(
   { config }: BgpNodePeer, sources: PeerSources, defaults: BgpPeerSettings,
 ): BgpPeerSettings | undefined {
   if (config === undefined) return defaults;
-  return config.foreign ? undefined : sources.peerSettings(config.name);
+  return refersToPeerConfig(config) ? sources.peerSettings(config.name) : undefined;
 }
 
 /** The address, or why there is none. */

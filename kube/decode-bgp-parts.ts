@@ -79,11 +79,7 @@ export function readPeerConfigRef(peer: Reader): PeerConfigRef | undefined {
   const ref = peer.child('peerConfigRef');
   const name = ref?.text('name');
   if (ref === undefined || name === undefined || name === '') return undefined;
-  const group = ref.text('group') ?? '';
-  const kind = ref.text('kind') ?? '';
-  const ours = (group === '' || group === 'cilium.io')
-    && (kind === '' || kind === 'CiliumBGPPeerConfig');
-  return { name, foreign: !ours };
+  return { name, group: ref.text('group') ?? '', kind: ref.text('kind') ?? '' };
 }
 
 /** Families that are spoken carry ours; others are kept, so that they can be reported. */

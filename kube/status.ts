@@ -13,6 +13,9 @@ const writeTimeout: Micros = 10_000_000;
 const written = {
   CiliumLoadBalancerIPPool: resources.pools,
   CiliumL2AnnouncementPolicy: resources.l2Policies,
+  CiliumBGPClusterConfig: resources.bgpClusterConfigs,
+  CiliumBGPPeerConfig: resources.bgpPeerConfigs,
+  CiliumBGPPeeringPolicy: resources.bgpPeeringPolicies,
 } as const;
 
 /**

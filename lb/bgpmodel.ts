@@ -17,7 +17,14 @@ export type PeerDiscovery =
 /** A `peerConfigRef`. Group and kind of `v2alpha1` may name something that is no PeerConfig. */
 export interface PeerConfigRef {
   readonly name: string;
-  readonly foreign: boolean;
+  /** Empty where unset. */
+  readonly group: string;
+  readonly kind: string;
+}
+
+/** Whether a reference is to a PeerConfig of ours; any other counts as missing (bgp.md 2). */
+export function refersToPeerConfig({ group, kind }: PeerConfigRef): boolean {
+  return (group === '' || group === 'cilium.io') && (kind === '' || kind === 'CiliumBGPPeerConfig');
 }
 
 /** One neighbour of an instance, as a cluster configuration names it. */

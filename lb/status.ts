@@ -16,7 +16,9 @@ export interface ServiceStatusWrite {
 
 /** Our condition types of one cluster-scoped object, for a server-side apply by `manager`. */
 export interface ConditionsWrite {
-  readonly kind: 'CiliumLoadBalancerIPPool' | 'CiliumL2AnnouncementPolicy';
+  readonly kind:
+    | 'CiliumLoadBalancerIPPool' | 'CiliumL2AnnouncementPolicy' | 'CiliumBGPClusterConfig'
+    | 'CiliumBGPPeerConfig' | 'CiliumBGPPeeringPolicy';
   readonly name: string;
   readonly uid: string;
   readonly resourceVersion: string;

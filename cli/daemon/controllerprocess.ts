@@ -30,7 +30,7 @@ export async function liveAsController(at: Surroundings): Promise<void> {
   }, {
     identity, namespace: settings.namespace, leader: settings.leader, ipam: settings.ipam,
     l2Enabled: settings.l2.enabled, ignoreExcludeLabel: settings.l2.ignoreExcludeLabel,
-    externalIps: settings.datapath.externalIps,
+    externalIps: settings.datapath.externalIps, bgp: settings.bgp,
   });
   const place = placeOf(values['health.address'] ?? ':9475');
   const probes = place === undefined ? undefined : serveProbes({

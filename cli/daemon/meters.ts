@@ -9,7 +9,7 @@ type Labels = Readonly<Record<string, string>>;
 /** Sets one value of a gauge, or of a counter that something else keeps. */
 export type Show = (name: string, value: number, labels?: Labels) => void;
 
-const prefix = 'fairlead_';
+const usualPrefix = 'fairlead_';
 const quantiles = [50, 90, 99] as const;
 
 /**
@@ -31,7 +31,7 @@ export class Meters {
   }>();
 
   constructor(metrics: readonly Metric[]) {
-    for (const { name, type, labels, help, buckets } of metrics) {
+    for (const { name, type, labels, help, buckets, prefix = usualPrefix } of metrics) {
       const common = {
         name: `${prefix}${name}`, help, labelNames: [...labels], registers: [this.registry],
       };

@@ -1,5 +1,7 @@
-/** A metric of interface.md 12 and of the specifications that it names, without `fairlead_`. */
+/** A metric of interface.md 12 and of the specifications that it names, without its prefix. */
 export interface Metric {
+  /** Names that Cilium has stay as they are, for its dashboards; default: `fairlead_`. */
+  readonly prefix?: 'cilium_';
   readonly name: string;
   readonly type: 'gauge' | 'counter' | 'histogram';
   readonly labels: readonly string[];
@@ -22,6 +24,29 @@ function histogram(
 ): Metric {
   return { ...metric('histogram', name, of), buckets };
 }
+
+const session = 'instance_name local_asn neighbor neighbor_asn';
+const cilium = (of: Metric): Metric => ({ ...of, prefix: 'cilium_' });
+
+/** bgp.md 8. */
+const bgpMetrics: readonly Metric[] = [
+  cilium(metric('gauge', 'bgp_control_plane_session_state', [session, '1 while established'])),
+  cilium(metric('gauge', 'bgp_control_plane_advertised_routes', [
+    `${session} afi safi`, 'Routes announced to an established peer',
+  ])),
+  cilium(metric('gauge', 'bgp_control_plane_received_routes', [
+    `${session} afi safi`, 'Routes that an established peer announced',
+  ])),
+  cilium(metric('counter', 'bgp_control_plane_reconcile_errors_total', [
+    'instance_name', 'Refusals of a speaker',
+  ])),
+  cilium(histogram('bgp_control_plane_reconcile_run_duration_seconds', seconds, [
+    'instance_name', 'One plan told to a speaker',
+  ])),
+  histogram('bgp_withdraw_seconds', seconds, ['', 'Withdrawal told to done']),
+  metric('counter', 'bgp_session_flaps_total', ['instance peer', 'Sessions that went down']),
+  metric('counter', 'bgp_drift_repaired_total', ['', 'What a speaker had not as it was told']),
+];
 
 /** Of both processes. */
 export const commonMetrics: readonly Metric[] = [
@@ -67,6 +92,7 @@ export const agentMetrics: readonly Metric[] = [
   histogram('datapath_programming_latency_seconds', seconds, ['', 'Change to kernel write']),
   metric('counter', 'datapath_events_lost_total', ['', 'Records without room in the ring']),
   metric('counter', 'datapath_audit_repairs_total', ['', 'Rows that an audit corrected']),
+  ...bgpMetrics,
   metric('counter', 'reconcile_errors_total', ['reconciler reason', 'Failures']),
   metric('gauge', 'reconcile_retries_pending', ['reconciler', 'What is tried again']),
 ];

@@ -114,6 +114,32 @@ class RecentFills {
   }
 }
 
+/** Sessions of this node as Cilium's metrics have them (bgp.md 8). */
+export function showBgp(agent: Agent): (show: Show) => void {
+  return (show) => {
+    for (const instance of agent.advertiser?.instances ?? []) {
+      const { desired } = instance;
+      for (const { peer } of desired?.peers ?? []) {
+        const facts = instance.session(peer.name);
+        const host = familyOf(peer.address.ip) === 'IPv6' ? `[${peer.address.ip}]` : peer.address.ip;
+        const labels = {
+          instance_name: instance.name, local_asn: String(desired?.global?.asn ?? 0),
+          neighbor: `${host}:${peer.port}`,
+          neighbor_asn: String(peer.asn === 0 ? facts?.report.remoteAsn ?? 0 : peer.asn),
+        };
+        const established = facts?.report.state === 'established';
+        show('bgp_control_plane_session_state', Number(established), labels);
+        if (!established) continue;
+        for (const { family, received, advertised } of facts.counts.values()) {
+          const of = { ...labels, afi: family.toLowerCase(), safi: 'unicast' };
+          show('bgp_control_plane_advertised_routes', advertised, of);
+          show('bgp_control_plane_received_routes', received, of);
+        }
+      }
+    }
+  };
+}
+
 export function showL2(agent: Agent, node: OpenNode, meters: Meters): (show: Show) => void {
   return (show) => {
     const { announcer } = agent;

@@ -268,6 +268,7 @@ export class Cluster {
                 leader: leaderTimingDefault,
                 ipam,
                 l2Enabled: l2.enabled,
+                bgp,
                 ignoreExcludeLabel: l2.ignoreExcludeLabel,
                 externalIps: this.settings.datapath.externalIps,
               },

@@ -23,7 +23,7 @@ test('nothing is told before every listing is complete, and then paths before pe
   t.deepEqual(rig.advertiser.pending(), []);
 });
 
-test('bgp 49: the gate stays closed until the data path serves, then follows each frontend', (t) => {
+test('bgp 49: nothing is told until the data path serves, then each frontend counts', (t) => {
   const rig = new Rig([...common, service()]);
   rig.unprogrammed = undefined;
   rig.complete();
@@ -152,7 +152,7 @@ test('what a speaker refuses is told again, later each time, and at once after a
   t.deepEqual(rig.advertiser.pending(), []);
 });
 
-test('bgp 48: a flapping prefix rests a second after its fourth withdraw, withdraws never do', (t) => {
+test('bgp 48: a flapping prefix rests a second after its fourth withdraw', (t) => {
   const rig = Rig.announcing([...common, local, here]);
   const start = rig.world.now;
   for (let toggle = 0; toggle < 5; toggle += 1) {

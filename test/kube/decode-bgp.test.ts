@@ -1,4 +1,5 @@
 import test from 'ava';
+import { refersToPeerConfig, type PeerConfigRef } from '../../lb/bgpmodel.ts';
 import { bgpWholes } from './bgpwholes.ts';
 import { decode, reads, texts, whole, type Fields, type Kind } from './decoding.ts';
 
@@ -46,16 +47,16 @@ test(refuses, 'bgpClusterConfig', peers({ name: 'p', peerAddress: '1.1.1.1', pee
   `${at}.peers[0].peerASN: expected integer 0..4294967295, got -1`);
 
 test('the reference of v2alpha1 has to name a PeerConfig of ours', (t) => {
-  const ref = (fields: Fields): unknown => {
+  const ref = (fields: Fields): PeerConfigRef => {
     const { row } = decode('bgpClusterConfig', whole('bgpClusterConfig', {
       spec: peers({ name: 'p', peerAddress: '::1', peerConfigRef: { name: 'c', ...fields } }),
     }));
     return (row as any).instances[0].peers[0].config;
   };
-  t.deepEqual(ref({}), { name: 'c', foreign: false });
-  t.deepEqual(ref({ group: 'cilium.io', kind: 'CiliumBGPPeerConfig' }),
-    { name: 'c', foreign: false });
-  t.deepEqual(ref({ group: 'example.com' }), { name: 'c', foreign: true });
+  t.true(refersToPeerConfig(ref({})));
+  t.true(refersToPeerConfig(ref({ group: 'cilium.io', kind: 'CiliumBGPPeerConfig' })));
+  t.false(refersToPeerConfig(ref({ group: 'example.com' })));
+  t.false(refersToPeerConfig(ref({ kind: 'Secret' })));
 });
 
 // bgp 28: timers that no session could have.
