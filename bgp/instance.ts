@@ -50,6 +50,8 @@ export class InstanceSession {
   #routes = new Map<PeerName, readonly Route[]>();
   #damping = new Map<PeerName, Damping>();
   #outstanding = 0;
+  /** When the first of the outstanding calls was made. */
+  #runSince: Micros = 0;
   #failures = 0;
   #failed: SpeakerError | undefined;
   #retry: Timer | undefined;
@@ -183,9 +185,17 @@ export class InstanceSession {
   #call(
     make: (done: SpeakerDone) => void, forget: () => void, succeeded?: () => void,
   ): void {
+    const { clock, journal } = this.#parts;
+    if (this.#outstanding === 0) this.#runSince = clock.now();
     this.#outstanding += 1;
     make((result) => {
       this.#outstanding -= 1;
+      if (this.#outstanding === 0) {
+        journal.measure?.({
+          name: 'bgp_control_plane_reconcile_run_duration_seconds',
+          value: (clock.now() - this.#runSince) / 1_000_000, labels: { instance_name: this.name },
+        });
+      }
       if (result.ok) {
         succeeded?.();
         if (this.#outstanding === 0 && this.#retry === undefined) this.#recover();

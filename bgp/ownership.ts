@@ -1,8 +1,8 @@
 import type {
   BgpClusterConfig, BgpNodeConfig, BgpPeeringPolicy, OwnerReference,
 } from '../lb/bgpmodel.ts';
-import type { Labels, Node } from '../lb/model.ts';
-import { compileSelector } from '../lb/selector.ts';
+import type { Node } from '../lb/model.ts';
+import { compileSelector, type Matcher } from '../lb/selector.ts';
 import { compareText } from '../lb/table.ts';
 
 /** What may own the configuration of a node. */
@@ -57,7 +57,7 @@ export function owns(candidate: Candidate, reference: OwnerReference | undefined
 
 interface Selecting<T extends Candidate> {
   readonly of: T;
-  selects(labels: Labels): boolean;
+  readonly selects: Matcher;
 }
 
 // A selector that does not compile selects nothing; the API refuses such an object anyway.

@@ -26,7 +26,7 @@ import { serveMetrics } from './metricsserver.ts';
 import { nodeWhenFree } from './nodeopening.ts';
 import type { Probe } from './probes.ts';
 import { proxyHealthOf, ProxyHealthz } from './proxyhealthz.ts';
-import { showDatapath, showL2, showProcess } from './shown.ts';
+import { showBgp, showDatapath, showL2, showProcess } from './shown.ts';
 import { placeOf } from './values.ts';
 
 /** One life of this node's agent. Programs and tables stay in the kernel. */
@@ -61,6 +61,7 @@ export async function liveAsAgent(at: Surroundings): Promise<void> {
     agent = compose({ parts, at, node, links, kube: metered }, () => agent);
     meters.showFrom(
       showProcess(at.watch), showDatapath(agent, node), showL2(agent, node, meters),
+      showBgp(agent),
     );
     await liveWith(agent, at);
     meters.showFrom(showProcess(at.watch));

@@ -121,7 +121,8 @@ export function showBgp(agent: Agent): (show: Show) => void {
       const { desired } = instance;
       for (const { peer } of desired?.peers ?? []) {
         const facts = instance.session(peer.name);
-        const host = familyOf(peer.address.ip) === 'IPv6' ? `[${peer.address.ip}]` : peer.address.ip;
+        const { ip } = peer.address;
+        const host = familyOf(ip) === 'IPv6' ? `[${ip}]` : ip;
         const labels = {
           instance_name: instance.name, local_asn: String(desired?.global?.asn ?? 0),
           neighbor: `${host}:${peer.port}`,
