@@ -158,7 +158,12 @@ static __always_inline int fl_act(struct __sk_buff *skb, const struct fl_packet 
 	fl_translate(skb, p, &plan->to, plan->ttl ? plan->ttl : p->ttl);
 	if (plan->outcome == FL_ECHO)
 		fl_answer_echo(skb, p);
-	return plan->outcome == FL_CARRY ? FL_NEXT : fl_return(skb);
+	if (plan->outcome != FL_CARRY)
+		return fl_return(skb);
+	/* It is no reply, and where it leaves this node there is nothing to undo. */
+	if (!p->egress)
+		skb->tc_index |= FL_TC_INDEX_DONE;
+	return FL_NEXT;
 }
 
 /* The same in the program that relays: neither direction meets the stack then (8.1). */

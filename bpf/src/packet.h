@@ -19,8 +19,9 @@
 #define FL_DROP 2
 
 /*
- * The bit of tc_index of what we translated and redirected: egress programs leave it alone. Ingress
- * programs clear it, because veth carries it into other nodes that are containers.
+ * The bit of tc_index of what ingress programs translated, whether they redirected it or the stack
+ * takes it on: egress programs leave it alone. Ingress programs clear it, because veth carries it
+ * into other nodes that are containers.
  */
 #define FL_TC_INDEX_DONE 0x8000
 

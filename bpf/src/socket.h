@@ -60,14 +60,9 @@ static __always_inline bool fl_is_loopback(const struct fl_ip *ip)
 static __noinline bool fl_find_called(const struct fl_flow_key *flow, struct fl_front *front,
 				      __u32 *bits, bool node)
 {
-	struct fl_flow_key any = *flow;
-
 	if (fl_find_front(flow, front, bits))
 		return true;
-	if (!node || !fl_is_loopback(&flow->target))
-		return false;
-	fl_any_ip(&any.target, fl_is_mapped(&flow->target));
-	return fl_find_front(&any, front, bits);
+	return node && fl_is_loopback(&flow->target) && fl_find_node_port(flow, front);
 }
 
 static __always_inline void fl_socket_key(struct fl_sk_key *key, const struct fl_call *call,

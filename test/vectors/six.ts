@@ -1,4 +1,4 @@
-import { rangeBit } from '../../bpf/layout.gen.ts';
+import { addrBit, rangeBit } from '../../bpf/layout.gen.ts';
 import { at, bytes, service, service6, type Rows } from './fixture.ts';
 import { frame, joined, quoted, type PacketFacts } from './packet.ts';
 import { dropped, remote, tcp, uplink, vip, x } from './uplink.ts';
@@ -152,5 +152,8 @@ function selfRange(): Rows {
   const self = { prefixlen: 160, rangeId: 1, addr: bytes(at.vip), bits: rangeBit.self };
   const second = rows.fronts.filter(({ addr }) => addr.join() === bytes(at.vip).join())
     .map((one) => ({ ...one, addr: bytes(at.vip2) }));
-  return { ...rows, fronts: [...rows.fronts, ...second], ranges: [...rows.ranges, self] };
+  return {
+    ...rows, fronts: [...rows.fronts, ...second], ranges: [...rows.ranges, self],
+    addresses: [...rows.addresses, { addr: bytes(at.vip2), bits: addrBit.vip }],
+  };
 }
