@@ -1,4 +1,5 @@
 import type { Clock, Journal, Micros, Random, Timer } from '../lb/ports.ts';
+import { KnownName } from './event.ts';
 import type { World } from './world.ts';
 
 /** Thrown through a handler to end its process between two port operations; caught by `enter`. */
@@ -161,6 +162,7 @@ export class Process {
 /** The `Clock` port of a process, on its machine's clock. */
 export function processClock(process: Process): Clock {
   const { clock, world } = process;
+  const name = new KnownName('timer', process.name);
   return {
     now: () => clock.now(),
     boot: () => clock.now(),
@@ -171,7 +173,7 @@ export function processClock(process: Process): Clock {
       let cancelled = false;
       const arm = (): void => {
         const wait = Math.max(0, clock.worldDelay(due - clock.now()));
-        timer = world.schedule(wait, { kind: 'timer', entity: process.name }, fire);
+        timer = world.schedule(wait, name, fire);
       };
       // The rate may have changed since: a timer that would be early waits for the rest.
       const fire = (): void => {

@@ -32,73 +32,113 @@ export function orderOf({ rank, count }: Pick<Queued, 'rank' | 'count'>): number
  * A binary heap with a total order; no two entries compare equal, so history never decides. A
  * packet crosses a quiet network as a chain of events each of which comes before everything that
  * waits: such a one stands in front of the heap and never enters it.
+ *
+ * The heap itself holds numbers, side by side: hundreds of timers wait, and an event comes to its
+ * place past a dozen others that no cache has any more.
  */
 export class EventQueue<Event extends Queued> {
-  #heap: Event[] = [];
   /** Comes before everything in the heap. */
   #front: Event | undefined;
+  /** By place in the heap. */
+  #times: number[] = [];
+  #orders: number[] = [];
+  #slots: number[] = [];
+  /** By slot; a slot is free while nothing is in it. */
+  #events: (Event | undefined)[] = [];
+  #free: number[] = [];
 
   get size(): number {
-    return this.#heap.length + (this.#front === undefined ? 0 : 1);
+    return this.#slots.length + (this.#front === undefined ? 0 : 1);
   }
 
   peek(): Event | undefined {
-    return this.#front ?? this.#heap[0];
+    return this.#front ?? this.#top();
   }
 
   push(event: Event): void {
     const front = this.#front;
-    const first = front ?? this.#heap[0];
-    if (first !== undefined && !before(event, first)) return this.#rise(event);
+    const first = front ?? this.#top();
+    if (first !== undefined && !before(event, first)) return this.#insert(event);
     this.#front = event;
-    if (front !== undefined) this.#rise(front);
+    if (front !== undefined) this.#insert(front);
   }
 
   pop(): Event | undefined {
     const front = this.#front;
-    if (front === undefined) return this.#popHeap();
+    if (front === undefined) return this.#remove();
     this.#front = undefined;
     return front;
   }
 
-  #popHeap(): Event | undefined {
-    const heap = this.#heap;
-    const top = heap[0];
-    const last = heap.pop();
-    if (top === undefined || last === undefined || top === last) return top;
-    this.#sink(last);
-    return top;
+  #top(): Event | undefined {
+    const slot = this.#slots[0];
+    return slot === undefined ? undefined : this.#events[slot];
   }
 
-  #rise(event: Event): void {
-    const heap = this.#heap;
-    let index = heap.length;
-    heap.push(event);
+  #insert(event: Event): void {
+    const slot = this.#free.pop() ?? this.#events.length;
+    this.#events[slot] = event;
+    this.#times.push(0);
+    this.#orders.push(0);
+    this.#slots.push(slot);
+    this.#rise(event.time, orderOf(event), slot);
+  }
+
+  #remove(): Event | undefined {
+    const slot = this.#slots[0];
+    const [time, order, last] = [this.#times.pop(), this.#orders.pop(), this.#slots.pop()];
+    if (slot === undefined || last === undefined) return undefined;
+    if (this.#slots.length > 0) this.#sink(time ?? 0, order ?? 0, last);
+    const event = this.#events[slot];
+    this.#events[slot] = undefined;
+    this.#free.push(slot);
+    return event;
+  }
+
+  /** Up from the last place. */
+  #rise(time: number, order: number, slot: number): void {
+    let index = this.#slots.length - 1;
     while (index > 0) {
-      const parentIndex = (index - 1) >> 1;
-      const parent = heap[parentIndex] as Event;
-      if (!before(event, parent)) break;
-      heap[index] = parent;
-      index = parentIndex;
+      const parent = (index - 1) >> 1;
+      if (!this.#precedes(time, order, parent)) break;
+      this.#move(parent, index);
+      index = parent;
     }
-    heap[index] = event;
+    this.#put(index, time, order, slot);
   }
 
-  #sink(event: Event): void {
-    const heap = this.#heap;
-    const length = heap.length;
+  /** Down from the first place. */
+  #sink(time: number, order: number, slot: number): void {
+    const { length } = this.#slots;
     let index = 0;
     for (;;) {
       let child = 2 * index + 1;
       if (child >= length) break;
       const right = child + 1;
-      if (right < length && before(heap[right] as Event, heap[child] as Event)) child = right;
-      const candidate = heap[child] as Event;
-      if (!before(candidate, event)) break;
-      heap[index] = candidate;
+      if (right < length && this.#precedes(this.#times[right] ?? 0, this.#orders[right] ?? 0, child)) {
+        child = right;
+      }
+      if (this.#precedes(time, order, child)) break;
+      this.#move(child, index);
       index = child;
     }
-    heap[index] = event;
+    this.#put(index, time, order, slot);
+  }
+
+  #precedes(time: number, order: number, index: number): boolean {
+    const other = this.#times[index] ?? 0;
+    return time < other || (time === other && order < (this.#orders[index] ?? 0));
+  }
+
+  #move(from: number, to: number): void {
+    this.#put(to, this.#times[from] ?? 0, this.#orders[from] ?? 0, this.#slots[from] ?? 0);
+  }
+
+  // oxlint-disable-next-line max-params -- a place and the three numbers that stand in it
+  #put(index: number, time: number, order: number, slot: number): void {
+    this.#times[index] = time;
+    this.#orders[index] = order;
+    this.#slots[index] = slot;
   }
 }
 

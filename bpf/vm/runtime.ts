@@ -18,8 +18,6 @@ export interface Redirect {
   readonly ifindex: number;
   /** BPF_F_INGRESS of bpf_redirect: into the stack of the device rather than out of it. */
   readonly ingress: boolean;
-  /** `struct bpf_redir_neigh` as the program gave it: the next hop, where it chose one. */
-  readonly nextHop: Uint8Array | undefined;
 }
 
 /**

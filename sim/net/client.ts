@@ -1,6 +1,7 @@
 import { familyOf, type Ip } from '../../lb/ip.ts';
 import type { Micros, Timer } from '../../lb/ports.ts';
 import { assert } from '../../lb/result.ts';
+import { KnownName } from '../event.ts';
 import { Deadlines } from './deadlines.ts';
 import { KeptFlow } from './flow.ts';
 import { OutageMeter } from './outage.ts';
@@ -78,6 +79,7 @@ export class TrafficLine {
   #early = new Map<number, { startedAt: Micros; worked: boolean }>();
   #nextToJudge = 1;
   #tick: Timer | undefined;
+  #tickName: KnownName;
   #flowTick: Timer | undefined;
   #nextFlow = 0;
   #listeners: ((record: RequestRecord) => void)[] = [];
@@ -97,6 +99,7 @@ export class TrafficLine {
     this.#timeout = options.timeout ?? second;
     const flowCount = options.protocol === 'TCP' ? options.flows ?? 0 : 0;
     this.flows = Array.from({ length: flowCount }, (_, index) => new KeptFlow(this, index));
+    this.#tickName = new KnownName('request', options.name);
     const event = { kind: 'request-timeout', entity: options.name };
     this.#deadlines = new Deadlines(tap.world, event, (request) => request.expire());
   }
@@ -202,8 +205,7 @@ export class TrafficLine {
   }
 
   #arm(wait: Micros): void {
-    const what = { kind: 'request', entity: this.name };
-    this.#tick = this.tap.world.schedule(wait, what, () => {
+    this.#tick = this.tap.world.schedule(wait, this.#tickName, () => {
       this.#arm(this.#every);
       this.#request();
     });

@@ -1,4 +1,5 @@
 import type { Micros, Timer } from '../../lb/ports.ts';
+import { KnownName, type EventName } from '../event.ts';
 import type { World } from '../world.ts';
 
 /** No deadline. */
@@ -21,15 +22,15 @@ export interface Due {
  */
 export class Deadlines<T extends Due> {
   #world: World;
-  #event: { kind: string; entity: string };
+  #event: KnownName;
   #expire: (item: T) => void;
   #listed: T[] = [];
   #armedAt: Micros = never;
   #timer: Timer | undefined;
 
-  constructor(world: World, event: { kind: string; entity: string }, expire: (item: T) => void) {
+  constructor(world: World, event: EventName, expire: (item: T) => void) {
     this.#world = world;
-    this.#event = event;
+    this.#event = new KnownName(event.kind, event.entity);
     this.#expire = expire;
   }
 
@@ -58,17 +59,21 @@ export class Deadlines<T extends Due> {
     this.#timer = undefined;
     this.#armedAt = never;
     const expired: T[] = [];
-    const rest: T[] = [];
+    const listed = this.#listed;
+    let kept = 0;
     let next = never;
-    for (const item of this.#listed) {
-      if (item.due <= now) expired.push(item);
-      else if (item.due < next) next = item.due;
-      item.listed = item.due > now && item.due < never;
-      if (item.listed) rest.push(item);
+    for (const item of listed) {
+      const { due } = item;
+      item.listed = due > now && due < never;
+      if (due <= now) expired.push(item);
+      if (!item.listed) continue;
+      listed[kept] = item;
+      kept += 1;
+      if (due < next) next = due;
     }
-    this.#listed = rest;
+    listed.length = kept;
     if (next < never) this.#arm(next);
-    expired.sort((left, right) => left.order - right.order);
+    if (expired.length > 1) expired.sort((left, right) => left.order - right.order);
     for (const item of expired) {
       // One expiry may have cleared or moved another.
       if (item.due > now) continue;

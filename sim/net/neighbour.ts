@@ -102,7 +102,7 @@ export class NeighbourCache<Waiting> {
   use(address: Ip): string | undefined {
     const entry = this.#aged(address) ?? this.#create(address);
     entry.usedAt = this.#world.now;
-    if (entry.mac !== undefined && this.#stuck.has(address)) return entry.mac;
+    if (entry.mac !== undefined && this.#isStuck(address)) return entry.mac;
     switch (entry.state) {
       case 'reachable': case 'delay': case 'probe':
         return entry.mac;
@@ -147,6 +147,11 @@ export class NeighbourCache<Waiting> {
     return { ip, mac, state, changedAt, router, stuck: this.#stuck.has(ip) };
   }
 
+  /** What `lookup` says of the MAC, without the rest. */
+  macOf(address: Ip): string | undefined {
+    return this.#aged(address)?.mac;
+  }
+
   addresses(): readonly Ip[] {
     return [...this.#entries.keys()];
   }
@@ -169,6 +174,11 @@ export class NeighbourCache<Waiting> {
     this.#entries.clear();
   }
 
+  // Hardly ever is one, and a set that is empty is hashed into all the same.
+  #isStuck(address: Ip): boolean {
+    return this.#stuck.size > 0 && this.#stuck.has(address);
+  }
+
   get #fixedLife(): boolean {
     return this.settings.profile === 'sticky' || this.settings.profile === 'long';
   }
@@ -181,7 +191,7 @@ export class NeighbourCache<Waiting> {
   /** The entry as it is now: what expired since somebody last looked expires here. */
   #aged(address: Ip): Entry<Waiting> | undefined {
     const entry = this.#entries.get(address);
-    if (entry?.state !== 'reachable' || this.#stuck.has(address)) return entry;
+    if (entry?.state !== 'reachable' || this.#isStuck(address)) return entry;
     const until = Math.max(entry.changedAt, this.#fixedLife ? 0 : entry.confirmedAt) + entry.life;
     if (this.#world.now < until) return entry;
     if (this.#fixedLife) {

@@ -1,5 +1,5 @@
-import { familyOf, ipBytes, type Ip } from '../../lb/ip.ts';
-import { writeMac } from '../net/address.ts';
+import { familyOf, type Ip } from '../../lb/ip.ts';
+import { writeIp, writeMac } from '../net/address.ts';
 import type { AddressTexts } from '../net/addresstexts.ts';
 import type { StackInterface } from '../net/stack.ts';
 import type { Route } from '../net/route.ts';
@@ -45,9 +45,9 @@ export function lookUpRoute(memory: Uint8Array, at: number, site: RouteSite): nu
   if (asked > mtuBytes) return answers.tooBig;
   const next = via ?? target;
   if (via !== undefined && familyOf(via) === familyOf(target)) {
-    memory.set(ipBytes(via), at + field.target);
+    writeIp(memory, at + field.target, via);
   }
-  const mac = iface.neighbours.lookup(next)?.mac;
+  const mac = iface.neighbours.macOf(next);
   if (mac === undefined) return answers.noNeighbour;
   writeMac(memory, at + field.sourceMac, iface.nic.mac);
   writeMac(memory, at + field.targetMac, mac);

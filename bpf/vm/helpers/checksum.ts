@@ -64,58 +64,53 @@ const difference: HelperCall = {
 
 const fieldBytes = 0xf;
 
-/** What a packet field and the two values say about a replacement. */
-interface Replacement {
-  readonly offset: number;
-  /** Lower and upper half of the u64 `from`. */
-  readonly from: readonly [number, number];
-  readonly to: number;
-  readonly flags: number;
-}
+/**
+ * Words of `l3_csum_replace` and `l4_csum_replace`: offset, lower and upper half of the u64 `from`,
+ * `to`, flags. They are read where they are needed, for a record of them would be made per packet.
+ */
+const word = { offset: 0, from: 1, fromUpper: 2, to: 3, flags: 4 } as const;
 
-function replacementOf(words: readonly number[]): Replacement {
-  return {
-    offset: unsigned(words, 0), from: [unsigned(words, 1), unsigned(words, 2)],
-    to: unsigned(words, 3), flags: words[4] ?? -1,
-  };
+function flagsOf(words: readonly number[]): number {
+  return words[word.flags] ?? -1;
 }
 
 /** Why no checksum is replaced there; 0 when it can be. */
-function refusal(runtime: Runtime, { offset, flags }: Replacement, legal: number): number {
-  if ((flags & ~legal) !== 0) return -errno.EINVAL;
+function refusal(runtime: Runtime, words: readonly number[], legal: number): number {
+  const offset = unsigned(words, word.offset);
+  if ((flagsOf(words) & ~legal) !== 0) return -errno.EINVAL;
   if (offset > 0xffff || (offset & 1) !== 0) return -errno.EFAULT;
   return runtime.packet.contains(offset, 2) ? 0 : -errno.EFAULT;
 }
 
 /** Stores a new checksum for the difference that the size in the flags names. */
-function replace(runtime: Runtime, change: Replacement, isLayer3: boolean): number {
-  const { from: [low, high], to, flags } = change;
+function replace(runtime: Runtime, words: readonly number[], isLayer3: boolean): number {
+  const from = unsigned(words, word.from);
+  const to = unsigned(words, word.to);
   const { view } = runtime.memory;
-  const at = runtime.packet.data + change.offset;
+  const at = runtime.packet.data + unsigned(words, word.offset);
   const old = view.getUint16(at, true);
   // The stored field is a complement; the sum below is one of the data.
   const sum = ~old >>> 0;
-  switch (flags & fieldBytes) {
+  switch (flagsOf(words) & fieldBytes) {
     case 0:
-      if (low !== 0 || high !== 0) return -errno.EINVAL;
+      if (from !== 0 || unsigned(words, word.fromUpper) !== 0) return -errno.EINVAL;
       view.setUint16(at, fold(add(to, sum)), true);
       return 0;
     case 2: {
-      const left = low & 0xffff;
-      const right = to & 0xffff;
+      const [left, right] = [from & 0xffff, to & 0xffff];
       const next = isLayer3 ? replace2(old, left, right) : fold(add(subtract(sum, left), right));
       view.setUint16(at, next, true);
       return 0;
     }
     case 4:
-      view.setUint16(at, fold(add(subtract(sum, low), to)), true);
+      view.setUint16(at, fold(add(subtract(sum, from), to)), true);
       return 0;
     default: return -errno.EINVAL;
   }
 }
 
 /** csum_replace2 of include/net/checksum.h, which works on 16 bits throughout. */
-function replace2(...[old, from, to]: readonly [number, number, number]): number {
+function replace2(old: number, from: number, to: number): number {
   const without = add16(~old & 0xffff, ~from & 0xffff);
   return ~add16(without, to) & 0xffff;
 }
@@ -128,8 +123,7 @@ function add16(left: number, right: number): number {
 const layer3: HelperCall = {
   name: 'l3_csum_replace', takes: ['unused', 'word', 'wide', 'word', 'flags'], gives: 'status',
   call(runtime, words) {
-    const change = replacementOf(words);
-    return refusal(runtime, change, fieldBytes) || replace(runtime, change, true);
+    return refusal(runtime, words, fieldBytes) || replace(runtime, words, true);
   },
 };
 
@@ -139,16 +133,15 @@ const layer4Flags = 0xff;
 const layer4: HelperCall = {
   name: 'l4_csum_replace', takes: ['unused', 'word', 'wide', 'word', 'flags'], gives: 'status',
   call(runtime, words) {
-    const change = replacementOf(words);
-    const refused = refusal(runtime, change, layer4Flags);
+    const refused = refusal(runtime, words, layer4Flags);
     if (refused !== 0) return refused;
     const { view } = runtime.memory;
-    const at = runtime.packet.data + change.offset;
-    const keepsZero = (change.flags & layer4Flag.mangledZero) !== 0;
-    const enforced = (change.flags & layer4Flag.enforce) !== 0;
+    const at = runtime.packet.data + unsigned(words, word.offset);
+    const keepsZero = (flagsOf(words) & layer4Flag.mangledZero) !== 0;
+    const enforced = (flagsOf(words) & layer4Flag.enforce) !== 0;
     // UDP over IPv4: no checksum stays no checksum, and a computed zero is sent as 0xffff.
     if (keepsZero && !enforced && view.getUint16(at, true) === 0) return 0;
-    const status = replace(runtime, change, false);
+    const status = replace(runtime, words, false);
     const isZero = status === 0 && view.getUint16(at, true) === 0;
     if (keepsZero && isZero) view.setUint16(at, 0xffff, true);
     return status;

@@ -19,7 +19,7 @@ const redirect: HelperCall = {
     if ((flags & ~ingressFlag) !== 0) return verdict.skb.shot;
     const ingress = (flags & ingressFlag) !== 0;
     const ifindex = unsigned(words, 0);
-    runtime.redirect = { kind: 'device', ifindex, ingress, nextHop: undefined };
+    runtime.redirect = { kind: 'device', ifindex, ingress };
     return isXdp ? verdict.xdp.redirect : verdict.skb.redirect;
   },
 };
@@ -32,10 +32,8 @@ const redirectNeighbour: HelperCall = {
     runtime.memory.checkRead({ address, length: Math.max(0, length) });
     const isShort = length !== 0 && length < neighbourBytes;
     if (isShort || signed(words, 3) !== 0) return verdict.skb.shot;
-    const nextHop = length === 0
-      ? undefined : runtime.memory.bytes.slice(address, address + neighbourBytes);
     const ifindex = unsigned(words, 0);
-    runtime.redirect = { kind: 'neighbour', ifindex, ingress: false, nextHop };
+    runtime.redirect = { kind: 'neighbour', ifindex, ingress: false };
     return verdict.skb.redirect;
   },
 };
@@ -45,7 +43,7 @@ const redirectPeer: HelperCall = {
   call(runtime, words) {
     if (signed(words, 1) !== 0) return verdict.skb.shot;
     const ifindex = unsigned(words, 0);
-    runtime.redirect = { kind: 'peer', ifindex, ingress: false, nextHop: undefined };
+    runtime.redirect = { kind: 'peer', ifindex, ingress: false };
     return verdict.skb.redirect;
   },
 };
