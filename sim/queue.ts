@@ -115,14 +115,17 @@ export class EventQueue<Event extends Queued> {
       let child = 2 * index + 1;
       if (child >= length) break;
       const right = child + 1;
-      if (right < length && this.#precedes(this.#times[right] ?? 0, this.#orders[right] ?? 0, child)) {
-        child = right;
-      }
+      if (right < length && this.#leftIsLater(child)) child = right;
       if (this.#precedes(time, order, child)) break;
       this.#move(child, index);
       index = child;
     }
     this.#put(index, time, order, slot);
+  }
+
+  #leftIsLater(left: number): boolean {
+    const right = left + 1;
+    return this.#precedes(this.#times[right] ?? 0, this.#orders[right] ?? 0, left);
   }
 
   #precedes(time: number, order: number, index: number): boolean {

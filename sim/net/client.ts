@@ -3,6 +3,7 @@ import type { Micros, Timer } from '../../lb/ports.ts';
 import { assert } from '../../lb/result.ts';
 import { KnownName } from '../event.ts';
 import { Deadlines } from './deadlines.ts';
+import { AnswerReader } from './echo.ts';
 import { KeptFlow } from './flow.ts';
 import { OutageMeter } from './outage.ts';
 import {
@@ -57,6 +58,7 @@ export class TrafficLine {
   readonly protocol: 'TCP' | 'UDP';
   readonly tap: PacketTap;
   readonly outages = new OutageMeter();
+  readonly answers = new AnswerReader();
   readonly flows: readonly KeptFlow[];
   readonly flowTimeout: Micros;
   /** Failed requests and broken flows in the order of their ends; the first 20,000. */

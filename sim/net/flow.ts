@@ -1,6 +1,6 @@
 import type { Micros } from '../../lb/ports.ts';
 import type { TrafficLine } from './client.ts';
-import { decodeAnswer, echoRequest, type EchoAnswer } from './echo.ts';
+import { echoRequest, type EchoAnswer } from './echo.ts';
 import { verdictOf, type RequestOutcome } from './request.ts';
 import type { TcpConnection, TcpEnd, TcpUser } from './tcp.ts';
 
@@ -49,7 +49,7 @@ export class KeptFlow implements TcpUser {
   }
 
   onPayload(connection: TcpConnection, payload: Uint8Array): void {
-    const answer = decodeAnswer(payload);
+    const answer = this.#line.answers.read(payload);
     const askedAt = this.#askedAt ?? this.#line.tap.world.now;
     this.#askedAt = undefined;
     const verdict = answer === undefined ? 'wrong-backend' : verdictOf(this.#line, answer);

@@ -2,7 +2,7 @@ import type { Ip } from '../../lb/ip.ts';
 import type { Micros } from '../../lb/ports.ts';
 import type { TrafficLine } from './client.ts';
 import { never, type Due } from './deadlines.ts';
-import { decodeAnswer, echoRequest, type EchoAnswer } from './echo.ts';
+import { echoRequest, type EchoAnswer } from './echo.ts';
 import type { Packet } from './packet.ts';
 import type { PacketStep } from './tap.ts';
 import type { TcpConnection, TcpEnd, TcpUser } from './tcp.ts';
@@ -86,7 +86,7 @@ abstract class EchoRequestBase implements Request {
   }
 
   protected answered(payload: Uint8Array): void {
-    const answer = decodeAnswer(payload);
+    const answer = this.line.answers.read(payload);
     if (answer === undefined) return this.conclude('wrong-backend');
     this.conclude(verdictOf(this.line, answer), answer);
   }

@@ -63,6 +63,8 @@ export class TcpConnection implements Due {
   readonly order: number;
   due: Micros = never;
   listed = false;
+  /** Belongs to the table that the connection is in. */
+  nextInTable: TcpConnection | undefined;
   readonly ends: TcpEnds;
   userTimeout: Micros = userTimeoutDefault;
   connectTimeout: Micros = connectTimeoutDefault;

@@ -2,6 +2,7 @@ import type { Ip } from '../../lb/ip.ts';
 import type { Micros } from '../../lb/ports.ts';
 import type { Prng } from '../prng.ts';
 import { Deadlines } from './deadlines.ts';
+import { FlowTable } from './flowtable.ts';
 import { noPayload, tcpFlag, tupleOf, type Packet, type PacketTuple } from './packet.ts';
 import type { SocketFacts, SocketHooks } from './sockethooks.ts';
 import type { PacketTap } from './tap.ts';
@@ -34,7 +35,6 @@ interface BoundSocket {
 
 const ephemeralFirst = 32_768;
 const ephemeralCount = 28_232;
-const peersQuiet = 256;
 
 /**
  * The transport layer of a host or pod: TCP connections and listeners, UDP sockets, and what to
@@ -47,7 +47,9 @@ export class Transport implements TcpOwner {
   #options: TransportOptions;
   #prng: Prng;
   #deadlines: Deadlines<TcpConnection>;
-  #connections = new Map<Ip, Map<number, TcpConnection>>();
+  #connections = new FlowTable();
+  /** By local port; those of the ephemeral range are taken in turn, so its list has no holes. */
+  #ephemeral: (TcpConnection | undefined)[] = [];
   #callers = new Map<number, TcpConnection>();
   #listeners = new Map<number, (connection: TcpConnection) => TcpUser>();
   #sockets = new Map<number, BoundSocket>();
@@ -73,9 +75,7 @@ export class Transport implements TcpOwner {
 
   /** Connections that did not end yet. */
   get connectionCount(): number {
-    let count = 0;
-    for (const flows of this.#connections.values()) count += flows.size;
-    return count;
+    return this.#connections.size;
   }
 
   /** The next free port of 32768 to 60999, in turn and wrapping (ip_local_port_range of Linux). */
@@ -83,7 +83,7 @@ export class Transport implements TcpOwner {
     for (let tries = 0; tries < ephemeralCount; tries += 1) {
       const port = ephemeralFirst + this.#nextPort;
       this.#nextPort = (this.#nextPort + 1) % ephemeralCount;
-      if (!this.#callers.has(port) && !this.#sockets.has(port)) return port;
+      if (this.#callerAt(port) === undefined && !this.#sockets.has(port)) return port;
     }
     return ephemeralFirst;
   }
@@ -99,7 +99,7 @@ export class Transport implements TcpOwner {
       remote: remote.ip, remotePort: remote.port,
     }, user);
     connection.trail = trail;
-    this.#callers.set(ends.localPort, connection);
+    this.#setCaller(ends.localPort, connection);
     if (this.#options.sockets !== undefined) this.#called.set(connection, socket);
     if (target === 'refused') this.#refuse(connection);
     else connection.connect();
@@ -156,12 +156,10 @@ export class Transport implements TcpOwner {
   }
 
   closed(connection: TcpConnection): void {
-    const { remote, localPort, remotePort } = connection.ends;
-    const flows = this.#connections.get(remote);
-    flows?.delete(flowKey(localPort, remotePort));
-    // The next connection to the same peer comes soon; only a crowd of peers is worth tidying.
-    if (flows?.size === 0 && this.#connections.size > peersQuiet) this.#connections.delete(remote);
-    if (this.#callers.get(localPort) === connection) this.#callers.delete(localPort);
+    const { localPort } = connection.ends;
+    this.#connections.delete(connection);
+    if (this.#callerAt(localPort) === connection) this.#setCaller(localPort, undefined);
+    if (this.#called.size === 0) return;
     const socket = this.#options.sockets && this.#called.get(connection);
     if (socket === undefined) return;
     this.#called.delete(connection);
@@ -170,8 +168,7 @@ export class Transport implements TcpOwner {
 
   /** The machine died: sockets and connections are gone without a farewell. */
   vanish(): void {
-    const open = [...this.#connections.values()].flatMap((flows) => [...flows.values()]);
-    for (const connection of open) connection.vanish();
+    for (const connection of this.#connections.all()) connection.vanish();
     this.#listeners.clear();
     this.#sockets.clear();
   }
@@ -196,18 +193,13 @@ export class Transport implements TcpOwner {
     this.#opened += 1;
     const start = { order: this.#opened, sequence: this.#prng.next(), user };
     const connection = new TcpConnection(this, ends, start);
-    let flows = this.#connections.get(ends.remote);
-    if (flows === undefined) {
-      flows = new Map();
-      this.#connections.set(ends.remote, flows);
-    }
-    flows.set(flowKey(ends.localPort, ends.remotePort), connection);
+    this.#connections.add(connection);
     return connection;
   }
 
   #receiveTcp(packet: Packet): void {
     const { source, target, sourcePort, targetPort, tcp } = packet;
-    const flow = this.#connections.get(source)?.get(flowKey(targetPort, sourcePort));
+    const flow = this.#connections.find(source, targetPort, sourcePort);
     if (flow !== undefined && flow.ends.local === target) {
       this.#tap.pass('received', this.place, packet);
       flow.receive(packet);
@@ -224,7 +216,7 @@ export class Transport implements TcpOwner {
       connection.accept(packet);
       return;
     }
-    const caller = this.#callers.get(targetPort);
+    const caller = this.#callerAt(targetPort);
     if (caller !== undefined) caller.user.onStranger?.(caller, source);
     this.#tap.drop({ place: this.place, why: syn ? 'no-listener' : 'out-of-state', packet });
     if (tcp !== undefined && (tcp.flags & tcpFlag.rst) === 0) this.send(resetFor(packet));
@@ -259,12 +251,17 @@ export class Transport implements TcpOwner {
     const { quoted } = icmp;
     if (quoted.protocol === 'UDP') this.#sockets.get(quoted.sourcePort)?.socket.onRefused?.(quoted);
     if (quoted.protocol !== 'TCP') return;
-    const key = flowKey(quoted.sourcePort, quoted.targetPort);
-    this.#connections.get(quoted.target)?.get(key)?.unreachable();
+    const { target, sourcePort, targetPort } = quoted;
+    this.#connections.find(target, sourcePort, targetPort)?.unreachable();
   }
-}
 
-// A signed 32-bit number: larger ones are objects, and tables hash those slowly.
-function flowKey(localPort: number, remotePort: number): number {
-  return (localPort << 16) | remotePort;
+  #callerAt(port: number): TcpConnection | undefined {
+    return port < ephemeralFirst ? this.#callers.get(port) : this.#ephemeral[port - ephemeralFirst];
+  }
+
+  #setCaller(port: number, connection: TcpConnection | undefined): void {
+    if (port >= ephemeralFirst) this.#ephemeral[port - ephemeralFirst] = connection;
+    else if (connection === undefined) this.#callers.delete(port);
+    else this.#callers.set(port, connection);
+  }
 }

@@ -40,6 +40,15 @@ const hookNumbers = {
   fl_uplink_in: hooks.uplinkIn, fl_uplink_out: hooks.uplinkOut,
 } as const satisfies Record<HookName, number>;
 
+interface Hook {
+  readonly program: number;
+  readonly ingress: boolean;
+  /** The first of its cells in `fl_stats`. */
+  readonly cells: number;
+}
+
+type Hooks = Readonly<Record<'uplinkIn' | 'uplinkOut' | 'fromPod' | 'toPod', Hook>>;
+
 /** Runs the programs of a kernel on the frames that pass its devices (datapath.md 6). */
 export class FrameHooks {
   /** Frames that programs dropped, by reason. */
@@ -48,29 +57,30 @@ export class FrameHooks {
   #counted = new Map<number, number>();
   #texts = new AddressTexts();
   #store = new FrameStore();
-  #programs: Readonly<Record<HookName, number>>;
+  #hooks: Hooks;
 
   constructor(kernel: SimKernel) {
     this.#kernel = kernel;
-    this.#programs = programNumbers(kernel);
+    this.#hooks = hooksOf(kernel);
   }
 
   /** Other programs than before, or a boot: the kernel counts from zero again. */
   exchanged(): void {
-    this.#programs = programNumbers(this.#kernel);
+    this.#hooks = hooksOf(this.#kernel);
     this.#counted.clear();
   }
 
-  run(program: HookName, frame: Frame, device: HookDevice): HookVerdict {
+  run(name: HookName, frame: Frame, device: HookDevice): HookVerdict {
     const { ifindex, mac, mark = 0 } = device;
-    const ingress = program === 'fl_uplink_in' || program === 'fl_from_pod';
-    const outcome = this.#kernel.passPacket(this.#programs[program], {
+    const hook = this.#hookOf(name);
+    const { ingress } = hook;
+    const outcome = this.#kernel.passPacket(hook.program, {
       frame, mark, ifindex,
       packetType: ingress ? packetTypeOf(frame, mac) : packetTypes.host,
       protocol: frame.etherType,
       ingressIfindex: ingress ? ifindex : 0,
     });
-    if (outcome.verdict === actions.shot) return this.#dropped(program);
+    if (outcome.verdict === actions.shot) return this.#dropped(hook);
     const after = this.#after(frame, outcome);
     if (outcome.verdict !== actions.redirect || outcome.redirect === undefined) {
       return { kind: 'pass', frame: after };
@@ -78,8 +88,17 @@ export class FrameHooks {
     const { kind, ifindex: target } = outcome.redirect;
     if (kind === 'neighbour') return { kind: 'route', frame: after };
     // An answer in place of a refused packet is counted under its reason as a drop is.
-    this.#countedNow(program);
+    this.#countedNow(hook);
     return { kind: 'send', frame: after, ifindex: target };
+  }
+
+  #hookOf(name: HookName): Hook {
+    switch (name) {
+      case 'fl_uplink_in': return this.#hooks.uplinkIn;
+      case 'fl_uplink_out': return this.#hooks.uplinkOut;
+      case 'fl_from_pod': return this.#hooks.fromPod;
+      case 'fl_to_pod': return this.#hooks.toPod;
+    }
   }
 
   #after(frame: Frame, { changed, readdressed, at, length }: PassOutcome): Frame {
@@ -98,17 +117,17 @@ export class FrameHooks {
     });
   }
 
-  #dropped(program: HookName): HookVerdict {
-    const reason = this.#countedNow(program);
+  #dropped(hook: Hook): HookVerdict {
+    const reason = this.#countedNow(hook);
     this.drops.set(reason, (this.drops.get(reason) ?? 0) + 1);
     return { kind: 'drop', reason };
   }
 
   // The counter that moved since the last look tells why; events may be switched off.
-  #countedNow(program: HookName): string {
+  #countedNow({ cells }: Hook): string {
     let told = 'unknown';
     for (const [name, reason] of Object.entries(reasons)) {
-      const cell = hookNumbers[program] * cellsPerHook + reason;
+      const cell = cells + reason;
       const counted = this.#kernel.counter(cell);
       if (counted !== (this.#counted.get(cell) ?? 0)) told = name;
       this.#counted.set(cell, counted);
@@ -117,12 +136,13 @@ export class FrameHooks {
   }
 }
 
-function programNumbers(kernel: SimKernel): Readonly<Record<HookName, number>> {
+function hooksOf(kernel: SimKernel): Hooks {
+  const hook = (name: HookName, ingress: boolean): Hook => ({
+    ingress, program: kernel.programNumber(name), cells: hookNumbers[name] * cellsPerHook,
+  });
   return {
-    fl_uplink_in: kernel.programNumber('fl_uplink_in'),
-    fl_uplink_out: kernel.programNumber('fl_uplink_out'),
-    fl_from_pod: kernel.programNumber('fl_from_pod'),
-    fl_to_pod: kernel.programNumber('fl_to_pod'),
+    uplinkIn: hook('fl_uplink_in', true), uplinkOut: hook('fl_uplink_out', false),
+    fromPod: hook('fl_from_pod', true), toPod: hook('fl_to_pod', false),
   };
 }
 

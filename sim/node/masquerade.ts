@@ -26,13 +26,17 @@ export class Masquerade {
   #askedAt = new Map<string, Micros>();
   #added = 0;
 
+  /** True for what `out` leaves as it is, as long as nothing is masqueraded. */
+  spares(packet: Packet): boolean {
+    return this.#byPacket.size === 0 && answersTcp(packet);
+  }
+
   /**
    * The packet as it leaves under `address`, unchanged where it answers somebody: connection
    * tracking translates the first packet of a flow or none. Undefined: every port towards the
    * target is taken.
    */
   out(packet: Packet, address: Ip, now: Micros): Packet | undefined {
-    if (this.#byPacket.size === 0 && answersTcp(packet)) return packet;
     const forwardKey = keyOf(packet);
     const known = this.#byPacket.get(forwardKey);
     if (known === undefined && this.#answers(packet, forwardKey, now)) return packet;

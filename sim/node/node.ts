@@ -304,9 +304,10 @@ export class SimNode {
   #postrouting(packet: Packet): Packet | undefined {
     if (!this.running) return undefined;
     const ours = this.masquerade && this.#pods.at(packet.source) !== undefined;
-    if (!ours || this.#podRanges.contains(packet.target)) return packet;
+    if (!ours || packet.protocol === 'ICMP' || this.#outbound.spares(packet)) return packet;
+    if (this.#podRanges.contains(packet.target)) return packet;
     const address = this.stack.addressOf(familyOf(packet.target));
-    if (address === undefined || packet.protocol === 'ICMP') return packet;
+    if (address === undefined) return packet;
     const sent = this.#outbound.out(packet, address, this.clock.now());
     if (sent === undefined) {
       const detail = 'masquerade ports exhausted';
