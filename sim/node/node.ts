@@ -273,15 +273,10 @@ export class SimNode {
   /** An IP packet for this machine behind the hook. */
   #arrived(frame: Frame, flow: PacketTuple): Frame | undefined {
     const pod = this.#pods.at(flow.target);
-    if (pod === undefined) return this.#forwardable(frame, flow) ? frame : undefined;
-    this.#forwardToPod(pod, frame, flow);
+    if (pod !== undefined) this.#forwardToPod(pod, frame, flow);
+    else if (this.forwardPolicy === 'accept' || this.stack.isLocal(flow.target)) return frame;
+    else this.#drop(frame, 'policy', 'FORWARD');
     return undefined;
-  }
-
-  #forwardable(frame: Frame, flow: PacketTuple): boolean {
-    if (this.forwardPolicy === 'accept' || this.stack.isLocal(flow.target)) return true;
-    this.#drop(frame, 'policy', 'FORWARD');
-    return false;
   }
 
   /** Through the stack from an uplink to a pod: one hop, by the node's FORWARD chain. */
