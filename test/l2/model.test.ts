@@ -5,7 +5,7 @@ import { runModel } from './model.ts';
 
 // A soak says how many seeds it wants; without it the tests stay within seconds.
 const soak = Number(process.env['SOAK_SEEDS'] ?? 0);
-const seeds = Math.max(50, soak);
+const seeds = Math.max(20, soak);
 const crashes = Math.max(200, soak);
 /** A mutant must be found within so many (l2.md 5.7); the search begins where it once ended. */
 const mutantSeeds = 1000;
