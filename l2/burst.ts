@@ -30,8 +30,8 @@ interface Job {
   readonly link: string;
   readonly base: Micros;
   step: number;
-  /** A single announcement outside a burst: defence or repetition. */
-  readonly once: boolean;
+  /** A repetition is one step (A5); a defence is one frame, also amid a burst (l2.md 9.3). */
+  readonly kind: 'burst' | 'repetition' | 'defence';
   due: Micros;
   failures: number;
 }
@@ -61,15 +61,17 @@ export class Bursts {
 
   /** Starts a full burst on one link, replacing one under way there (A4). */
   start(address: Ip, link: string): void {
-    const now = this.#ports.clock.now();
-    this.#add({ ip: address, link, base: now, step: 0, once: false, due: now, failures: 0 });
+    this.#add(address, link, 'burst');
   }
 
   /** One announcement on one link, unless a burst there is about to say the same. */
-  once(address: Ip, link: string): void {
-    if (this.#jobs.has(`${address} ${link}`)) return;
-    const now = this.#ports.clock.now();
-    this.#add({ ip: address, link, base: now, step: 0, once: true, due: now, failures: 0 });
+  repeat(address: Ip, link: string): void {
+    if (!this.#jobs.has(`${address} ${link}`)) this.#add(address, link, 'repetition');
+  }
+
+  /** One frame on one link, at once, whatever else is under way there. */
+  defend(address: Ip, link: string): void {
+    this.#add(address, link, 'defence');
   }
 
   cancel(address: Ip, link?: string): void {
@@ -80,13 +82,14 @@ export class Bursts {
 
   /** True while a burst of `address` has steps left. */
   busy(address: Ip): boolean {
-    for (const job of this.#jobs.values()) if (job.ip === address && !job.once) return true;
-    return false;
+    return [...this.#jobs.values()].some((job) => job.ip === address && job.kind === 'burst');
   }
 
-  #add(job: Job): void {
-    this.#jobs.set(`${job.ip} ${job.link}`, job);
-    this.#arm(job.due);
+  #add(address: Ip, link: string, kind: Job['kind']): void {
+    const now = this.#ports.clock.now();
+    const job = { ip: address, link, kind, base: now, step: 0, due: now, failures: 0 };
+    this.#jobs.set(keyOf(job), job);
+    this.#arm(now);
   }
 
   #arm(due: Micros): void {
@@ -104,7 +107,7 @@ export class Bursts {
     const now = this.#ports.clock.now();
     const due = [...this.#jobs.values()].filter((job) => job.due <= now).sort(compareJobs);
     for (const job of due) {
-      const key = `${job.ip} ${job.link}`;
+      const key = keyOf(job);
       if (this.#jobs.get(key) !== job) continue;
       if (!this.#roomAt(now)) break;
       this.#send(job, key, now);
@@ -130,7 +133,8 @@ export class Bursts {
       this.#jobs.delete(key);
       return this.#finished(job);
     }
-    for (const frame of announcementFrames(job.ip, link)) {
+    const frames = announcementFrames(job.ip, link);
+    for (const frame of job.kind === 'defence' ? frames.slice(0, 1) : frames) {
       this.#windowFrames += 1;
       const sent = this.#ports.link.send(link.ifindex, frame);
       if (!sent.ok) {
@@ -139,13 +143,13 @@ export class Bursts {
         return this.#failed(job, key, now);
       }
     }
-    const form = job.once ? 'repeat' : job.step === 0 ? 'first' : 'burst';
+    const form = job.kind === 'burst' ? job.step === 0 ? 'first' : 'burst' : forms[job.kind];
     this.#count('l2_announcements_total', { ip: job.ip, form });
     job.failures = 0;
     this.#hooks.sent(job.ip);
     const offsets = steps[familyOf(job.ip)];
     job.step += 1;
-    const offset = job.once ? undefined : offsets[job.step];
+    const offset = job.kind === 'burst' ? offsets[job.step] : undefined;
     if (offset === undefined) {
       this.#jobs.delete(key);
       return this.#finished(job);
@@ -168,8 +172,15 @@ export class Bursts {
   }
 
   #finished(job: Job): void {
-    if (!job.once && !this.busy(job.ip)) this.#hooks.done(job.ip);
+    if (job.kind === 'burst' && !this.busy(job.ip)) this.#hooks.done(job.ip);
   }
+}
+
+/** What metrics call those outside of bursts. */
+const forms = { repetition: 'repeat', defence: 'defence' } as const;
+
+function keyOf({ ip, link, kind }: Pick<Job, 'ip' | 'link' | 'kind'>): string {
+  return kind === 'defence' ? `${ip} ${link} defence` : `${ip} ${link}`;
 }
 
 /** A1: the GARP request, then the reply; A2: one unsolicited advertisement. Pure. */

@@ -147,7 +147,7 @@ export class Claims {
     if (!this.#conflicts.defend(claim.ip, clock.now())) return;
     const link = links.usable().find((one) => one.ifindex === claim.ifindex);
     if (link === undefined) return;
-    bursts.once(address.ip, link.name);
+    bursts.defend(address.ip, link.name);
     chronicle.healed(address.ip, `defended on ${link.name} against ${claim.mac}`);
   }
 

@@ -184,7 +184,7 @@ export class Duties implements AddressDuties {
 
   /** One announcement on every link, outside a burst (A5). */
   repeat(address: Address): void {
-    for (const link of this.#parts.linksFor(address.ip)) this.#parts.bursts.once(
+    for (const link of this.#parts.linksFor(address.ip)) this.#parts.bursts.repeat(
       address.ip, link.name,
     );
   }

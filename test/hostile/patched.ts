@@ -1,5 +1,6 @@
-// Loaded before a program whose sources are to be others: `node --import` this file, with the patches
-// as JSON in FAIRLEAD_PATCHES. No copy of the sources is made, so that the rest comes from the cache.
+// Loaded before a program whose sources are to be others: `node --import` this file, with the
+// patches as JSON in FAIRLEAD_PATCHES. No copy of the sources is made, so that the rest comes from
+// the cache.
 import { registerHooks } from 'node:module';
 
 /** A change of one source file, by its path from the root. */
