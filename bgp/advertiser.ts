@@ -6,8 +6,13 @@ import type {
 import { compareText } from '../lb/table.ts';
 import { Catalogue, type BgpTables } from './catalogue.ts';
 import { desiredInstances, type DesiredInputs, type DesiredInstance } from './desired.ts';
+import { Chronicle } from './chronicle.ts';
 import { InstanceSession } from './instance.ts';
-import type { Speakers, StopMode } from './port.ts';
+import {
+  nodeConfigTruths, passwordPatience, sessionNotices, statusInstances, type InstanceView,
+} from './nodestatus.ts';
+import { NodeStatusWriter } from './nodestatuswriter.ts';
+import type { SessionReport, SpeakerEvent, Speakers, StopMode } from './port.ts';
 import { Secrets } from './secrets.ts';
 import type { BgpSettings } from './settings.ts';
 
@@ -43,6 +48,8 @@ export interface Advertiser {
   stop(mode: StopMode, done: () => void): void;
   /** What it waits for, one sentence each. */
   pending(): readonly string[];
+  /** Every instance that is configured, with what its speaker says, by name. */
+  views(): readonly InstanceView[];
   /** Instances that run, by name. */
   readonly instances: readonly InstanceSession[];
   /** The inputs as they are now, for explanations; undefined before the listings are complete. */
@@ -68,8 +75,13 @@ class NodeAdvertiser implements Advertiser {
   #ports: AdvertiserPorts;
   #catalogue: Catalogue;
   #secrets: Secrets;
+  #chronicle: Chronicle;
+  #status: NodeStatusWriter | undefined;
+  #patience: Timer | undefined;
   #sessions = new Map<string, InstanceSession>();
   #closing = new Set<string>();
+  /** Instances whose speaker went away since it was last live. */
+  #lost = new Set<string>();
   #desired: readonly DesiredInstance[] = [];
   #state: 'idle' | 'waiting' | 'running' | 'stopped' = 'idle';
   #look: Timer | undefined;
@@ -83,6 +95,12 @@ class NodeAdvertiser implements Advertiser {
     this.#ports = ports;
     this.#catalogue = new Catalogue(tables, settings.nodeName, settings);
     this.#secrets = new Secrets(ports, settings.secretsNamespace, () => this.#changed(true));
+    this.#chronicle = new Chronicle(ports, () => this.#catalogue.nodeConfig);
+    this.#status = settings.statusReport ? new NodeStatusWriter(ports, {
+      config: () => this.#catalogue.nodeConfig,
+      instances: () => statusInstances(this.views()),
+      truths: () => nodeConfigTruths(this.views()),
+    }) : undefined;
     for (const table of Object.values(tables)) table.onChange(() => this.look());
     ports.link.onLinks(() => this.#changed(true));
     ports.datapath?.onChange(({ all, ips }) => this.#frontsChanged(all, ips));
@@ -99,16 +117,22 @@ class NodeAdvertiser implements Advertiser {
 
   stop(mode: StopMode, done: () => void): void {
     this.#state = 'stopped';
-    for (const timer of [this.#look, this.#plan]) timer?.cancel();
+    for (const timer of [this.#look, this.#plan, this.#patience]) timer?.cancel();
     this.#secrets.stop();
+    this.#status?.stop();
+    if (mode === 'withdraw') this.#chronicle.drain(false);
+    const ended = (): void => {
+      if (mode === 'withdraw') this.#chronicle.drain(true);
+      done();
+    };
     const sessions = this.instances;
     this.#sessions.clear();
     let left = sessions.length;
-    if (left === 0) return done();
+    if (left === 0) return ended();
     for (const session of sessions) {
       session.stop(mode, () => {
         left -= 1;
-        if (left === 0) done();
+        if (left === 0) ended();
       });
     }
   }
@@ -120,11 +144,27 @@ class NodeAdvertiser implements Advertiser {
     const closing = [...this.#closing].map((name) => `bgp ${name}: closes`);
     return [
       ...waits, ...plans, ...closing, ...this.instances.flatMap((session) => session.pending()),
+      ...(this.#status?.pending() ?? []),
     ];
   }
 
   inputs(): DesiredInputs | undefined {
     return this.#state === 'running' ? this.#inputs() : undefined;
+  }
+
+  views(): readonly InstanceView[] {
+    const now = this.#ports.clock.now();
+    const endsWithAgent = this.#ports.speakers.endsWithAgent ?? false;
+    return this.#desired.map((desired): InstanceView => {
+      const running = this.#sessions.get(desired.name);
+      const session: InstanceView['session'] = (peer) => running?.session(peer);
+      return {
+        desired, session, speaker: running?.speaker, failed: running?.failed,
+        notices: sessionNotices(desired, session, {
+          now, endsWithAgent, downSince: (peer) => running?.downSince(peer),
+        }),
+      };
+    });
   }
 
   #frontsChanged(all: boolean, ips: ReadonlySet<Ip>): void {
@@ -193,6 +233,35 @@ class NodeAdvertiser implements Advertiser {
       if (!wanted.some(({ name }) => name === session.name)) this.#close(session);
     }
     for (const desired of wanted) this.#session(desired.name)?.apply(desired);
+    this.#chronicle.skips(this.#desired.flatMap(({ name, skipped }) =>
+      skipped.map((peer) => ({ ...peer, instance: name }))));
+    this.#statusChanged();
+  }
+
+  /** Now, and once more when a password has to be suspected. */
+  #statusChanged(): void {
+    this.#status?.changed();
+    const secret = this.#desired.some(({ peers }) =>
+      peers.some(({ peer }) => peer.password !== undefined));
+    if (!secret) return;
+    this.#patience?.cancel();
+    this.#patience = this.#ports.clock.after(passwordPatience, () => this.#status?.changed());
+  }
+
+  #heard(
+    session: InstanceSession, event: SpeakerEvent, before: SessionReport | undefined,
+  ): void {
+    const { name } = session;
+    if (event.kind === 'session') {
+      const [was, is] = [before?.state === 'established', event.session.state === 'established'];
+      if (is && !was) this.#chronicle.established(name, event.session);
+      if (was && !is) this.#chronicle.down(name, event.session);
+    } else if (event.kind === 'lost') {
+      this.#lost.add(name);
+    } else if (event.kind === 'live' && this.#lost.delete(name)) {
+      this.#chronicle.speakerBack(name);
+    }
+    this.#statusChanged();
   }
 
   /** Undefined while the last life of that instance still ends. */
@@ -200,9 +269,9 @@ class NodeAdvertiser implements Advertiser {
     const known = this.#sessions.get(name);
     if (known !== undefined || this.#closing.has(name)) return known;
     const { clock, random, journal, speakers } = this.#ports;
-    const session = new InstanceSession({
+    const session: InstanceSession = new InstanceSession({
       name, clock, random, journal, port: speakers.open(name),
-      told: () => undefined, wake: () => this.#changed(false),
+      told: (event, before) => this.#heard(session, event, before), wake: () => this.#changed(false),
     });
     this.#sessions.set(name, session);
     return session;

@@ -13,8 +13,8 @@ export interface InstanceParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly journal: Journal;
-  /** Something that a status or an Event tells has changed. */
-  readonly told: (event: SpeakerEvent) => void;
+  /** Something happened; sessions are as they were before and as they are now. */
+  readonly told: (event: SpeakerEvent, before: SessionReport | undefined) => void;
   /** A plan is due though no input changed. */
   readonly wake: () => void;
 }
@@ -58,6 +58,8 @@ export class InstanceSession {
   #rest: Timer | undefined;
   #sessions = new Map<PeerName, SessionFacts>();
   #speaker: SpeakerFacts = { kind: 'starting' };
+  /** Since when each peer has been wanted without a session. */
+  #downSince = new Map<PeerName, Micros>();
   #stopped = false;
 
   constructor(parts: InstanceParts) {
@@ -81,6 +83,11 @@ export class InstanceSession {
 
   session(peer: PeerName): SessionFacts | undefined {
     return this.#sessions.get(peer);
+  }
+
+  /** On the monotonic clock; undefined while established, and for peers that are not wanted. */
+  downSince(peer: PeerName): Micros | undefined {
+    return this.#downSince.get(peer);
   }
 
   /** What the speaker was told to announce. */
@@ -174,6 +181,11 @@ export class InstanceSession {
       this.#routes.delete(name);
       this.#damping.delete(name);
       this.#sessions.delete(name);
+      this.#downSince.delete(name);
+    }
+    for (const { name } of peers) {
+      const up = this.#sessions.get(name)?.report.state === 'established';
+      if (!up && !this.#downSince.has(name)) this.#downSince.set(name, this.#parts.clock.now());
     }
     this.#peers = peers;
     this.#call((done) => this.#parts.port.setPeers(peers, done), () => {
@@ -250,6 +262,8 @@ export class InstanceSession {
   }
 
   #hear(event: SpeakerEvent): void {
+    const before = event.kind === 'session'
+      ? this.#sessions.get(event.session.peer)?.report : undefined;
     switch (event.kind) {
       case 'live':
         this.#speaker = { kind: 'live' };
@@ -267,7 +281,7 @@ export class InstanceSession {
       case 'drift':
         this.#parts.journal.measure?.({ name: 'bgp_drift_repaired_total', value: 1, labels: {} });
     }
-    this.#parts.told(event);
+    this.#parts.told(event, before);
   }
 
   #takeSession(report: SessionReport): void {
@@ -278,6 +292,8 @@ export class InstanceSession {
       const labels = { instance: this.name, peer: report.peer };
       this.#parts.journal.measure?.({ name: 'bgp_session_flaps_total', value: 1, labels });
     }
+    if (up) this.#downSince.delete(report.peer);
+    else if (was) this.#downSince.set(report.peer, this.#parts.clock.now());
     this.#sessions.set(report.peer, {
       report,
       establishedAt: up ? before?.establishedAt ?? this.#parts.clock.wall() : undefined,

@@ -163,4 +163,6 @@ export interface SpeakerPort {
 export interface Speakers {
   /** The speaker of an instance, not yet started; at most one of a name is open at a time. */
   open(instance: string): SpeakerPort;
+  /** True where sessions end when the agent does, so that only graceful restart keeps routes. */
+  readonly endsWithAgent?: boolean;
 }

@@ -19,6 +19,7 @@ export function gobgpSpeakers({ clock, settings, survives }: GobgpSpeakersOption
   const { speaker, drainSeconds, deferralSeconds } = settings;
   const usual = { clock, rpc: grpcPort, drainSeconds, deferralSeconds };
   return {
+    endsWithAgent: speaker.mode === 'supervised' && !survives,
     open: (instance) => {
       if (speaker.mode === 'external') {
         const endpoint = speaker.endpoints[instance];

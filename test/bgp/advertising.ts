@@ -19,6 +19,9 @@ export class Rig {
   readonly speakers: Recorders;
   readonly events: ObjectEvent[] = [];
   readonly samples: Sample[] = [];
+  /** Statuses of the NodeConfig as they were written, and when. */
+  readonly statuses: any[] = [];
+  readonly statusTimes: number[] = [];
   readonly secrets = new Map<string, KubeObject>();
   readonly process: Process;
   readonly advertiser: Advertiser;
@@ -92,6 +95,11 @@ export class Rig {
   }
 
   #answer(request: Parameters<KubePort['request']>[0], done: KubeDone): void {
+    if (request.verb === 'patch') {
+      this.statuses.push((request.body as any).status);
+      this.statusTimes.push(this.world.now - ms);
+      return done(ok({ kind: 'object', object: {} }));
+    }
     const found = request.verb === 'get' ? this.secrets.get(request.ref.name) : undefined;
     if (found !== undefined) return done(ok({ kind: 'object', object: found }));
     done(err({ kind: 'gone', message: 'not found' }));
