@@ -271,7 +271,8 @@ class NodeAdvertiser implements Advertiser {
     const { clock, random, journal, speakers } = this.#ports;
     const session: InstanceSession = new InstanceSession({
       name, clock, random, journal, port: speakers.open(name),
-      told: (event, before) => this.#heard(session, event, before), wake: () => this.#changed(false),
+      told: (event, before) => this.#heard(session, event, before),
+      wake: () => this.#changed(false),
     });
     this.#sessions.set(name, session);
     return session;

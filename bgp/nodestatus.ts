@@ -15,7 +15,7 @@ export interface InstanceView {
   /** Undefined: it has no speaker, because it cannot start. */
   readonly speaker: SpeakerFacts | undefined;
   readonly failed: SpeakerError | undefined;
-  session(peer: string): SessionFacts | undefined;
+  readonly session: (peer: string) => SessionFacts | undefined;
   /** Sentences of the peer that follow from its session. */
   readonly notices: readonly string[];
 }
