@@ -3,7 +3,8 @@ import type { Router } from '../net/router.ts';
 import type { PacketTap } from '../net/tap.ts';
 import { Transport } from '../net/transport.ts';
 import type { Md5Keys } from './keys.ts';
-import { RouterBgp, type RouterBgpOptions } from './router.ts';
+import { RouterBgp } from './router.ts';
+import type { RouterBgpOptions } from './routeroptions.ts';
 
 /**
  * How a router's BGP goes down: `silent`, as by a cut of its power; `reset`, with its sessions

@@ -69,6 +69,10 @@ export class LocRib {
     return [...(this.#paths.get(prefix)?.values() ?? [])];
   }
 
+  path(prefix: Prefix, peer: Ip): Path | undefined {
+    return this.#paths.get(prefix)?.get(peer);
+  }
+
   /** Prefixes of one peer, in the order they came. */
   heardFrom(peer: Ip, family?: Family): Prefix[] {
     return [...this.#paths].flatMap(([prefix, paths]) =>

@@ -1,7 +1,7 @@
 import { familyOf, type Ip, type Prefix } from '../../lb/ip.ts';
 import type { Path } from './locrib.ts';
 import type { PathAttributes } from './message.ts';
-import type { RouterBgpOptions } from './router.ts';
+import type { RouterBgpOptions } from './routeroptions.ts';
 
 /** RFC 1997. */
 const noExport = 0xffff_ff01;

@@ -4,56 +4,15 @@ import type { Micros } from '../../lb/ports.ts';
 import { compareText } from '../../lb/table.ts';
 import type { TcpConnection, TcpUser } from '../net/tcp.ts';
 import type { PeerConfig } from './events.ts';
-import { Fib, type EcmpOptions, type FibChange } from './fib.ts';
+import { Fib, type FibChange } from './fib.ts';
 import { LocRib, selectPaths, type Path } from './locrib.ts';
 import { notification, type Notification, type UpdateMessage } from './message.ts';
 import type { Session } from './negotiation.ts';
 import { Peer, type BgpSite, type PeerUser } from './peer.ts';
 import { exportable, exported, importable } from './policy.ts';
 import { RibOut, type OutRoute } from './ribout.ts';
+import type { Neighbour, RouterBgpOptions } from './routeroptions.ts';
 import type { IpStack } from '../net/stack.ts';
-
-/** A neighbour that a router knows by address, or accepts from a prefix. */
-export interface Neighbour {
-  /** An address, or a prefix of peers that are taken as they come. */
-  readonly from: Ip | Prefix;
-  /** 0: any. */
-  readonly asn: number;
-  /** Dials it; only addresses. Else it waits to be called. */
-  readonly dials: boolean;
-  readonly port: number;
-  readonly password: string | undefined;
-}
-
-/** Behaviour that differs between daemons. */
-export type RouterProfile = 'frr' | 'bird' | 'gobgp';
-
-export interface RouterBgpOptions {
-  readonly asn: number;
-  readonly routerId: Ip;
-  readonly port: number;
-  readonly profile: RouterProfile;
-  /** Seconds. */
-  readonly hold: number;
-  readonly keepalive: number;
-  readonly neighbours: readonly Neighbour[];
-  /** Numbers of the members of its confederation: NO_EXPORT does not stop there (RFC 1997). */
-  readonly confederation: readonly number[];
-  /** Prefixes of its own that it tells everybody. */
-  readonly networks: readonly Prefix[];
-  readonly pathsMax: number;
-  /** Shares traffic between paths through different systems. */
-  readonly relax: boolean;
-  readonly ecmp: EcmpOptions;
-  /** Restarts gracefully, and helps others to, with this time in seconds; undefined: neither. */
-  readonly restartTime: number | undefined;
-  readonly prefixesMax: number | undefined;
-  /** RFC 8212: without a policy nothing is taken from or told to external peers. */
-  readonly requirePolicy: boolean;
-  readonly extendedNextHop: boolean;
-  /** From a decision to the forwarding table. */
-  readonly convergence: Micros;
-}
 
 interface Known {
   readonly peer: Peer;
@@ -80,8 +39,10 @@ export class RouterBgp {
   #unlisten: (() => void) | undefined;
   #prefixesMax: number | undefined;
   #listeners: ((change: FibChange) => void)[] = [];
-  /** Peers of the life before whose tables are awaited (RFC 4724 4.1); undefined: none is. */
-  #awaited: Set<Ip> | undefined;
+  /** Peers of the life before whose tables are awaited (RFC 4724 4.1). */
+  #awaited = new Set<Ip>();
+  /** Why nothing is chosen yet. */
+  #deferral: 'restart' | 'start' | undefined;
 
   constructor(site: BgpSite, stack: IpStack, options: RouterBgpOptions) {
     this.#site = site;
@@ -109,6 +70,17 @@ export class RouterBgp {
 
   start(): void {
     if (this.#running) return;
+    const { updateDelay } = this.options;
+    if (updateDelay > 0) this.#defer('start', updateDelay);
+    this.#listen();
+  }
+
+  #defer(why: 'restart' | 'start', wait: Micros): void {
+    this.#deferral = why;
+    this.#site.later(wait, 'bgp-deferral', () => this.#select());
+  }
+
+  #listen(): void {
     this.#running = true;
     this.#unlisten =
       this.#site.transport.listen(this.options.port, (connection) => this.#accept(connection));
@@ -122,10 +94,10 @@ export class RouterBgp {
    * own whole, or the restart time is over (RFC 4724 4.1).
    */
   restart(before: readonly Ip[]): void {
+    if (this.#running) return;
     this.#awaited = new Set(before);
-    this.start();
-    const wait = (this.options.restartTime ?? 0) * second;
-    this.#site.later(wait, 'bgp-deferral', () => this.#select());
+    this.#defer('restart', (this.options.restartTime ?? 0) * second);
+    this.#listen();
   }
 
   /** Without a word: the process is gone. What it forwards by stays with its kernel. */
@@ -139,7 +111,9 @@ export class RouterBgp {
     }
     this.#known.clear();
     this.#pending.clear();
-    this.#awaited = undefined;
+    this.#installing = false;
+    this.#awaited.clear();
+    this.#deferral = undefined;
   }
 
   /** The machine is gone with its tables. */
@@ -198,7 +172,7 @@ export class RouterBgp {
 
   #configOf({ asn, dials }: Neighbour): PeerConfig {
     const { options } = this;
-    const restarting = this.#awaited !== undefined;
+    const restarting = this.#deferral === 'restart';
     const time = options.restartTime;
     return {
       localAsn: options.asn, routerId: options.routerId, peerAsn: asn,
@@ -229,9 +203,15 @@ export class RouterBgp {
     this.#site.world.note(this.name, { level: 'info', component: 'bgp', code, text });
   }
 
+  /** Counted and not noted: what a table of thousands of routes goes through is no story. */
+  #mark(code: string): void {
+    const { marks } = this.#site.world;
+    marks.set(code, (marks.get(code) ?? 0) + 1);
+  }
+
   #up(address: Ip, session: Session): void {
     this.#note('bgp.sessionUp', `${this.name}: session with ${address} established`);
-    if (this.#awaited === undefined) this.#first(address, session);
+    if (this.#deferral === undefined) this.#first(address, session);
   }
 
   /** The whole table, then its end. */
@@ -243,8 +223,9 @@ export class RouterBgp {
 
   /** Every table that was awaited is there, or the wait is over. */
   #select(): void {
-    if (this.#awaited === undefined) return;
-    this.#awaited = undefined;
+    if (this.#deferral === undefined) return;
+    this.#deferral = undefined;
+    this.#awaited.clear();
     this.#decide([...new Set([...this.fib.prefixes(), ...this.rib.prefixes()])]);
     for (const { peer } of this.#known.values())
       if (peer.session !== undefined) this.#first(peer.address.ip, peer.session);
@@ -275,6 +256,8 @@ export class RouterBgp {
     const session = known?.peer.session;
     if (known === undefined || session === undefined) return;
     const changed = update.withdrawn.filter((prefix) => this.rib.remove(prefix, address));
+    const leaf = known.neighbour.from.includes('/');
+    if (leaf && changed.length > 0) this.#mark('bgp.routeWithdrawn');
     const { attributes } = update;
     for (const { nextHop, prefixes } of attributes === undefined ? [] : update.announced) {
       for (const prefix of prefixes) {
@@ -284,6 +267,8 @@ export class RouterBgp {
         };
         const taken = path !== undefined && !this.#rejected.includes(prefix) &&
           session.families.includes(familyOf(prefix)) && importable(this.options, prefix, path);
+        const before = leaf ? this.rib.path(prefix, address) : undefined;
+        if (before !== undefined) this.#mark('bgp.routeReplaced');
         if (taken) this.rib.set(prefix, path);
         else this.rib.remove(prefix, address);
         changed.push(prefix);
@@ -291,7 +276,7 @@ export class RouterBgp {
     }
     this.#decide(changed);
     // IPv6 comes last, where both are spoken.
-    if (update.endOfRib === session.families.at(-1) && this.#awaited?.delete(address) === true &&
+    if (update.endOfRib === session.families.at(-1) && this.#awaited.delete(address) &&
       this.#awaited.size === 0) this.#select();
     this.#enforceLimit(known.peer);
   }
@@ -303,7 +288,7 @@ export class RouterBgp {
   }
 
   #decide(prefixes: readonly Prefix[]): void {
-    if (prefixes.length === 0 || this.#awaited !== undefined) return;
+    if (prefixes.length === 0 || this.#deferral !== undefined) return;
     for (const prefix of prefixes)
       this.#pending.set(prefix, this.best(prefix).map(({ nextHop }) => nextHop));
     for (const { peer } of this.#known.values()) this.#tell(peer.address.ip);

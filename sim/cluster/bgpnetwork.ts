@@ -1,6 +1,6 @@
 import { familyOf, type Ip, type Prefix } from '../../lb/ip.ts';
 import { compareText } from '../../lb/table.ts';
-import type { Neighbour } from '../bgp/router.ts';
+import type { Neighbour } from '../bgp/routeroptions.ts';
 import { bgpPort, usualBgp, type RouterBgpSpec } from '../scenario/parse-bgp.ts';
 import type { HostSpec } from '../scenario/spec.ts';
 

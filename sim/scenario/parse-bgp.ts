@@ -1,5 +1,5 @@
 import { familyOf, parseIp, parsePrefix, type Ip, type Prefix } from '../../lb/ip.ts';
-import type { Neighbour, RouterBgpOptions, RouterProfile } from '../bgp/router.ts';
+import type { Neighbour, RouterBgpOptions, RouterProfile } from '../bgp/routeroptions.ts';
 import type { Reader } from './reader.ts';
 
 /** BGP of a router as a scenario writes it; without an identifier it is its first IPv4 address. */
@@ -21,7 +21,7 @@ export function usualBgp(asn: number, profile: RouterProfile = 'frr'): RouterBgp
     confederation: [], networks: [], pathsMax: 16, relax: true,
     ecmp: { mapper: 'threshold', fields: '5-tuple', seed: 1 },
     restartTime: 120, prefixesMax: undefined, requirePolicy: false, extendedNextHop: true,
-    convergence: convergenceOf[profile],
+    convergence: convergenceOf[profile], updateDelay: 0,
   };
 }
 
@@ -58,6 +58,7 @@ export function readRouterBgp(bgp: Reader): RouterBgpSpec {
     requirePolicy: bgp.flag('requirePolicy') ?? usual.requirePolicy,
     extendedNextHop: bgp.flag('extendedNextHop') ?? usual.extendedNextHop,
     convergence: bgp.duration('convergence') ?? usual.convergence,
+    updateDelay: bgp.duration('updateDelay') ?? usual.updateDelay,
   };
   bgp.finish();
   return read;

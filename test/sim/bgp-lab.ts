@@ -3,7 +3,7 @@ import { ip, type Ip, type Prefix } from '../../lb/ip.ts';
 import { BgpRouter } from '../../sim/bgp/bgprouter.ts';
 import type { FibChange } from '../../sim/bgp/fib.ts';
 import { Md5Keys } from '../../sim/bgp/keys.ts';
-import type { Neighbour, RouterBgpOptions } from '../../sim/bgp/router.ts';
+import type { Neighbour, RouterBgpOptions } from '../../sim/bgp/routeroptions.ts';
 import { NodeSpeakers } from '../../sim/bgp/speakers.ts';
 import { Host } from '../../sim/net/host.ts';
 import { Router } from '../../sim/net/router.ts';
@@ -81,6 +81,7 @@ export class BgpLab {
       networks: [], pathsMax: 16, relax: true,
       ecmp: { mapper: 'threshold', fields: '5-tuple', seed: 1 }, restartTime: 120,
       prefixesMax: undefined, requirePolicy: false, extendedNextHop: true, convergence: 4000,
+      updateDelay: 0,
       ...more,
     }, this.keys);
   }
