@@ -227,7 +227,11 @@ class Node implements OpenNode, DatapathHooks {
 
   follow(tables: ServiceDatapathTables): void {
     this.#tables = tables;
-    this.#selfTest = openSelfTest({ tables, cgroup: this.#place.cgroup });
+    this.#selfTest = openSelfTest({
+      tables, cgroup: this.#place.cgroup, nodeName: this.#settings.nodeName,
+      addon: this.#parts.addon, object: this.#place.programs.object,
+      externalClusterIp: this.#settings.datapath.externalClusterIp,
+    });
     // Which devices are uplinks, and by what address they send, hangs on the Node.
     tables.nodes.onChange(() => this.#devices.refresh());
   }

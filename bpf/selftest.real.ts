@@ -5,7 +5,10 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { objectKey, type EndpointSlice, type Service } from '../lb/model.ts';
 import type { Table } from '../lb/table.ts';
+import type { Addon } from './native.real.ts';
+import type { LoadedObject } from './object.real.ts';
 import { selfTestFront, selfTestListener, selfTestRows } from './selftest.ts';
+import { runSelfTestPackets } from './selftestrun.real.ts';
 
 export interface SelfTestOrder {
   readonly tables: {
@@ -13,11 +16,16 @@ export interface SelfTestOrder {
   };
   /** Folder of the cgroup that the socket programs are attached to. */
   readonly cgroup: string;
+  readonly nodeName: string;
+  readonly addon: Addon;
+  readonly object: LoadedObject;
+  /** Option `externalClusterIP`. */
+  readonly externalClusterIp: boolean;
 }
 
-/** Whether the sockets of the node are translated. */
+/** Whether the sockets of the node are translated, and packets by each tc program. */
 export interface SelfTest {
-  /** Calls back with nothing, or with what is not covered. One run at a time. */
+  /** Calls back with nothing, or with what is wrong. One run at a time. */
   run(done: (fault: string | undefined) => void): void;
   close(): void;
 }
@@ -26,16 +34,19 @@ export interface SelfTest {
 const answerMsMax = 5_000;
 
 /** Opens the listener and wants its Service; the tables' reconciler does the rest. */
-export function openSelfTest({ tables, cgroup }: SelfTestOrder): SelfTest {
+export function openSelfTest(order: SelfTestOrder): SelfTest {
+  const { tables, cgroup, nodeName } = order;
   // Told by the listener, so that another node's agent on this kernel is not taken for this one.
   const token = randomUUID();
   const server = createServer((socket) => socket.on('error', () => undefined).end(token));
   const { ip, port } = selfTestListener;
+  let listener = selfTestListener;
   server.once('error', () => server.listen(0, ip));
   server.once('listening', () => {
     const address = server.address();
     if (address === null || typeof address === 'string') return;
-    const { service, slice } = selfTestRows({ ip, port: address.port });
+    listener = { ip, port: address.port };
+    const { service, slice } = selfTestRows(listener, nodeName);
     tables.services.upsert(objectKey(service.meta), service);
     tables.slices.upsert(objectKey(slice.meta), slice);
   });
@@ -44,7 +55,13 @@ export function openSelfTest({ tables, cgroup }: SelfTestOrder): SelfTest {
     close: () => void server.close(),
     run: (done) => {
       dial(token, (covered) => {
-        if (!covered) done(uncovered(ownCgroup()));
+        if (!covered) {
+          done(uncovered(ownCgroup()));
+          return;
+        }
+        // The rows of the Service are in the maps, or nobody would have answered.
+        const fault = runSelfTestPackets(order, listener);
+        if (fault !== undefined) done(fault);
         else dialBelow({ cgroups: [cgroup, ...podCgroups(cgroup)], token, done });
       });
     },

@@ -21,7 +21,7 @@ export const selfTestKey = serviceKey('fairlead.dev', 'self-test');
  * A Service of the agent's own, whose endpoint is a listener on loopback. It goes through the same
  * tables and programs as every other one; a client bound to loopback cannot leave the node by it.
  */
-export function selfTestRows({ ip, port }: SelfTestListener): {
+export function selfTestRows({ ip, port }: SelfTestListener, nodeName: string): {
   readonly service: Service; readonly slice: EndpointSlice;
 } {
   const service: Service = {
@@ -37,7 +37,7 @@ export function selfTestRows({ ip, port }: SelfTestListener): {
     kind: 'EndpointSlice', meta, service: selfTestKey, addressType: 'IPv4',
     endpoints: [{
       addresses: [ip], ready: true, serving: true, terminating: false,
-      nodeName: undefined, zone: undefined, hintZones: [], hintNodes: [],
+      nodeName, zone: undefined, hintZones: [], hintNodes: [],
     }],
     ports: [{ name: '', protocol: 'TCP', port }],
     faults: [],

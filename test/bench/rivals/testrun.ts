@@ -1,7 +1,8 @@
 import type { ProgramHandle } from '../../../bpf/native.real.ts';
 import { runtimeDefaults, type RuntimeSettings } from '../../../bpf/datapath/nodetables.ts';
 import { isRefused } from '../../../bpf/refusal.real.ts';
-import { ipBytes16, ip } from '../../../lb/ip.ts';
+import { tcpFrame } from '../../../bpf/tcpframe.ts';
+import { ip } from '../../../lb/ip.ts';
 import { BenchNode } from './node.ts';
 import { kernelMachine } from './ready.ts';
 import { benchServices, place, type BenchService } from './services.ts';
@@ -39,7 +40,7 @@ export class TestRun {
     const packet = frame(place.clusterIp, ackFlag);
     const [once, twice] = [1, 2].map((runs) => this.#run(packet, runs).out);
     const same = (out: Buffer | undefined): boolean => (
-      out !== undefined && packet.equals(out.subarray(0, packet.length))
+      out !== undefined && out.subarray(0, packet.length).equals(packet)
     );
     if (same(once) || !same(twice)) throw new Error('the packet was not translated to and fro');
     return this.#run(packet, repeat).ns;
@@ -70,7 +71,7 @@ export class TestRun {
     for (const target of [place.clusterIp, mirrored]) this.#run(frame(target, synFlag), 1);
   }
 
-  #run(packet: Buffer, repeat: number): { readonly ns: number; readonly out: Buffer } {
+  #run(packet: Uint8Array, repeat: number): { readonly ns: number; readonly out: Buffer } {
     const out = Buffer.alloc(packet.length + 256);
     const result = this.#node.addon.programRun(
       this.#program, packet, out, undefined, undefined, repeat,
@@ -88,32 +89,8 @@ function mirrors(): BenchService[] {
   }));
 }
 
-/** Ethernet, IPv4 and TCP, 60 bytes, with right checksums. */
-function frame(target: string, flags: number, sourcePort = clientPort): Buffer {
-  const bytes = Buffer.alloc(60);
-  // To the loopback device, on which a test run receives: frames for others are left alone.
-  bytes.set([0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 8, 0], 0);
-  bytes.set([0x45, 0, 0, 46, 0, 1, 0x40, 0, 64, 6, 0, 0], 14);
-  bytes.set(ipBytes16(ip(place.client)).subarray(12), 26);
-  bytes.set(ipBytes16(ip(target)).subarray(12), 30);
-  bytes.writeUInt16BE(sourcePort, 34);
-  bytes.writeUInt16BE(80, 36);
-  bytes.set([0x50, flags, 0xff, 0xff], 46);
-  bytes.writeUInt16BE(checksum(bytes.subarray(14, 34), 0), 24);
-  // The pseudo-header: addresses, protocol, length.
-  const pseudo = sum(bytes.subarray(26, 34)) + 6 + 26;
-  bytes.writeUInt16BE(checksum(bytes.subarray(34), pseudo), 50);
-  return bytes;
-}
-
-function sum(bytes: Buffer): number {
-  let total = 0;
-  for (let at = 0; at < bytes.length; at += 2) total += bytes.readUInt16BE(at);
-  return total;
-}
-
-function checksum(bytes: Buffer, more: number): number {
-  let total = sum(bytes) + more;
-  while (total > 0xffff) total = (total & 0xffff) + (total >>> 16);
-  return ~total & 0xffff;
+function frame(target: string, flags: number, sourcePort = clientPort): Uint8Array {
+  return tcpFrame({
+    source: ip(place.client), sourcePort, target: ip(target), targetPort: place.servicePort, flags,
+  });
 }
