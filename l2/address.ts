@@ -62,7 +62,12 @@ export class Address {
 
   constructor(
     ip: Ip,
-    ports: { readonly clock: Clock; readonly wake: (run: () => void) => void },
+    ports: {
+      readonly clock: Clock;
+      readonly wake: (run: () => void) => void;
+      /** The state may be another one. */
+      readonly moved: () => void;
+    },
     duties: AddressDuties,
   ) {
     this.ip = ip;
@@ -70,7 +75,7 @@ export class Address {
     this.#duties = duties;
     this.#clock = ports.clock;
     this.#machine = new MachineHost(addressMachine, {
-      clock: ports.clock, wake: ports.wake, execute: (effect) => this.#execute(effect),
+      ...ports, execute: (effect) => this.#execute(effect),
     });
   }
 

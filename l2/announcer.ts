@@ -235,11 +235,7 @@ class NodeAnnouncer implements Announcer {
   #extend(fence: Micros): void {
     const { overtime, ownership, keys } = this.#parts;
     overtime.counted();
-    const held: Ip[] = [];
-    for (const address of ownership.addresses.values()) {
-      if (address.placed && ownership.holdsLock(address)) held.push(address.ip);
-    }
-    keys.extend(held, fence);
+    keys.extend(ownership.held(), fence);
   }
 
   #lost(reason: string, identity: string): void {

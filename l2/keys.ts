@@ -19,6 +19,12 @@ interface Key {
   value: Uint8Array;
 }
 
+/** Keys that one call extends, and its rows. */
+interface Batch {
+  readonly keys: readonly Key[];
+  readonly rows: MapBatch;
+}
+
 /** A link as keys need it. */
 export interface KeyLink {
   readonly ifindex: number;
@@ -43,6 +49,8 @@ export class ResponderKeys {
   #byText = new Map<string, Key>();
   /** The value encoded last: a renewal gives thousands of keys the same. */
   #last: { readonly mac: string; readonly expiry: Micros; readonly value: Uint8Array } | undefined;
+  /** Of the addresses extended last; undefined: a key came or went since. */
+  #batches: { readonly of: readonly Ip[]; readonly list: readonly Batch[] } | undefined;
   /** Writes that the kernel refused. */
   errors = 0;
 
@@ -52,6 +60,7 @@ export class ResponderKeys {
 
   /** Rule S2: deletes everything and reads the map back; false: something is left. */
   clear(): boolean {
+    this.#batches = undefined;
     this.#held.clear();
     this.#byText.clear();
     for (const { key } of this.#kernel.dump(responderMap)) this.#kernel.remove(responderMap, key);
@@ -75,6 +84,7 @@ export class ResponderKeys {
   put(address: Ip, links: readonly KeyLink[], expiry: Micros): boolean {
     const keys = this.#held.get(address) ?? new Map<number, Key>();
     this.#held.set(address, keys);
+    this.#batches = undefined;
     let sound = true;
     for (const ifindex of this.ifindexes(address)) {
       if (!links.some((link) => link.ifindex === ifindex) && !this.#removeOne(keys, ifindex)) {
@@ -94,24 +104,34 @@ export class ResponderKeys {
     return sound;
   }
 
-  /** Raises expiries of existing keys in as few calls as can be; creates none (l2.md 5.4). */
-  extend(addresses: Iterable<Ip>, expiry: Micros): void {
-    const due: Key[] = [];
-    for (const address of addresses) {
-      for (const key of this.#held.get(address)?.values() ?? []) {
-        if (expiry > key.expiry) due.push(key);
-      }
+  /**
+   * Raises expiries of existing keys in as few calls as can be; creates none (l2.md 5.4). What an
+   * identical list of addresses comes to is remembered, for renewals prolong the same every second.
+   */
+  extend(addresses: readonly Ip[], expiry: Micros): void {
+    if (this.#batches?.of !== addresses) {
+      const keys = addresses.flatMap((address) => [...this.#held.get(address)?.values() ?? []]);
+      this.#batches = { of: addresses, list: batchesOf(keys) };
     }
-    let rest: readonly Key[] = due;
-    while (rest.length > 0) {
-      const batch = rest.length > batchRowsMax ? rest.slice(0, batchRowsMax) : rest;
-      const rows = this.#rowsOf(batch, expiry);
+    for (const batch of this.#batches.list) this.#extendBatch(batch, expiry);
+  }
+
+  #extendBatch(batch: Batch, expiry: Micros): void {
+    const due = ({ expiry: before }: Key): boolean => expiry > before;
+    let { keys, rows } = batch.keys.every(due) ? batch : batchOf(batch.keys.filter(due));
+    while (keys.length > 0) {
+      const { valueBytes } = responderBytes;
+      let row = 0;
+      for (const { mac } of keys) {
+        rows.values.set(this.#valueOf(mac, expiry), row * valueBytes);
+        row += 1;
+      }
       const { written, error } = this.#kernel.updateMany(responderMap, rows, 'exist');
-      for (let index = 0; index < written; index += 1) this.#extended(batch[index], expiry);
-      if (error !== undefined) this.errors += 1;
+      for (let index = 0; index < written; index += 1) this.#extended(keys[index], expiry);
+      if (error === undefined) return;
       // A missing key is the level check's to repair, an expiry that did not rise dies by itself.
-      const done = error === undefined ? written : written + 1;
-      rest = done === rest.length ? none : rest.slice(done);
+      this.errors += 1;
+      ({ keys, rows } = batchOf(keys.slice(written + 1)));
     }
   }
 
@@ -119,21 +139,6 @@ export class ResponderKeys {
     if (key === undefined) return;
     key.expiry = expiry;
     key.value = this.#valueOf(key.mac, expiry);
-  }
-
-  #rowsOf(keys: readonly Key[], expiry: Micros): MapBatch {
-    const { keyBytes, valueBytes } = responderBytes;
-    const rows = {
-      count: keys.length, keys: new Uint8Array(keys.length * keyBytes),
-      values: new Uint8Array(keys.length * valueBytes),
-    };
-    let row = 0;
-    for (const { bytes, mac } of keys) {
-      rows.keys.set(bytes, row * keyBytes);
-      rows.values.set(this.#valueOf(mac, expiry), row * valueBytes);
-      row += 1;
-    }
-    return rows;
   }
 
   /** Deletes every key of `address` and reads them back as gone; false: one may be left. */
@@ -185,13 +190,29 @@ export class ResponderKeys {
     const removed = this.#kernel.remove(responderMap, key.bytes);
     if (!removed.ok) this.errors += 1;
     if (this.#kernel.lookup(responderMap, key.bytes) !== undefined) return false;
+    this.#batches = undefined;
     keys.delete(ifindex);
     this.#byText.delete(key.text);
     return true;
   }
 }
 
-const none: readonly Key[] = [];
+function batchesOf(keys: readonly Key[]): Batch[] {
+  const batches: Batch[] = [];
+  for (let from = 0; from < keys.length; from += batchRowsMax) {
+    batches.push(batchOf(keys.slice(from, from + batchRowsMax)));
+  }
+  return batches;
+}
+
+/** Room for one write of these keys. */
+function batchOf(keys: readonly Key[]): Batch {
+  const { keyBytes, valueBytes } = responderBytes;
+  const bytes = new Uint8Array(keys.length * keyBytes);
+  for (const [row, key] of keys.entries()) bytes.set(key.bytes, row * keyBytes);
+  const values = new Uint8Array(keys.length * valueBytes);
+  return { keys, rows: { count: keys.length, keys: bytes, values } };
+}
 
 function sameBytes(left: Uint8Array | undefined, right: Uint8Array): boolean {
   if (left?.length !== right.length) return false;

@@ -70,7 +70,7 @@ export class Overtime {
     const { clock, settings, keys, duties, wake } = this.#parts;
     if (duties.inOvertime.size === 0) return;
     const expiry = clock.boot() + settings.duration;
-    keys.extend(duties.inOvertime, expiry);
+    keys.extend([...duties.inOvertime], expiry);
     const seconds = (settings.renew / 1_000_000) * duties.inOvertime.size;
     this.#parts.chronicle.measure('l2_overtime_seconds_total', seconds);
     clock.after(settings.renew, () => wake(() => this.#extend()));

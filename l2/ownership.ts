@@ -62,6 +62,8 @@ export class Ownership {
   /** Since when the present state of a lock has been takeable for this node (E1). */
   #takeable = new Map<Ip, { readonly state: string; readonly since: Micros }>();
   #handOverAt: Micros = 0;
+  /** What `held` found; forgotten when an address, a lock or the own session moves. */
+  #held: { readonly identity: string; readonly ips: readonly Ip[] } | undefined;
 
   constructor(parts: OwnershipParts) {
     this.#parts = parts;
@@ -97,6 +99,7 @@ export class Ownership {
   }
 
   lockChanged(name: string): void {
+    this.#held = undefined;
     const { leases, view, session } = this.#parts;
     const address = leases.lockAddress(name) ?? view.locks.get(name)?.reading.ip;
     if (address === undefined) return;
@@ -120,6 +123,18 @@ export class Ownership {
     return lock.reading.epoch > (this.#parts.duties().releasedEpochs.get(ip) ?? -1);
   }
 
+  /** Those with keys whose locks are held; the identical list until that changes. */
+  held(): readonly Ip[] {
+    const { identity } = this.#parts.session();
+    if (this.#held?.identity === identity) return this.#held.ips;
+    const ips: Ip[] = [];
+    for (const address of this.addresses.values()) {
+      if (address.placed && this.holdsLock(address)) ips.push(address.ip);
+    }
+    this.#held = { identity, ips };
+    return ips;
+  }
+
   /** Whether something is under way or held for the IPv4 address of that number. */
   occupied(ipv4: number): boolean {
     return this.#numbers.has(ipv4);
@@ -137,6 +152,7 @@ export class Ownership {
   forgetWaits(): void {
     this.#agenda.clear();
     this.#takeable.clear();
+    this.#held = undefined;
     this.#parts.duties().releasedEpochs.clear();
   }
 
@@ -244,13 +260,16 @@ export class Ownership {
 
   #add(address: Ip): Address {
     const { clock, wake, duties } = this.#parts;
-    const added = new Address(address, { clock, wake }, duties());
+    const moved = (): void => { this.#held = undefined; };
+    const added = new Address(address, { clock, wake, moved }, duties());
+    moved();
     this.addresses.set(address, added);
     if (familyOf(address) === 'IPv4') this.#numbers.add(ipv4Number(address));
     return added;
   }
 
   #remove(address: Ip): void {
+    this.#held = undefined;
     this.addresses.delete(address);
     if (familyOf(address) === 'IPv4') this.#numbers.delete(ipv4Number(address));
   }

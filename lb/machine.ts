@@ -20,6 +20,8 @@ export interface MachineOptions {
   readonly clock: Clock;
   /** Carries one effect out. It may send events, which wait until the present one is done. */
   readonly execute: (effect: Effect) => void;
+  /** Called after each event was taken, before its effects: the state may be another one. */
+  readonly moved?: () => void;
   /** Every callback of a timer passes here, so that an owner can look at its clock first. */
   readonly wake?: (callback: () => void) => void;
 }
@@ -94,6 +96,7 @@ export class MachineHost<Logic extends AnyStateMachine> {
   #step(event: EventFromLogic<Logic>): void {
     const [snapshot, effects] = transition(this.#logic, this.#snapshot, event);
     this.#snapshot = snapshot;
+    this.#options.moved?.();
     for (const effect of effects) this.#execute({ type: effect.type, params: effect.params ?? {} });
   }
 
