@@ -24,6 +24,8 @@ export const grpcPort: RpcPort = { open: (endpoint) => new GrpcChannel(endpoint)
 class GrpcChannel implements RpcChannel {
   #client: Grpc.Client;
   #closed = false;
+  /** A closed client lets them go on, and with them the process. */
+  #calls = new Set<{ cancel(): void }>();
 
   constructor(endpoint: string) {
     const { Client, credentials } = grpc();
@@ -43,9 +45,9 @@ class GrpcChannel implements RpcChannel {
   unary(call: RpcCall, done: RpcDone<Uint8Array>): void {
     const { method, request } = call;
     const answered = this.#answer(done);
-    this.#client.makeUnaryRequest(
+    this.#keep(this.#client.makeUnaryRequest(
       method, serialize, deserialize, request, new (grpc().Metadata)(), options(call), answered,
-    );
+    ));
   }
 
   stream(call: RpcCall, sink: Parameters<RpcChannel['stream']>[1]): () => void {
@@ -53,6 +55,7 @@ class GrpcChannel implements RpcChannel {
     const stream = this.#client.makeServerStreamRequest(
       method, serialize, deserialize, request, new (grpc().Metadata)(), options(call),
     );
+    this.#keep(stream);
     let open = true;
     const end = (error: RpcError | undefined): void => {
       if (!open || this.#closed) return;
@@ -75,6 +78,7 @@ class GrpcChannel implements RpcChannel {
       call.method, serialize, deserialize, new (grpc().Metadata)(), options(call),
       this.#answer(done),
     );
+    this.#keep(stream);
     // Writes that the socket cannot take yet wait inside the stream, in order: routes of one plan
     // are a few megabytes at most.
     for (const message of messages) stream.write(message);
@@ -83,7 +87,13 @@ class GrpcChannel implements RpcChannel {
 
   close(): void {
     this.#closed = true;
+    for (const call of this.#calls) call.cancel();
     this.#client.close();
+  }
+
+  #keep(call: Grpc.ClientUnaryCall): void {
+    this.#calls.add(call);
+    call.once('status', () => this.#calls.delete(call));
   }
 
   #answer(done: RpcDone<Uint8Array>) {

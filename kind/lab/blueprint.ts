@@ -4,6 +4,7 @@ import { err, ok, type Result } from '../../lb/result.ts';
 import {
   internalIps, type MachinePlan, type NicPlan, type Topology,
 } from '../../sim/cluster/topology.ts';
+import type { LabRouterBgp } from './routers.ts';
 
 export type MachineKind = MachinePlan['kind'] | 'switch' | 'control';
 
@@ -15,6 +16,8 @@ export interface LabMachine {
   /** Name under /run/netns. */
   readonly namespace: string;
   readonly forwards: boolean;
+  /** A router that speaks BGP. */
+  readonly bgp?: LabRouterBgp;
   /** `ip -batch` lines, run inside the namespace in the order of `Blueprint.machines`. */
   readonly lines: readonly string[];
 }
@@ -176,6 +179,9 @@ function labMachine(inputs: BlueprintInputs, plan: MachinePlan, management: stri
   return {
     name: plan.name, kind: plan.kind, namespace: namespaceOf(name, plan.name),
     forwards: isNode || plan.kind === 'router',
+    ...(plan.bgp === undefined ? {} : { bgp: {
+      ...plan.bgp, ips: plan.nics.flatMap((nic) => nic.addresses.map((each) => each.ip)),
+    } }),
     lines: [
       ...devices, ...gateways,
       ...(isNode ? nodeLines(inputs, plan, management) : []),
@@ -201,7 +207,7 @@ function gatewayLines({ topology }: BlueprintInputs, plan: MachinePlan): readonl
   return (['IPv4', 'IPv6'] as const).flatMap((family) => {
     const address = plan.nics.flatMap((nic) => (
       router?.nics.find(({ segment }) => segment === nic.segment)?.addresses ?? []
-    )).find(({ ip }) => familyOf(ip) === family);
+    )).find(({ ip }) => familyOf(ip) === family && onWireOf(plan, ip));
     return address === undefined ? [] : [`route add ${anywhere[family]} via ${address.ip}`];
   });
 }
@@ -229,13 +235,16 @@ function gatewayTo(plan: MachinePlan, other: Node, range: string): Ip | undefine
   const parts = parsePrefix(range);
   if (!parts.ok) return undefined;
   return internalIps(other).find((address) => (
-    familyOf(address) === parts.value.family && plan.nics.some((nic) => (
-      nic.addresses.some(({ ip, prefixBits }) => {
-        const subnet = parsePrefix(`${ip}/${prefixBits}`);
-        return subnet.ok && prefixContains(subnet.value, address);
-      })
-    ))
+    familyOf(address) === parts.value.family && onWireOf(plan, address)
   ));
+}
+
+/** Whether a machine has a subnet with that address in it: several may be on one wire. */
+function onWireOf(plan: MachinePlan, address: Ip): boolean {
+  return plan.nics.some((nic) => nic.addresses.some(({ ip, prefixBits }) => {
+    const subnet = parsePrefix(`${ip}/${prefixBits}`);
+    return subnet.ok && prefixContains(subnet.value, address);
+  }));
 }
 
 /** The network namespace of a machine. */

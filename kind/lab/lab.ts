@@ -6,7 +6,8 @@ import { dismantle, type Dismantled } from './dismantle.ts';
 import { Machine } from './machine.ts';
 import { makeMachines } from './make.ts';
 import { LabRecord } from './record.ts';
-import { processesOf, startIn } from './site.ts';
+import { startRouter } from './routers.ts';
+import { parentOf, processesOf, startIn } from './site.ts';
 import type { LabSpec } from './spec.ts';
 
 /** The clone that the processes of a lab run from, unless another one is named. */
@@ -88,6 +89,17 @@ export class Lab {
     return url;
   }
 
+  /** Starts the routers that speak BGP. */
+  startRouters(): Result<void, string> {
+    for (const machine of this.machines.values()) {
+      const { bgp } = machine.plan;
+      if (bgp === undefined) continue;
+      const started = startRouter(machine, bgp, this.record);
+      if (!started.ok) return started;
+    }
+    return ok(undefined);
+  }
+
   /** Starts the controller, beside the API server. */
   startController(): void {
     this.#start({ machine: this.machine('control'), part: 'controller', own: {}, build: ownBuild });
@@ -107,8 +119,10 @@ export class Lab {
 
   /** Asks the agent of a node to end in order. */
   stopAgent(node: string): void {
-    for (const pid of processesOf(join(this.machine(node).cgroup, 'agent'))) {
-      process.kill(pid, 'SIGTERM');
+    const pids = processesOf(join(this.machine(node).cgroup, 'agent'));
+    // A speaker is its child, and hears from it alone.
+    for (const pid of pids) {
+      if (!pids.includes(parentOf(pid) ?? 0)) process.kill(pid, 'SIGTERM');
     }
   }
 

@@ -63,6 +63,8 @@ function settingsOf({ kind, forwards }: LabMachine): readonly string[] {
     // A switch is no host: it has no addresses and says nothing.
     `net.ipv6.conf.all.disable_ipv6=${Number(bridges)}`,
     `net.ipv6.conf.default.disable_ipv6=${Number(bridges)}`,
+    // Routers share traffic by flows, as switches of a rack do.
+    'net.ipv4.fib_multipath_hash_policy=1', 'net.ipv6.fib_multipath_hash_policy=1',
     `net.ipv4.ip_forward=${Number(forwards)}`,
     `net.ipv6.conf.all.forwarding=${Number(forwards)}`,
   ];

@@ -89,6 +89,13 @@ export function processesOf(cgroup: string): readonly number[] {
   return [...own.map(Number), ...folders.flatMap(({ name }) => processesOf(join(cgroup, name)))];
 }
 
+/** The parent of a process; undefined when the process is gone. */
+export function parentOf(pid: number): number | undefined {
+  const file = `/proc/${pid}/status`;
+  if (!existsSync(file)) return undefined;
+  return Number(/^PPid:\s+(\d+)$/mu.exec(readFileSync(file, 'utf8'))?.[1]);
+}
+
 /** Kills every process of a cgroup and of those below it at once (cgroup.kill, Linux 5.14). */
 export function killCgroup(cgroup: string): void {
   if (existsSync(cgroup)) writeFileSync(join(cgroup, 'cgroup.kill'), '1');

@@ -2,6 +2,7 @@ import { createDecoder } from '../../kube/decode.ts';
 import type { KubeObject } from '../../kube/port.ts';
 import { resources } from '../../kube/resource.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
+import { expectedPeers } from '../../sim/cluster/bgppeers.ts';
 import { prepareManifests } from '../../sim/cluster/manifests.ts';
 import { defaultNetwork, planTopology } from '../../sim/cluster/topology.ts';
 import { ApiServer } from '../../sim/api/server.ts';
@@ -59,8 +60,10 @@ export function planSpec(inputs: LabInputs): Result<LabSpec, string> {
   });
   if (nodes.length === 0) return err('a lab needs a Node');
   const hosts = inputs.hosts ?? { routers: 1, clients: 0 };
-  const network = inputs.network ?? withHosts(defaultNetwork(nodes), hosts);
-  const topology = planTopology({ nodes, pools, network });
+  const peers = expectedPeers(api, decoder, 'kube-system');
+  const network = inputs.network ?? withHosts(defaultNetwork(nodes, peers), hosts);
+  const announcesL2 = api.list(resources.l2Policies).length > 0;
+  const topology = planTopology({ nodes, pools, network, peers, announcesL2 });
   const blueprint = planLab({ name: inputs.name, topology, nodes });
   if (!blueprint.ok) return blueprint;
   return ok({

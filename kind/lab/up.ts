@@ -23,6 +23,8 @@ export async function bringUp(spec: LabSpec, progress: Progress): Promise<Result
   try {
     const namespaces = spec.blueprint.machines.map(({ namespace }) => namespace);
     progress({ name: 'namespaces', detail: namespaces.join(' '), seconds: since() });
+    const routers = lab.startRouters();
+    if (!routers.ok) throw new Error(routers.error);
     const url = await lab.startControlPlane();
     progress({ name: 'api server', detail: url, seconds: since() });
     lab.startController();
