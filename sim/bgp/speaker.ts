@@ -158,9 +158,12 @@ export class SimSpeaker implements SpeakerPort {
         this.#spawn(global);
       });
     }
-    this.#drive(daemon);
-    this.#setRoutesOf(daemon);
-    this.#setPeersOf(daemon, () => this.#settled());
+    // A daemon that stands still takes its calls when it goes on.
+    this.#slot.process?.enter(() => {
+      this.#drive(daemon);
+      this.#setRoutesOf(daemon);
+      this.#setPeersOf(daemon, () => this.#settled());
+    });
   }
 
   #settled(): void {

@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { Expect, Severity } from '../scenario/spec.ts';
 import type { Finding } from './finding.ts';
 import { watchAddresses } from './addresses.ts';
+import { watchLocalMeansLocal } from './local-means-local.ts';
 import { watchOneOwner } from './one-owner.ts';
 import { watchTruthfulStatus } from './truthful-status.ts';
 
@@ -49,6 +50,7 @@ export function watchOracles(
   };
   if (wanted.has('one-owner')) watchOneOwner(cluster, expect.grace, report);
   watchAddresses(cluster, wanted, report);
+  if (wanted.has('local-means-local')) watchLocalMeansLocal(cluster, report);
   if (wanted.has('truthful-status')) watchTruthfulStatus(cluster, report);
   return {
     close(unconverged) {

@@ -237,6 +237,7 @@ export const oracleNames = [
   'no-double-assignment',
   'in-pool',
   'sticky-address',
+  'local-means-local',
   'truthful-status',
   'converged',
   'no-crash',

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { watchOracles } from '../../sim/check/oracles.ts';
 import { Cluster } from '../../sim/cluster/cluster.ts';
 import { defaultCluster } from '../../sim/scenario/parse.ts';
 import { checkedPrograms } from '../vm/checked.ts';
@@ -54,6 +55,18 @@ test('the rack’s objects bring the routers that they expect, and traffic takes
     t.is(line.failures.length, failed, name);
     t.is(line.flowsUp, 4, name);
   }
+});
+
+test('a route that outlives its last endpoint is found', (t) => {
+  const cluster = boot('fairlead', 'nodes', 'services');
+  const watch = watchOracles(cluster, { always: ['local-means-local'], oracles: {}, grace: 0 });
+  // The daemon stands still and tells nobody.
+  for (const { speakers } of cluster.machines.all()) speakers?.pause();
+  cluster.store.patch('deployments/default/api', { spec: { replicas: 0 } });
+  cluster.world.run(cluster.world.now + 3 * second);
+  const { findings } = watch.close([]);
+  t.true(findings.some(({ object }) => object === 'service default/api-local'));
+  t.false(findings.some(({ object }) => object === 'service default/api'));
 });
 
 test('a Local address is announced by the nodes with an endpoint and goes with the last', (t) => {
