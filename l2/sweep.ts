@@ -35,29 +35,35 @@ export class Sweep {
 
   run(): void {
     const { view } = this.#parts;
-    const superfluous = new Set<string>();
-    for (const name of [...view.locks.keys()].sort(compareText)) {
-      const lock = view.locks.get(name)?.reading;
-      if (lock === undefined) continue;
-      this.#restoreLabel(name, lock.object, 'lock');
-      if (this.#lockFree(lock)) superfluous.add(name);
+    const superfluous: string[] = [];
+    const unlabelled: string[] = [];
+    for (const [name, { reading }] of view.locks) {
+      if (!labelled(reading.object)) unlabelled.push(name);
+      if (this.#lockFree(reading)) superfluous.push(name);
+    }
+    // Thousands of locks are looked at each second, and next to none is acted upon: that is sorted.
+    for (const name of unlabelled.sort(compareText)) {
+      this.#restoreLabel(name, view.locks.get(name)?.reading.object, 'lock');
     }
     for (const name of [...view.sessions.keys()].sort(compareText)) {
       const seen = view.sessions.get(name);
       if (seen === undefined) continue;
       this.#restoreLabel(name, seen.live.version, 'session');
-      if (seen.closed && !view.namesLocks(seen.identity)) superfluous.add(name);
+      if (seen.closed && !view.namesLocks(seen.identity)) superfluous.push(name);
       this.#closeDeserted(seen);
     }
-    for (const name of [
-      ...this.#since.keys(),
-    ]) if (!superfluous.has(name)) this.#since.delete(name);
+    this.#deleteLasting(superfluous);
+  }
+
+  /** Those that have been superfluous long enough. */
+  #deleteLasting(superfluous: string[]): void {
     const now = this.#parts.clock.now();
-    for (const name of superfluous) {
-      const since = this.#since.get(name) ?? now;
-      this.#since.set(name, since);
-      if (now >= since + patience) this.#delete(name);
+    const since = new Map<string, Micros>();
+    for (const name of superfluous.sort(compareText)) {
+      since.set(name, this.#since.get(name) ?? now);
+      if (now >= (since.get(name) ?? now) + patience) this.#delete(name);
     }
+    this.#since = since;
   }
 
   // Free for good: empty, or taken by a session that was closed, and for an address nobody wants.
@@ -88,10 +94,11 @@ export class Sweep {
     }));
   }
 
-  #restoreLabel(name: string, object: LockReading['object'], label: 'session' | 'lock'): void {
-    const labels = object.metadata?.['labels'];
-    const present = typeof labels === 'object' && labels !== null && l2Label in labels;
-    if (!present) this.#update(name, changedLease(object, { annotations: {}, spec: {}, label }));
+  #restoreLabel(
+    name: string, object: LockReading['object'] | undefined, label: 'session' | 'lock',
+  ): void {
+    if (object === undefined || labelled(object)) return;
+    this.#update(name, changedLease(object, { annotations: {}, spec: {}, label }));
   }
 
   #update(name: string, body: ReturnType<typeof changedLease>): void {
@@ -101,4 +108,9 @@ export class Sweep {
     const ref = { resource: resources.leases, namespace, name };
     kube.request({ verb: 'update', ref, body }, () => this.#inFlight.delete(name));
   }
+}
+
+function labelled(object: LockReading['object']): boolean {
+  const labels = object.metadata?.['labels'];
+  return typeof labels === 'object' && labels !== null && l2Label in labels;
 }

@@ -3,7 +3,8 @@ import type { Ip } from '../../lb/ip.ts';
 import type { Clock, Micros } from '../../lb/ports.ts';
 import type { SimKernel } from './kernel.ts';
 
-const namesMax = 65_536;
+/** Keys remembered before those that are gone are forgotten. */
+const entriesMax = 65_536;
 
 /**
  * The entries of `fl_l2` by address, decoded as they change. Oracles ask after every renewal of
@@ -11,9 +12,9 @@ const namesMax = 65_536;
  */
 export class ResponderIndex {
   #clock: Pick<Clock, 'now'>;
-  #expiries = new Map<Ip, Map<number, number>>();
+  #held = new Map<Ip, Entry[]>();
   // Renewals write the same keys again and again; what a key names never changes.
-  #names = new Map<string, ResponderKey>();
+  #entries = new Map<string, Entry>();
   #listeners: ((address: Ip) => void)[] = [];
 
   constructor(kernel: SimKernel, clock: Pick<Clock, 'now'>) {
@@ -28,38 +29,50 @@ export class ResponderIndex {
 
   /** Whether a key of the address on that interface is good at `now`. */
   holds(address: Ip, ifindex: number, now: Micros): boolean {
-    const expiry = this.#expiries.get(address)?.get(ifindex);
-    return expiry !== undefined && now * 1_000 < expiry;
+    const entries = this.#held.get(address);
+    return entries?.some((one) => one.ifindex === ifindex && now * 1_000 < one.expiry) === true;
   }
 
   /** Addresses with a key, good or expired. */
   addresses(): readonly Ip[] {
-    return [...this.#expiries.keys()];
+    return [...this.#held.keys()];
   }
 
   #take(key: Uint8Array, value: Uint8Array | undefined): void {
-    const { ip, ifindex } = this.#nameOf(key);
-    const expiries = this.#expiries.get(ip) ?? new Map<number, number>();
-    const before = expiries.get(ifindex) ?? 0;
-    const after = value === undefined ? 0 : expiryOf(value);
-    if (value === undefined) expiries.delete(ifindex);
-    else expiries.set(ifindex, after);
-    if (expiries.size === 0) this.#expiries.delete(ip);
-    else if (before === 0) this.#expiries.set(ip, expiries);
+    const entry = this.#entryOf(key);
+    const before = entry.expiry;
+    entry.expiry = value === undefined ? 0 : expiryOf(value);
     const now = this.#clock.now() * 1_000;
-    if (before > now && after > now) return;
-    for (const listener of this.#listeners) listener(ip);
+    if (before > now && entry.expiry > now) return;
+    this.#hold(entry);
+    for (const listener of this.#listeners) listener(entry.ip);
   }
 
-  #nameOf(key: Uint8Array): ResponderKey {
-    const text = Reflect.apply(String.fromCharCode, undefined, key) as string;
-    const known = this.#names.get(text);
-    if (known !== undefined) return known;
-    const name = decodeResponderKey(key);
-    if (this.#names.size >= namesMax) this.#names.clear();
-    this.#names.set(text, name);
-    return name;
+  #hold(entry: Entry): void {
+    const others = (this.#held.get(entry.ip) ?? []).filter((one) => one !== entry);
+    const held = entry.expiry === 0 ? others : [...others, entry];
+    if (held.length === 0) this.#held.delete(entry.ip);
+    else this.#held.set(entry.ip, held);
   }
+
+  #entryOf(key: Uint8Array): Entry {
+    const text = Reflect.apply(String.fromCharCode, undefined, key) as string;
+    const known = this.#entries.get(text);
+    if (known !== undefined) return known;
+    const entry = { ...decodeResponderKey(key), expiry: 0 };
+    if (this.#entries.size >= entriesMax) this.#forgetFree();
+    this.#entries.set(text, entry);
+    return entry;
+  }
+
+  #forgetFree(): void {
+    for (const [text, { expiry }] of this.#entries) if (expiry === 0) this.#entries.delete(text);
+  }
+}
+
+/** One key, and until when in nanoseconds it is good; 0: it is not there. */
+interface Entry extends ResponderKey {
+  expiry: number;
 }
 
 // A little-endian u64, exact below 2^53 ns, which is 104 days of boot time.
