@@ -14,7 +14,7 @@ import { feedRows } from './kube/rows.ts';
 import { createL2Controller, type L2Controller } from './l2/controller.ts';
 import type { DatapathOptions } from './lb/datapathoptions.ts';
 import { FrontStatus } from './lb/frontstatus.ts';
-import { createIpam, type Ipam } from './lb/ipam/ipam.ts';
+import { createIpam, type Ipam, type WriteLimits } from './lb/ipam/ipam.ts';
 import type { IpamSettings } from './lb/ipam/settings.ts';
 import type { EndpointSlice, L2Policy, Node, Pool, Service } from './lb/model.ts';
 import type { Clock, Journal, Random } from './lb/ports.ts';
@@ -51,6 +51,10 @@ export interface Controller {
   pending(): readonly string[];
   /** The allocator while this replica leads. */
   readonly ipam: Ipam | undefined;
+  /** The cluster-wide part of L2 while this replica leads and L2 is on. */
+  readonly l2: L2Controller | undefined;
+  /** Status writes by these limits from now on, in later terms too. */
+  limitWrites(limits: WriteLimits): void;
 }
 
 /** What one leadership owns: it ends with the Lease, and the next one starts from the API alone. */
@@ -69,6 +73,7 @@ interface Term {
  */
 export function createController(ports: ControllerPorts, config: ControllerConfig): Controller {
   let term: Term | undefined;
+  let { ipam } = config;
   const end = (): void => {
     term?.ipam.stop();
     term?.l2?.stop();
@@ -88,7 +93,7 @@ export function createController(ports: ControllerPorts, config: ControllerConfi
     },
     {
       onStart: () => {
-        term = beginTerm(ports, config);
+        term = beginTerm(ports, { ...config, ipam });
       },
       onStop: end,
     },
@@ -113,6 +118,13 @@ export function createController(ports: ControllerPorts, config: ControllerConfi
     },
     get ipam() {
       return term?.ipam;
+    },
+    get l2() {
+      return term?.l2;
+    },
+    limitWrites({ writeQps, writeBurst }) {
+      ipam = { ...ipam, writeQps, writeBurst };
+      term?.ipam.limitWrites(ipam);
     },
   };
 }

@@ -13,7 +13,7 @@ import { PolicyStatus, type Ailments, type PolicyConditionType } from './policys
 import { createRank } from './rank.ts';
 import { Selections } from './selections.ts';
 import { LeaseStream } from './stream.ts';
-import { ServiceStatus, type Announcement } from './servicestatus.ts';
+import { ServiceStatus, type Announcement, type ServiceAnnouncement } from './servicestatus.ts';
 import { serviceSubjects } from './subjects.ts';
 import { Sweep } from './sweep.ts';
 import { LeaseView } from './view.ts';
@@ -38,6 +38,8 @@ export interface L2Controller {
   start(): void;
   stop(): void;
   pending(): readonly string[];
+  /** How each address of the Services stands whose addresses are ours. */
+  announcements(): readonly ServiceAnnouncement[];
 }
 
 /** What is told of one address. */
@@ -143,6 +145,10 @@ class PolicyController implements L2Controller {
     if (this.#services.writing > 0) sentences.push('announcements of Services are being told');
     if (this.#status.writing > 0) sentences.push('conditions of L2 policies are being written');
     return sentences;
+  }
+
+  announcements(): readonly ServiceAnnouncement[] {
+    return this.#services.announcements();
   }
 
   #again(): void {

@@ -18,6 +18,13 @@ export type Announcement =
 export type SilenceCode =
   'NoPolicy' | 'L2AddressRefused' | 'L2NoCandidate' | 'NoHolder' | 'SessionStale';
 
+/** One address of one Service. */
+export interface ServiceAnnouncement {
+  readonly key: ServiceKey;
+  readonly ip: Ip;
+  readonly announced: boolean;
+}
+
 export const announcedType = 'fairlead.dev/Announced';
 
 /** A take-over is under way for this long before the silence is told. */
@@ -74,6 +81,15 @@ export class ServiceStatus {
     this.#services = services;
     this.#state = state;
     this.#cursor = services.cursor();
+  }
+
+  /** Of every Service that is told about, in no order. */
+  announcements(): ServiceAnnouncement[] {
+    return [...this.#services.unordered()].filter(isOurs).flatMap((service) => (
+      [...new Set(publishedAddresses(service).map(({ ip }) => ip))].map((ip) => (
+        { key: service.key, ip, announced: this.#state(ip).kind === 'announced' }
+      ))
+    ));
   }
 
   get writing(): number {

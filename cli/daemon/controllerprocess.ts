@@ -40,6 +40,7 @@ export async function liveAsController(at: Surroundings): Promise<void> {
   meters.showFrom(showProcess(at.watch), showController(controller));
   const scraped = placeOf(values['metrics.address'] ?? ':9473');
   const metrics = scraped === undefined ? undefined : serveMetrics(scraped, meters, log);
+  at.onChange(({ configuration }) => controller.limitWrites(configuration.settings.ipam));
   controller.start();
   log.note({
     level: 'info', component: 'controller', code: 'controller.started',

@@ -105,6 +105,9 @@ export const controllerMetrics: readonly Metric[] = [
   metric('gauge', 'ippool_conflicting', ['pool', '1 for a pool in conflict']),
   metric('gauge', 'ippool_invalid', ['pool', '1 for an invalid pool']),
   metric('gauge', 'services_unsatisfied', ['reason', 'Services without what they ask for']),
+  metric('gauge', 'service_announced', [
+    'namespace service ip method', '1 for an address that some node announces',
+  ]),
   metric('gauge', 'services_unclaimed', ['', 'Services that no pool selects']),
   metric('counter', 'service_allocation_failures_total', ['reason', 'Requests refused']),
   metric('counter', 'ipam_status_writes_total', ['resource result', 'Writes of statuses']),

@@ -35,7 +35,7 @@ function revision(): string {
 
 export function showController(controller: Controller): (show: Show) => void {
   return (show) => {
-    const { ipam } = controller;
+    const { ipam, l2 } = controller;
     show('leader', Number(ipam !== undefined));
     if (ipam === undefined) return;
     const metrics = ipam.metrics();
@@ -50,6 +50,10 @@ export function showController(controller: Controller): (show: Show) => void {
     for (const { pool, value } of metrics.invalid) show('ippool_invalid', Number(value), { pool });
     for (const { reason, count } of metrics.servicesUnsatisfied) {
       show('services_unsatisfied', count, { reason });
+    }
+    for (const { key, ip, announced } of l2?.announcements() ?? []) {
+      const [namespace = '', service = ''] = key.split('/');
+      show('service_announced', Number(announced), { namespace, service, ip, method: 'l2' });
     }
     show('services_unclaimed', metrics.servicesUnclaimed);
     for (const { reason, count } of metrics.allocationFailures) {

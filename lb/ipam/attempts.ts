@@ -95,6 +95,13 @@ export class TokenBucket {
     this.#since = now;
   }
 
+  /** Other limits from now on; what was saved up stays, as far as the new burst allows. */
+  limit(limits: { readonly qps: number; readonly burst: number }, now: Micros): void {
+    this.#fill(now);
+    this.#qps = limits.qps;
+    this.#full = limits.burst * microsPerSecond;
+  }
+
   /** True when a write may go now; whoever sends it spends it. */
   available(now: Micros): boolean {
     this.#fill(now);

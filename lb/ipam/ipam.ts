@@ -38,7 +38,12 @@ export interface Ipam {
   explain(key: ServiceKey): AllocationExplanation;
   /** Every held address with its holders in age order. */
   holders(): readonly AddressHolders[];
+  /** Writes by these limits from now on. */
+  limitWrites(limits: WriteLimits): void;
 }
+
+/** Status writes a second, and how many may go at once. */
+export type WriteLimits = Pick<IpamSettings, 'writeQps' | 'writeBurst'>;
 
 /**
  * The host of the planner: collects changes into batches, plans, tells and writes. All decisions
@@ -140,6 +145,17 @@ class IpamHost implements Ipam {
 
   holders(): readonly AddressHolders[] {
     return this.#planned()?.holders() ?? [];
+  }
+
+  limitWrites({ writeQps, writeBurst }: WriteLimits): void {
+    this.#settings = { ...this.#settings, writeQps, writeBurst };
+    const term = this.#term;
+    if (term === undefined) return;
+    term.bucket.limit({ qps: writeQps, burst: writeBurst }, this.#ports.clock.now());
+    // What waits has waited by the old limits.
+    term.writeTimer?.cancel();
+    term.writeTimer = undefined;
+    this.#armWrites();
   }
 
   #planned(): Planner | undefined {

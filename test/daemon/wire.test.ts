@@ -83,6 +83,8 @@ serial('metrics say what the processes know', (t) => {
   t.is(leader.get('fairlead_leader'), 1);
   const used = 'fairlead_ippool_addresses{pool="lan",family="IPv4",state="used"}';
   t.is(leader.get(used), 1);
+  const of = `{namespace="default",service="web",ip="${vip}",method="l2"}`;
+  t.is(leader.get(`fairlead_service_announced${of}`), 1);
 });
 
 interface Said {

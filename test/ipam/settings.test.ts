@@ -112,6 +112,14 @@ test('the bucket gives its burst and then its rate', (t) => {
   t.is(bucket.wait(10_000_000), 0);
 });
 
+test('other limits hold at once, and what was saved up stays within them', (t) => {
+  const bucket = new TokenBucket({ qps: 1, burst: 100 }, 0);
+  bucket.limit({ qps: 10, burst: 1 }, 0);
+  t.true(bucket.available(0));
+  bucket.spend();
+  t.is(bucket.wait(0), 100_000);
+});
+
 const selects = test.macro({
   exec: (t, text: string, labels: Labels, expected: boolean | undefined) => {
     const parsed = parseSelectorText(text);

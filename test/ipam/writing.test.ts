@@ -233,3 +233,16 @@ test('metrics and explanations show what was decided', (t) => {
   t.is(explain('s3').code, 'out_of_ips');
   t.is(explain('far').code, 'ForeignClass');
 });
+
+test('other write limits hold for what waits already', (t) => {
+  const c = new Cluster();
+  c.pool('a', '10.0.10.0/24').settle();
+  c.ipam.limitWrites({ writeQps: 1, writeBurst: 1 });
+  for (let index = 0; index < 20; index += 1) c.service(`s${index}`);
+  c.settle(5);
+  const written = (): number => c.writes.filter(({ name }) => name.startsWith('s')).length;
+  t.true(written() > 0 && written() <= 6, `${written()} in five seconds`);
+  c.ipam.limitWrites({ writeQps: 100, writeBurst: 200 });
+  c.settle(1);
+  t.is(written(), 20);
+});
