@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as layout from '../../bpf/layout.gen.ts';
 import type { ObjectHandle, RingHandle } from '../../bpf/native.real.ts';
-import { ipFromBytes } from '../../lb/ip.ts';
 import { kernelTests, run } from '../kernel/machine.ts';
 import { Place, type Side } from '../kernel/place.ts';
 import { Rig } from '../kernel/rig.ts';
 import { root } from '../tidy/sources.ts';
 import { at, bytes, type Rows } from '../vectors/fixture.ts';
+import { shownEvent, shownFlows } from '../vectors/shown.ts';
 import { drawState, type Step, type Vector } from '../vectors/vector.ts';
 
 const shipped = 'bpf/fairlead.bpf.o';
@@ -115,8 +115,8 @@ export class KernelRun {
     const ring = this.#rings.get(rig) ?? rig.addon.ringOpen(rig.map('fl_events').handle);
     this.#rings.set(rig, ring as RingHandle);
     const [count = 0] = rig.addon.ringRead(ring as RingHandle, this.#out) as readonly number[];
-    return Array.from({ length: count }, (_, record) => eventText(
-      layout.decodeEvent(this.#out, record * (layout.eventBytes + 8) + 8),
+    return Array.from({ length: count }, (_, record) => shownEvent(
+      this.#out.subarray(record * (layout.eventBytes + 8) + 8),
     ));
   }
 
@@ -138,36 +138,9 @@ export class KernelRun {
   }
 }
 
-/** `type reason client front endpoint`; an endpoint of `-` was not chosen. */
-function eventText(event: layout.Event): string {
-  const name = (names: Readonly<Record<string, number>>, value: number): string =>
-    Object.entries(names).find(([, one]) => one === value)?.[0] ?? String(value);
-  return [
-    name(layout.eventType, event.type), name(layout.reason, event.reason),
-    place(event.client, event.clientPort), place(event.front, event.frontPort),
-    place(event.endpoint, event.endpointPort),
-  ].join(' ');
-}
-
-function place(address: Uint8Array, port: number): string {
-  if (address.every((octet) => octet === 0)) return '-';
-  const text = ipFromBytes(address);
-  return `${text.includes(':') ? `[${text}]` : text}:${port}`;
-}
-
-/** The rows of `fl_ct` and `fl_snat` as text, sorted: key, what it leads to, states. */
+/** The rows of `fl_ct` and `fl_snat` as text. */
 export function flowRows(rig: Rig): string[] {
-  return ['fl_ct', 'fl_snat'].flatMap((name) => rig.map(name).dump().map(({ key, value }) => {
-    const flow = layout.decodeFlowKey(key);
-    const row = layout.decodeFlow(value);
-    const states = Object.entries(layout.flowBit)
-      .filter(([, bit]) => (row.state & bit) !== 0).map(([state]) => state);
-    return [
-      name, flow.kind === 0 ? 'forward' : 'reply', place(flow.source, flow.sourcePort),
-      place(flow.target, flow.targetPort), place(row.peer, row.peerPort),
-      place(row.nat, row.natPort), `b${row.backendId}`, ...states,
-    ].join(' ');
-  })).toSorted();
+  return shownFlows((map) => rig.map(map).dump());
 }
 
 export function put(
