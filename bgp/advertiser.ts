@@ -1,5 +1,5 @@
 import type { KubePort } from '../kube/port.ts';
-import type { Ip } from '../lb/ip.ts';
+import type { Ip, PrefixParts } from '../lb/ip.ts';
 import type {
   Clock, EventSink, Journal, LinkPort, Micros, Random, Timer,
 } from '../lb/ports.ts';
@@ -7,6 +7,7 @@ import { compareText } from '../lb/table.ts';
 import { Catalogue, type BgpTables } from './catalogue.ts';
 import { desiredInstances, type DesiredInputs, type DesiredInstance } from './desired.ts';
 import { Chronicle } from './chronicle.ts';
+import { explainRoute, type RouteDecision } from './explain.ts';
 import { InstanceSession } from './instance.ts';
 import {
   nodeConfigTruths, passwordPatience, sessionNotices, statusInstances, type InstanceView,
@@ -52,8 +53,8 @@ export interface Advertiser {
   views(): readonly InstanceView[];
   /** Instances that run, by name. */
   readonly instances: readonly InstanceSession[];
-  /** The inputs as they are now, for explanations; undefined before the listings are complete. */
-  inputs(): DesiredInputs | undefined;
+  /** Why each peer is told the target or not; undefined before the listings are complete. */
+  explain(target: PrefixParts): readonly RouteDecision[] | undefined;
 }
 
 /** Changes that come sooner than this after a plan form the next one. */
@@ -148,8 +149,10 @@ class NodeAdvertiser implements Advertiser {
     ];
   }
 
-  inputs(): DesiredInputs | undefined {
-    return this.#state === 'running' ? this.#inputs() : undefined;
+  explain(target: PrefixParts): readonly RouteDecision[] | undefined {
+    if (this.#state !== 'running') return undefined;
+    return explainRoute(this.#inputs(), target, (instance, peer) =>
+      this.#sessions.get(instance)?.routesOf(peer) ?? []);
   }
 
   views(): readonly InstanceView[] {

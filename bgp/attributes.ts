@@ -17,6 +17,7 @@ export interface MergedAttributes {
 export function mergeAttributes(
   contributors: readonly BgpAttributes[],
 ): MergedAttributes {
+  if (contributors.every(isEmpty)) return nothing;
   const communities = new Set(contributors.flatMap((one) => one.communities));
   const large = new Map(contributors.flatMap((one) => one.large)
     .filter(([admin]) => admin !== reservedAdmin)
@@ -27,6 +28,12 @@ export function mergeAttributes(
     large: [...large.values()].sort(compareLarge),
     localPref: preferences.length === 0 ? undefined : Math.max(...preferences),
   };
+}
+
+const nothing: MergedAttributes = { communities: [], large: [], localPref: undefined };
+
+function isEmpty({ communities, large, localPref }: BgpAttributes): boolean {
+  return communities.length === 0 && large.length === 0 && localPref === undefined;
 }
 
 /** Large communities of an entry that are never sent. */

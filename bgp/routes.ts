@@ -1,5 +1,5 @@
 import type { BgpAdvertisement, BgpFamily } from '../lb/bgpmodel.ts';
-import { parsePrefix, type Family, type Prefix } from '../lb/ip.ts';
+import type { Family, Prefix } from '../lb/ip.ts';
 import { compileSelector } from '../lb/selector.ts';
 import { compareText } from '../lb/table.ts';
 import { mergeAttributes, reservedLarge, sameAttributes } from './attributes.ts';
@@ -35,6 +35,8 @@ export class RouteDerivation {
   #from: RouteSources;
   #advertisements: readonly BgpAdvertisement[];
   #yields = new Map<string, EntryYield>();
+  /** By what is offered: most peers of a node share one PeerConfig. */
+  #offers = new Map<readonly BgpFamily[], Map<string, PeerRoutes>>();
 
   constructor(from: RouteSources, advertisements: Iterable<BgpAdvertisement>) {
     this.#from = from;
@@ -44,6 +46,15 @@ export class RouteDerivation {
 
   /** The union of what the advertisements of each family yield in it (bgp.md 4). */
   routesOf(offer: PeerOffer): PeerRoutes {
+    const same = this.#offers.get(offer.families) ?? new Map<string, PeerRoutes>();
+    this.#offers.set(offer.families, same);
+    const key = `${offer.usable.join(' ')} ${String(offer.internal)}`;
+    const known = same.get(key) ?? this.#derive(offer);
+    same.set(key, known);
+    return known;
+  }
+
+  #derive(offer: PeerOffer): PeerRoutes {
     const warnings = new Set<string>();
     const routes: Route[] = [];
     const aggregates: Prefix[] = [];
@@ -115,7 +126,7 @@ function routeOf(
   prefix: Prefix, contributors: readonly Contribution[], internal: boolean,
 ): Route {
   const { communities, large, localPref } = mergeAttributes(
-    contributors.map(({ attributes }) => attributes),
+    [...new Set(contributors.map(({ attributes }) => attributes))],
   );
   const incomplete = contributors.every(({ origin, adds }) => adds || origin === 'incomplete');
   return {
@@ -131,8 +142,7 @@ function isAggregate(contributors: readonly Contribution[]): boolean {
 }
 
 function lengthOf(prefix: Prefix): number {
-  const parsed = parsePrefix(prefix);
-  return parsed.ok ? parsed.value.prefixBits : 0;
+  return Number(prefix.slice(prefix.indexOf('/') + 1));
 }
 
 // What only adds attributes was meant to differ.

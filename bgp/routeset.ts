@@ -18,15 +18,25 @@ function sameNumbers(left: readonly number[], right: readonly number[]): boolean
  * them do, so that whoever compares next finds out at a glance. Both are in the same order.
  */
 export function settle(before: readonly Route[], after: readonly Route[]): readonly Route[] {
-  if (before === after) return before;
-  const same = before.length === after.length
-    && after.every((route, index) => sameRoute(before[index] ?? route, route));
-  if (same) return before;
-  const known = new Map(before.map((route) => [route.prefix, route]));
-  return after.map((route) => {
-    const old = known.get(route.prefix);
-    return old !== undefined && sameRoute(old, route) ? old : route;
+  if (before.length === 0) return after.length === 0 ? before : after;
+  let same = before.length === after.length;
+  let at = 0;
+  const settled = after.map((route) => {
+    // What was withdrawn stands in between; both are in one order, so one look each finds it.
+    while (at < before.length && follows(route, before[at])) at += 1;
+    const old = before[at];
+    if (old !== undefined && sameRoute(old, route)) return old;
+    same = false;
+    return route;
   });
+  return same ? before : settled;
+}
+
+/** True when `other` comes before `route` in the order of sets: by family, then by text. */
+function follows(route: Route, other: Route | undefined): boolean {
+  if (other === undefined) return false;
+  const [mine, its] = [route.prefix.includes(':'), other.prefix.includes(':')];
+  return mine === its ? route.prefix > other.prefix : mine;
 }
 
 /** What of `before` is still wanted, as it was; `before` itself where all of it is. */

@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { registerAgent } from './agent.ts';
+import { registerBgp } from './bgp.ts';
 import { registerCompletion } from './completion.ts';
 import { registerConfig } from './config.ts';
 import type { Console } from './console.ts';
@@ -33,6 +34,7 @@ const subcommands: readonly Register[] = [
   registerIppool,
   registerL2,
   registerLb,
+  registerBgp,
   registerValidate,
   registerSim,
   registerLab,

@@ -1,5 +1,5 @@
 import { Catalogue, type BgpTables, type NodeSurroundings } from '../../bgp/catalogue.ts';
-import { desiredInstances, type DesiredInstance } from '../../bgp/desired.ts';
+import { desiredInstances, type DesiredInputs, type DesiredInstance } from '../../bgp/desired.ts';
 import type { Route } from '../../bgp/port.ts';
 import { bgpDefaults, type BgpSettings } from '../../bgp/settings.ts';
 import { createDecoder, type Decode } from '../../kube/decode.ts';
@@ -52,12 +52,18 @@ const nowhere: NodeSurroundings = {
 export function derive(
   objects: readonly KubeObject[], around: Surroundings = {},
 ): readonly DesiredInstance[] {
+  return desiredInstances(inputsOf(objects, around));
+}
+
+export function inputsOf(
+  objects: readonly KubeObject[], around: Surroundings = {},
+): DesiredInputs {
   const tables = emptyTables();
   for (const object of objects) put(tables, object);
   const settings = { ...bgpDefaults, ...around.settings };
   const catalogue = new Catalogue(tables, around.nodeName ?? 'n1', settings);
   catalogue.take();
-  return desiredInstances(catalogue.inputs({ ...nowhere, ...around }));
+  return catalogue.inputs({ ...nowhere, ...around });
 }
 
 /** A route as one line: prefix, then what is not usual. */
