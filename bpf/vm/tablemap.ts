@@ -5,7 +5,7 @@ import { err, ok, type Result } from '../../lb/result.ts';
 import { errno, kernelError } from './errno.ts';
 import { place } from './layout.ts';
 import { ArrayMap } from './maps/array.ts';
-import { updateFlag } from './maps/map.ts';
+import { updateFlag, type MapSlot } from './maps/map.ts';
 import type { Memory } from './memory.ts';
 import type { TableMap } from './runtime.ts';
 
@@ -99,20 +99,20 @@ export class MachineMap {
 
   /** All entries. An array has all of its elements. */
   dump(): MapEntry[] {
-    const found: MapEntry[] = [];
+    const found: MapSlot[] = [];
     const span = spanOf(this.map.positions);
     for (let at = 0; at < span; at += 1) {
-      const entry = this.#entryAt(this.#shuffled(at, span));
-      if (entry !== undefined) found.push(entry);
+      const slot = this.#slotAt(this.#shuffled(at, span));
+      if (slot !== undefined) found.push(slot);
     }
-    return found;
+    return this.#entries(found);
   }
 
   /** The entries that may differ from zero: an array without the parts that nobody has touched. */
   touched(): MapEntry[] {
     const { map } = this;
     if (!(map instanceof ArrayMap)) return this.dump();
-    return [...map.touched()].flatMap((index) => this.#entryAt(index) ?? []);
+    return this.#entries([...map.touched()].flatMap((index) => this.#slotAt(index) ?? []));
   }
 
   /**
@@ -121,21 +121,42 @@ export class MachineMap {
    */
   scan(from: Uint8Array | undefined, rowsMax: number): MapPage {
     const { position, span } = cursorOf(from) ?? { position: 0, span: spanOf(this.map.positions) };
-    const found: MapEntry[] = [];
+    const found: MapSlot[] = [];
     let at = position;
     for (; at < span && found.length < rowsMax; at += 1) {
-      const entry = this.#entryAt(this.#shuffled(at, span));
-      if (entry !== undefined) found.push(entry);
+      const slot = this.#slotAt(this.#shuffled(at, span));
+      if (slot !== undefined) found.push(slot);
     }
-    const { keySize, valueSize } = this;
-    const keys = new Uint8Array(found.length * keySize);
-    const values = new Uint8Array(found.length * valueSize);
-    found.forEach(({ key, value }, row) => {
-      keys.set(key, row * keySize);
-      values.set(value, row * valueSize);
-    });
     const next = at < span ? cursorBytes({ position: at, span }) : undefined;
-    return { rows: { count: found.length, keys, values }, next };
+    return { rows: this.#rows(found), next };
+  }
+
+  /** Copies of keys and values, one behind the other. */
+  #rows(slots: readonly MapSlot[]): MapBatch {
+    const { keySize, valueSize } = this;
+    const count = slots.length;
+    const keys = new Uint8Array(count * keySize);
+    const values = new Uint8Array(count * valueSize);
+    const { bytes } = this.#memory;
+    slots.forEach(({ keyAddress, key, valueAddress }, row) => {
+      for (let at = 0; at < keySize; at += 1) {
+        keys[row * keySize + at] = keyAddress === 0 ? key >>> (8 * at) : bytes[keyAddress + at] ?? 0;
+      }
+      for (let at = 0; at < valueSize; at += 1) {
+        values[row * valueSize + at] = bytes[valueAddress + at] ?? 0;
+      }
+    });
+    return { count, keys, values };
+  }
+
+  // Views of two arrays: an array for each key and value costs more than what is in it.
+  #entries(slots: readonly MapSlot[]): MapEntry[] {
+    const { keySize, valueSize } = this;
+    const { keys, values } = this.#rows(slots);
+    return slots.map((_, row) => ({
+      key: keys.subarray(row * keySize, (row + 1) * keySize),
+      value: values.subarray(row * valueSize, (row + 1) * valueSize),
+    }));
   }
 
   // A permutation of [0, span): products with odd numbers and shifted sums can be undone.
@@ -155,14 +176,8 @@ export class MachineMap {
     return address === 0 ? undefined : this.#memory.bytes.slice(address, address + this.valueSize);
   }
 
-  #entryAt(position: number): MapEntry | undefined {
-    if (position >= this.map.positions) return undefined;
-    const slot = this.map.at(position);
-    if (slot === undefined) return undefined;
-    const { bytes } = this.#memory;
-    const value = bytes.slice(slot.valueAddress, slot.valueAddress + this.valueSize);
-    if (slot.keyAddress === 0) return { key: wordBytes(slot.key), value };
-    return { key: bytes.slice(slot.keyAddress, slot.keyAddress + this.keySize), value };
+  #slotAt(position: number): MapSlot | undefined {
+    return position >= this.map.positions ? undefined : this.map.at(position);
   }
 
   #takeKey(keys: Uint8Array, from: number): void {
@@ -190,8 +205,4 @@ function cursorBytes({ position, span }: Cursor): Uint8Array {
 
 function spanOf(positions: number): number {
   return positions <= 1 ? positions : 1 << (32 - Math.clz32(positions - 1));
-}
-
-function wordBytes(value: number): Uint8Array {
-  return Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24);
 }
