@@ -2,7 +2,6 @@ import { familyOf, type Ip } from '../../lb/ip.ts';
 import type { Micros, Timer } from '../../lb/ports.ts';
 import { assert } from '../../lb/result.ts';
 import { KnownName } from '../event.ts';
-import { Deadlines } from './deadlines.ts';
 import { AnswerReader } from './echo.ts';
 import { KeptFlow } from './flow.ts';
 import { OutageMeter } from './outage.ts';
@@ -76,7 +75,6 @@ export class TrafficLine {
   #flowEvery: Micros;
   #timeout: Micros;
   #sequence = 0;
-  #deadlines: Deadlines<Request>;
   /** Ended requests that wait for an earlier one, because outages are told in order of starts. */
   #early = new Map<number, { startedAt: Micros; worked: boolean }>();
   #nextToJudge = 1;
@@ -102,8 +100,6 @@ export class TrafficLine {
     const flowCount = options.protocol === 'TCP' ? options.flows ?? 0 : 0;
     this.flows = Array.from({ length: flowCount }, (_, index) => new KeptFlow(this, index));
     this.#tickName = new KnownName('request', options.name);
-    const event = { kind: 'request-timeout', entity: options.name };
-    this.#deadlines = new Deadlines(tap.world, event, (request) => request.expire());
   }
 
   get target(): Ip {
@@ -186,7 +182,7 @@ export class TrafficLine {
 
   /** Called by a request: no deadline any more. */
   settled(request: Request): void {
-    this.#deadlines.clear(request);
+    this.host.transport.deadlines.clear(request);
   }
 
   #judge(record: RequestRecord): void {
@@ -227,7 +223,7 @@ export class TrafficLine {
     this.#sequence += 1;
     const Kind = this.protocol === 'TCP' ? TcpRequest : UdpRequest;
     const request = new Kind(this, this.#sequence);
-    this.#deadlines.set(request, this.tap.world.now + this.#timeout);
+    this.host.transport.deadlines.set(request, this.tap.world.now + this.#timeout);
     request.begin();
   }
 }

@@ -5,7 +5,7 @@ import type { World } from '../world.ts';
 /** No deadline. */
 export const never: Micros = Number.MAX_SAFE_INTEGER;
 
-/** Something that may come due. Both times belong to `Deadlines`. */
+/** Something that may come due. `due` and `listed` belong to `Deadlines`. */
 export interface Due {
   /** Breaks ties between what comes due together. */
   readonly order: number;
@@ -13,29 +13,29 @@ export interface Due {
   due: Micros;
   /** True while it stands in the list. */
   listed: boolean;
+  /** The deadline came. */
+  expire(): void;
 }
 
 /**
- * Many deadlines behind one event of the heap. Most deadlines of a network are cancelled by the
+ * The deadlines of one host behind one event of the heap. Most deadlines of a network are cancelled by the
  * answer, so setting and clearing one is a store; the event, armed for the earliest deadline there
  * ever was, looks for what is really due when it fires and drops the rest from the list.
  */
-export class Deadlines<T extends Due> {
+export class Deadlines {
   #world: World;
   #event: KnownName;
-  #expire: (item: T) => void;
-  #listed: T[] = [];
+  #listed: Due[] = [];
   #armedAt: Micros = never;
   #timer: Timer | undefined;
 
-  constructor(world: World, event: EventName, expire: (item: T) => void) {
+  constructor(world: World, event: EventName) {
     this.#world = world;
     this.#event = new KnownName(event.kind, event.entity);
-    this.#expire = expire;
   }
 
   /** Replaces an earlier deadline of the item. */
-  set(item: T, due: Micros): void {
+  set(item: Due, due: Micros): void {
     item.due = due;
     if (!item.listed) {
       item.listed = true;
@@ -44,7 +44,7 @@ export class Deadlines<T extends Due> {
     if (due < this.#armedAt) this.#arm(due);
   }
 
-  clear(item: T): void {
+  clear(item: Due): void {
     item.due = never;
   }
 
@@ -58,7 +58,7 @@ export class Deadlines<T extends Due> {
     const { now } = this.#world;
     this.#timer = undefined;
     this.#armedAt = never;
-    const expired: T[] = [];
+    const expired: Due[] = [];
     const listed = this.#listed;
     let kept = 0;
     let next = never;
@@ -78,7 +78,7 @@ export class Deadlines<T extends Due> {
       // One expiry may have cleared or moved another.
       if (item.due > now) continue;
       item.due = never;
-      this.#expire(item);
+      item.expire();
     }
   }
 }

@@ -31,8 +31,6 @@ export interface RequestRecord {
 /** A request under way. */
 export interface Request extends Due {
   begin(): void;
-  /** Its time is up. */
-  expire(): void;
 }
 
 abstract class EchoRequestBase implements Request {

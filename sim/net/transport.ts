@@ -43,10 +43,11 @@ const ephemeralCount = 28_232;
 export class Transport implements TcpOwner {
   readonly name: string;
   readonly place: string;
+  /** Of its connections and of the requests that are made from here. */
+  readonly deadlines: Deadlines;
   #tap: PacketTap;
   #options: TransportOptions;
   #prng: Prng;
-  #deadlines: Deadlines<TcpConnection>;
   #connections = new FlowTable();
   /** By local port; those of the ephemeral range are taken in turn, so its list has no holes. */
   #ephemeral: (TcpConnection | undefined)[] = [];
@@ -65,8 +66,7 @@ export class Transport implements TcpOwner {
     this.name = options.name;
     this.place = options.place;
     this.#prng = tap.world.stream(`host/${options.name}`);
-    const event = { kind: 'tcp', entity: options.name };
-    this.#deadlines = new Deadlines(tap.world, event, (connection) => connection.expire());
+    this.deadlines = new Deadlines(tap.world, { kind: 'deadline', entity: options.name });
   }
 
   get now(): Micros {
@@ -151,8 +151,8 @@ export class Transport implements TcpOwner {
   }
 
   setDeadline(connection: TcpConnection, due: Micros | undefined): void {
-    if (due === undefined) this.#deadlines.clear(connection);
-    else this.#deadlines.set(connection, due);
+    if (due === undefined) this.deadlines.clear(connection);
+    else this.deadlines.set(connection, due);
   }
 
   closed(connection: TcpConnection): void {

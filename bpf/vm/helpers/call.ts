@@ -19,7 +19,17 @@ export interface HelperCall {
   readonly takes: readonly ArgumentKind[];
   readonly gives: ResultKind;
   call(runtime: Runtime, words: readonly number[]): number;
+  /**
+   * The same for translated code, with the words as arguments: for helpers that most packets meet,
+   * where a list is most of what a call costs.
+   */
+  readonly direct?: (runtime: Runtime) => DirectCall;
 }
+
+/** Takes the words of a call, as `takes` lists them. */
+export type DirectCall = (
+  ...words: readonly [number, number, number, number, number]
+) => number;
 
 /** The n-th word as an address or any other unsigned number. */
 export function unsigned(words: readonly number[], position: number): number {

@@ -64,36 +64,41 @@ const difference: HelperCall = {
 
 const fieldBytes = 0xf;
 
-/**
- * Words of `l3_csum_replace` and `l4_csum_replace`: offset, lower and upper half of the u64 `from`,
- * `to`, flags. They are read where they are needed, for a record of them would be made per packet.
- */
-const word = { offset: 0, from: 1, fromUpper: 2, to: 3, flags: 4 } as const;
+/** Where a checksum stands in the packet, and what changed below it. */
+interface Replacement {
+  readonly offset: number;
+  /** Lower and upper half of the u64 `from`. */
+  readonly from: number;
+  readonly fromUpper: number;
+  readonly to: number;
+  readonly flags: number;
+}
 
-function flagsOf(words: readonly number[]): number {
-  return words[word.flags] ?? -1;
+function replacementOf(words: readonly number[]): Replacement {
+  return {
+    offset: unsigned(words, 0), from: unsigned(words, 1), fromUpper: unsigned(words, 2),
+    to: unsigned(words, 3), flags: words[4] ?? -1,
+  };
 }
 
 /** Why no checksum is replaced there; 0 when it can be. */
-function refusal(runtime: Runtime, words: readonly number[], legal: number): number {
-  const offset = unsigned(words, word.offset);
-  if ((flagsOf(words) & ~legal) !== 0) return -errno.EINVAL;
+function refusal(runtime: Runtime, { offset, flags }: Replacement, legal: number): number {
+  if ((flags & ~legal) !== 0) return -errno.EINVAL;
   if (offset > 0xffff || (offset & 1) !== 0) return -errno.EFAULT;
   return runtime.packet.contains(offset, 2) ? 0 : -errno.EFAULT;
 }
 
 /** Stores a new checksum for the difference that the size in the flags names. */
-function replace(runtime: Runtime, words: readonly number[], isLayer3: boolean): number {
-  const from = unsigned(words, word.from);
-  const to = unsigned(words, word.to);
+function replace(runtime: Runtime, change: Replacement, isLayer3: boolean): number {
+  const { from, fromUpper, to, flags } = change;
   const { view } = runtime.memory;
-  const at = runtime.packet.data + unsigned(words, word.offset);
+  const at = runtime.packet.data + change.offset;
   const old = view.getUint16(at, true);
   // The stored field is a complement; the sum below is one of the data.
   const sum = ~old >>> 0;
-  switch (flagsOf(words) & fieldBytes) {
+  switch (flags & fieldBytes) {
     case 0:
-      if (from !== 0 || unsigned(words, word.fromUpper) !== 0) return -errno.EINVAL;
+      if (from !== 0 || fromUpper !== 0) return -errno.EINVAL;
       view.setUint16(at, fold(add(to, sum)), true);
       return 0;
     case 2: {
@@ -120,32 +125,39 @@ function add16(left: number, right: number): number {
   return sum > 0xffff ? sum - 0xffff : sum;
 }
 
+function replaceLayer3(runtime: Runtime, change: Replacement): number {
+  return refusal(runtime, change, fieldBytes) || replace(runtime, change, true);
+}
+
 const layer3: HelperCall = {
   name: 'l3_csum_replace', takes: ['unused', 'word', 'wide', 'word', 'flags'], gives: 'status',
-  call(runtime, words) {
-    return refusal(runtime, words, fieldBytes) || replace(runtime, words, true);
-  },
+  call: (runtime, words) => replaceLayer3(runtime, replacementOf(words)),
 };
 
 const layer4Flag = { pseudo: 0x10, mangledZero: 0x20, enforce: 0x40, ipv6: 0x80 } as const;
 const layer4Flags = 0xff;
 
+function replaceLayer4(runtime: Runtime, change: Replacement): number {
+  const refused = refusal(runtime, change, layer4Flags);
+  if (refused !== 0) return refused;
+  const { view } = runtime.memory;
+  const at = runtime.packet.data + change.offset;
+  const keepsZero = (change.flags & layer4Flag.mangledZero) !== 0;
+  const enforced = (change.flags & layer4Flag.enforce) !== 0;
+  // UDP over IPv4: no checksum stays no checksum, and a computed zero is sent as 0xffff.
+  if (keepsZero && !enforced && view.getUint16(at, true) === 0) return 0;
+  const status = replace(runtime, change, false);
+  const isZero = status === 0 && view.getUint16(at, true) === 0;
+  if (keepsZero && isZero) view.setUint16(at, 0xffff, true);
+  return status;
+}
+
 const layer4: HelperCall = {
   name: 'l4_csum_replace', takes: ['unused', 'word', 'wide', 'word', 'flags'], gives: 'status',
-  call(runtime, words) {
-    const refused = refusal(runtime, words, layer4Flags);
-    if (refused !== 0) return refused;
-    const { view } = runtime.memory;
-    const at = runtime.packet.data + unsigned(words, word.offset);
-    const keepsZero = (flagsOf(words) & layer4Flag.mangledZero) !== 0;
-    const enforced = (flagsOf(words) & layer4Flag.enforce) !== 0;
-    // UDP over IPv4: no checksum stays no checksum, and a computed zero is sent as 0xffff.
-    if (keepsZero && !enforced && view.getUint16(at, true) === 0) return 0;
-    const status = replace(runtime, words, false);
-    const isZero = status === 0 && view.getUint16(at, true) === 0;
-    if (keepsZero && isZero) view.setUint16(at, 0xffff, true);
-    return status;
-  },
+  call: (runtime, words) => replaceLayer4(runtime, replacementOf(words)),
+  direct: (runtime) => (offset, from, fromUpper, to, flags) => replaceLayer4(runtime, {
+    offset: offset >>> 0, from: from >>> 0, fromUpper: fromUpper >>> 0, to: to >>> 0, flags,
+  }),
 };
 
 export const checksumHelpers: ReadonlyMap<number, HelperCall> = new Map([

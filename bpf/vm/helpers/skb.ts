@@ -1,5 +1,7 @@
 import { errno } from '../errno.ts';
+import type { Span } from '../memory.ts';
 import { skbBytesMax } from '../packet.ts';
+import type { Runtime } from '../runtime.ts';
 import { signed, unsigned, type HelperCall } from './call.ts';
 import { adjustRoom } from './room.ts';
 
@@ -22,19 +24,27 @@ const loadBytes: HelperCall = {
 
 const storeFlag = { recomputeChecksum: 1, invalidateHash: 2 } as const;
 
+function store(
+  { memory, packet }: Runtime, source: Span, to: { readonly offset: number; readonly flags: number },
+): number {
+  const { offset, flags } = to;
+  memory.checkRead(source);
+  if ((flags & ~3) !== 0) return -errno.EINVAL;
+  if (offset > offsetMax || !packet.contains(offset, source.length)) return -errno.EFAULT;
+  memory.copy(packet.data + offset, source);
+  if ((flags & storeFlag.invalidateHash) !== 0) packet.forgetHash();
+  return 0;
+}
+
 const storeBytes: HelperCall = {
   name: 'skb_store_bytes', takes: ['unused', 'word', 'word', 'word', 'flags'], gives: 'status',
-  call({ memory, packet }, words) {
-    const offset = unsigned(words, 0);
+  call(runtime, words) {
     const source = { address: unsigned(words, 1), length: unsigned(words, 2) };
-    const flags = signed(words, 3);
-    memory.checkRead(source);
-    if ((flags & ~3) !== 0) return -errno.EINVAL;
-    if (offset > offsetMax || !packet.contains(offset, source.length)) return -errno.EFAULT;
-    memory.copy(packet.data + offset, source);
-    if ((flags & storeFlag.invalidateHash) !== 0) packet.forgetHash();
-    return 0;
+    return store(runtime, source, { offset: unsigned(words, 0), flags: signed(words, 3) });
   },
+  direct: (runtime) => (offset, address, length, flags) => store(
+    runtime, { address: address >>> 0, length: length >>> 0 }, { offset: offset >>> 0, flags },
+  ),
 };
 
 // Packets are in one piece here: pulling changes nothing and fails for what is not there.
