@@ -139,8 +139,9 @@ export class MachineMap {
     const values = new Uint8Array(count * valueSize);
     const { bytes } = this.#memory;
     slots.forEach(({ keyAddress, key, valueAddress }, row) => {
+      const isIndex = keyAddress === 0;
       for (let at = 0; at < keySize; at += 1) {
-        keys[row * keySize + at] = keyAddress === 0 ? key >>> (8 * at) : bytes[keyAddress + at] ?? 0;
+        keys[row * keySize + at] = isIndex ? key >>> (8 * at) : bytes[keyAddress + at] ?? 0;
       }
       for (let at = 0; at < valueSize; at += 1) {
         values[row * valueSize + at] = bytes[valueAddress + at] ?? 0;

@@ -18,9 +18,9 @@ export interface Due {
 }
 
 /**
- * The deadlines of one host behind one event of the heap. Most deadlines of a network are cancelled by the
- * answer, so setting and clearing one is a store; the event, armed for the earliest deadline there
- * ever was, looks for what is really due when it fires and drops the rest from the list.
+ * The deadlines of one host behind one event of the heap. Most deadlines of a network are cancelled
+ * by the answer, so setting and clearing one is a store; the event, armed for the earliest deadline
+ * there ever was, looks for what is really due when it fires and drops the rest from the list.
  */
 export class Deadlines {
   #world: World;

@@ -25,7 +25,8 @@ const loadBytes: HelperCall = {
 const storeFlag = { recomputeChecksum: 1, invalidateHash: 2 } as const;
 
 function store(
-  { memory, packet }: Runtime, source: Span, to: { readonly offset: number; readonly flags: number },
+  { memory, packet }: Runtime, source: Span,
+  to: { readonly offset: number; readonly flags: number },
 ): number {
   const { offset, flags } = to;
   memory.checkRead(source);
