@@ -155,6 +155,7 @@ function replaceLayer4(runtime: Runtime, change: Replacement): number {
 const layer4: HelperCall = {
   name: 'l4_csum_replace', takes: ['unused', 'word', 'wide', 'word', 'flags'], gives: 'status',
   call: (runtime, words) => replaceLayer4(runtime, replacementOf(words)),
+  // oxlint-disable-next-line max-params -- the words of a call cross as they are
   direct: (runtime) => (offset, from, fromUpper, to, flags) => replaceLayer4(runtime, {
     offset: offset >>> 0, from: from >>> 0, fromUpper: fromUpper >>> 0, to: to >>> 0, flags,
   }),

@@ -43,6 +43,7 @@ const storeBytes: HelperCall = {
     const source = { address: unsigned(words, 1), length: unsigned(words, 2) };
     return store(runtime, source, { offset: unsigned(words, 0), flags: signed(words, 3) });
   },
+  // oxlint-disable-next-line max-params -- the words of a call cross as they are
   direct: (runtime) => (offset, address, length, flags) => store(
     runtime, { address: address >>> 0, length: length >>> 0 }, { offset: offset >>> 0, flags },
   ),
