@@ -1,7 +1,8 @@
 import type { KubeObject } from '../kube/port.ts';
 import { resources } from '../kube/resource.ts';
+import { announcingNodes } from '../sim/cluster/bgpdesired.ts';
 import type { Cluster } from '../sim/cluster/cluster.ts';
-import { nodeDown, type Failure } from '../sim/report/failure.ts';
+import { nodeDown, routerDown, type Failure } from '../sim/report/failure.ts';
 import {
   setStage,
   strike,
@@ -15,7 +16,7 @@ import { clusterSpecOf } from './clusterspec.ts';
 import type { Console, Paint } from './console.ts';
 import type { DemoFlags } from './demo.ts';
 import { tableText } from './table.ts';
-import { failuresOf } from './failures.ts';
+import { failableOf, failuresOf } from './failures.ts';
 import { faultText } from './finding.ts';
 import { textOf } from './whatif.ts';
 import { wholeNumber } from './simrun.ts';
@@ -58,6 +59,7 @@ export function showDemo(console: Console, input: DemoInput): void {
   }
   say();
   sayPools(cluster, say);
+  sayRouters(cluster, say);
   sayServices(stage, say);
   sayTraffic(stage, say);
   const failure = chosenFailure(stage, input.flags);
@@ -112,6 +114,35 @@ function sayPools(cluster: Cluster, say: Say): void {
   say();
 }
 
+/** Routers that speak BGP, with their sessions and what they learned; nothing where none does. */
+function sayRouters({ network, machines }: Cluster, say: Say): void {
+  const rows = [...network.bgpRouters.values()].map(({ name, bgp }) => {
+    const up = bgp.peers().filter(({ session }) => session !== undefined);
+    const nodes = up.filter(({ address }) =>
+      machines.all().some(({ node }) => node.stack.isLocal(address.ip)));
+    return {
+      name, asn: bgp.options.asn, sessions: `${up.length} (${nodes.length} with nodes)`,
+      prefixes: bgp.fib.prefixes().length,
+    };
+  });
+  if (rows.length === 0) return;
+  say(
+    indent(
+      tableText(
+        [
+          { head: 'BGP ROUTER', cell: (row) => row.name },
+          { head: 'AS', cell: (row) => row.asn },
+          { head: 'SESSIONS', cell: (row) => row.sessions },
+          { head: 'PREFIXES', cell: (row) => row.prefixes },
+        ],
+        rows,
+        { wide: false, heads: true, sortBy: undefined },
+      ),
+    ),
+  );
+  say();
+}
+
 interface ServiceLine {
   readonly service: string;
   readonly address: string;
@@ -121,7 +152,9 @@ interface ServiceLine {
 
 function sayServices({ cluster, watched }: Stage, say: Say): void {
   const served: ServiceLine[] = watched.map((one) => {
-    const [owner] = cluster.ownersOf(one.ip);
+    const owners = cluster.ownersOf(one.ip);
+    const nodes = owners.length > 0 ? owners : announcingNodes(cluster, one.ip);
+    const owner = nodes.length === 0 ? undefined : nodes.join(', ');
     return {
       service: one.key,
       address: one.ip,
@@ -182,12 +215,22 @@ function sayTraffic({ cluster, client, watched }: Stage, say: Say): void {
 // Unless told otherwise, the node that most addresses depend on.
 function chosenFailure({ cluster, watched }: Stage, flags: DemoFlags): Failure {
   const names = cluster.machines.names();
-  const [asked] = failuresOf(flags, names);
+  const failable = failableOf(cluster);
+  const [asked] = failuresOf(flags, failable);
   if (asked !== undefined) return asked;
+  const router = flags.bgp === true ? doubledRouter(cluster) : undefined;
+  if (router !== undefined) return routerDown(router);
   const owned = (node: string): number =>
     watched.filter((one) => cluster.ownersOf(one.ip).includes(node)).length;
   const [node = names[0] ?? ''] = names.toSorted((left, right) => owned(right) - owned(left));
   return nodeDown(node);
+}
+
+/** A router beside which another one of its system serves the same nodes. */
+function doubledRouter({ network }: Cluster): string | undefined {
+  const all = [...network.bgpRouters.values()];
+  return all.find(({ name, bgp }) => all.some((other) =>
+    other.name !== name && other.bgp.options.asn === bgp.options.asn))?.name;
 }
 
 /** One line a second: which addresses were silent or answered in part, and what changed hands. */
@@ -237,7 +280,8 @@ function at(micros: number): string {
 }
 
 function sayNext({ flags }: DemoInput, failure: Failure, say: Say): void {
-  const folder = flags.filename?.join(' ') ?? 'kind/examples/homelab';
+  const example = flags.bgp === true ? 'kind/examples/bgp-rack' : 'kind/examples/homelab';
+  const folder = flags.filename?.join(' ') ?? example;
   const node = failure.node ?? 'node-2';
   say('Next:');
   say(`  npm start -- -f DIR --node-down ${node}`);
@@ -246,7 +290,7 @@ function sayNext({ flags }: DemoInput, failure: Failure, say: Say): void {
   say('      every single failure over many placements, with hints');
   say('  npm run -s fairlead -- sim run test/scenario/01-node-power-loss.yaml --verbose');
   say('      a failure as a file with expectations, for CI');
-  if (flags.filename === undefined) {
+  if (flags.filename === undefined && flags.bgp !== true) {
     say(
       '  npm run -s fairlead -- service explain -f kind/examples/homelab ' +
         '-f kind/examples/pending.yaml home/printer',

@@ -4,8 +4,10 @@ import {
   everySingleFailure,
   isolate,
   nodeDown,
+  routerDown,
   type Failure,
 } from '../sim/report/failure.ts';
+import type { Cluster } from '../sim/cluster/cluster.ts';
 import { usageError } from './exit.ts';
 import { wholeNumber } from './simrun.ts';
 import type { WhatIfFlags } from './whatif.ts';
@@ -13,17 +15,44 @@ import type { WhatIfFlags } from './whatif.ts';
 /** The flags that say what fails. */
 export type FailureFlags = Pick<
   WhatIfFlags,
-  'nodeDown' | 'drain' | 'isolate' | 'apiDown' | 'anySingleFailure'
+  'nodeDown' | 'routerDown' | 'drain' | 'isolate' | 'apiDown' | 'anySingleFailure'
 >;
 
+/** What there is to fail. */
+export interface Failable {
+  readonly nodes: readonly string[];
+  /** Every router. */
+  readonly routers: readonly string[];
+  /** Those beside which there is another way: the others take every client with them. */
+  readonly spareRouters: readonly string[];
+}
+
+/** What of a booted cluster may fail. */
+export function failableOf({ machines, network }: Cluster): Failable {
+  const speaking = [...network.bgpRouters.keys()];
+  const gateways = new Set(network.topology.machines.flatMap(({ gateway }) => gateway ?? []));
+  return {
+    nodes: machines.names(), routers: [...network.routers.keys()],
+    spareRouters: speaking.filter((name) => !gateways.has(name)),
+  };
+}
+
 /** The failures that the flags ask for, in the order of the flags; none when they ask for none. */
-export function failuresOf(flags: FailureFlags, nodes: readonly string[]): Failure[] {
+export function failuresOf(
+  flags: FailureFlags, { nodes, routers, spareRouters }: Failable,
+): Failure[] {
   const known = (name: string): string => {
     if (nodes.includes(name)) return name;
     throw usageError(`no node ${name}; there are ${nodes.join(', ')}`);
   };
   const failures: Failure[] = [];
   if (flags.nodeDown !== undefined) failures.push(nodeDown(known(flags.nodeDown)));
+  if (flags.routerDown !== undefined) {
+    if (!routers.includes(flags.routerDown)) {
+      throw usageError(`no router ${flags.routerDown}; there are ${routers.join(', ')}`);
+    }
+    failures.push(routerDown(flags.routerDown));
+  }
   if (flags.drain !== undefined) failures.push(drain(known(flags.drain)));
   if (flags.isolate !== undefined) {
     const [node = '', direction = 'both'] = flags.isolate.split(':');
@@ -39,7 +68,7 @@ export function failuresOf(flags: FailureFlags, nodes: readonly string[]): Failu
     }
     failures.push(failure);
   }
-  if (flags.anySingleFailure === true) failures.push(...everySingleFailure(nodes));
+  if (flags.anySingleFailure === true) failures.push(...everySingleFailure(nodes, spareRouters));
   return failures;
 }
 

@@ -7,6 +7,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -20,7 +21,7 @@ if (entry === undefined) stop(64, 'usage: node cli/setup.mjs FILE [ARGUMENTS]');
 
 const wanted = lockDigest();
 if (!upToDate(wanted)) install(wanted);
-run(projectNode(), [join(root, entry), ...rest]);
+run(projectNode(), [...heapFlags(), join(root, entry), ...rest]);
 
 function lockDigest() {
   return createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
@@ -95,6 +96,13 @@ function projectNode() {
   const machine = `${process.platform}-${process.arch}`;
   return stop(1, `Node ${process.versions.node} is too old and npm has none for ${machine}; ` +
     `install Node ${nodeMajorMin} or newer`);
+}
+
+// A world of a hundred nodes outgrows the heap that Node takes by itself, and most of what a world
+// makes dies young: half of the machine's memory, and a nursery of 64 MiB.
+function heapFlags() {
+  const bytes = Math.min(totalmem(), process.constrainedMemory?.() || Infinity);
+  return [`--max-old-space-size=${Math.floor(bytes / 2 ** 21)}`, '--max-semi-space-size=64'];
 }
 
 function run(node, nodeArguments) {

@@ -8,6 +8,7 @@ import type { Session } from './session.ts';
 export interface WhatIfFlags extends OutputFlags {
   readonly filename: readonly string[];
   readonly nodeDown?: string;
+  readonly routerDown?: string;
   readonly drain?: string;
   readonly apiDown?: string;
   readonly isolate?: string;
@@ -23,6 +24,7 @@ export interface WhatIfFlags extends OutputFlags {
 export function withFailures(command: Command): Command {
   return command
     .option('--node-down <node>', 'this node loses power')
+    .option('--router-down <router>', 'this router loses power')
     .option('--drain <node>', 'this node is cordoned and emptied')
     .option('--api-down <duration>', 'nobody reaches the API server for this long')
     .option('--isolate <node[:in|:out]>', 'this node is cut off on every plane')

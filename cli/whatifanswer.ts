@@ -10,7 +10,7 @@ import {
 import { clusterSpecOf } from './clusterspec.ts';
 import { usageError } from './exit.ts';
 import { faultText } from './finding.ts';
-import { failuresOf, seedsFor } from './failures.ts';
+import { failableOf, failuresOf, seedsFor } from './failures.ts';
 import type { WhatIfFlags } from './whatif.ts';
 
 export interface WhatIfAnswer {
@@ -25,11 +25,11 @@ export interface WhatIfAnswer {
 export function answerWhatIf(objects: readonly KubeObject[], flags: WhatIfFlags): WhatIfAnswer {
   const cluster = clusterSpecOf(flags);
   const booted = bootCluster({ objects, cluster, network: undefined, seed: 0n });
-  const wanted = failuresOf(flags, booted.machines.names());
+  const wanted = failuresOf(flags, failableOf(booted));
   if (wanted.length === 0) {
     throw usageError(
-      'say what fails: --node-down NODE, --drain NODE, --isolate NODE, --api-down 10m, ' +
-        'or --any-single-failure',
+      'say what fails: --node-down NODE, --router-down ROUTER, --drain NODE, --isolate NODE, ' +
+        '--api-down 10m, or --any-single-failure',
     );
   }
   const { first, count } = seedsFor(flags, wanted.length);
@@ -89,6 +89,7 @@ function replayOf(summaries: readonly FailureSummary[], flags: WhatIfFlags): str
 
 // The flag that asks for one failure again.
 function flagOf({ fault, node }: Failure): string {
+  if (fault.name === 'router.reboot') return `--router-down ${String(fault.with['router'])}`;
   if (node === undefined) return '--any-single-failure';
   if (fault.name === 'node.powerOff') return `--node-down ${node}`;
   return fault.name === 'node.drain' ? `--drain ${node}` : `--isolate ${node}`;

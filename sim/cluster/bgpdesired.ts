@@ -1,4 +1,5 @@
 import type { DesiredPeer } from '../../bgp/desired.ts';
+import { familyOf, type Ip, type Prefix } from '../../lb/ip.ts';
 import { compareText } from '../../lb/table.ts';
 import type { BgpRouter } from '../bgp/bgprouter.ts';
 import type { Cluster } from './cluster.ts';
@@ -25,6 +26,16 @@ export function wantedSessions(cluster: Cluster): WantedSession[] {
         if (router === undefined) return [];
         return [{ node: node.name, instance: session.name, wanted, router }];
       })));
+}
+
+/** Nodes that routers send an address to, sorted. */
+export function announcingNodes(cluster: Cluster, ip: Ip): string[] {
+  const prefix = `${ip}/${familyOf(ip) === 'IPv4' ? 32 : 128}` as Prefix;
+  const peers = [...cluster.network.bgpRouters.values()].flatMap(({ bgp }) =>
+    bgp.rib.paths(prefix).map(({ peer }) => peer));
+  return cluster.machines.all()
+    .filter(({ node }) => peers.some((peer) => node.stack.isLocal(peer)))
+    .map(({ node }) => node.name);
 }
 
 /** Routers whose tables are not what the nodes want of them, one sentence each. */

@@ -72,7 +72,9 @@ function groupPeers(peers: readonly ExpectedPeer[]): Expected[] {
     if (same !== undefined && address !== undefined) same.addresses.push(address);
     else {
       const addresses = address === undefined ? [] : [address];
-      groups.push({ name: peer.name, asn, addresses, password: peer.password });
+      // Legacy neighbours have no name but their address.
+      const name = peer.name === address ? `router-${address}` : peer.name;
+      groups.push({ name, asn, addresses, password: peer.password });
     }
   }
   return groups;

@@ -17,12 +17,20 @@ export interface Why {
     | 'stateful-set'
     | 'pod-without-owner'
     | 'stale-router'
+    | 'hold-time'
     | 'api-outage'
     | 'dead-endpoints'
     | 'no-announcer'
     | 'no-answer'
     | 'other';
   readonly text: string;
+}
+
+interface Held {
+  readonly router: string;
+  readonly after: Micros;
+  /** Undefined: there were none. */
+  readonly sweptAfter: Micros | undefined;
 }
 
 /** Everything that was seen about one address. Times are since the failure. */
@@ -40,6 +48,8 @@ export interface Seen {
   readonly takenAt: Micros | undefined;
   readonly session: Micros;
   readonly stale: string | undefined;
+  /** The router that gave up a silent BGP peer, when, and when its stale routes went. */
+  readonly held: Held | undefined;
   readonly lastDrop: PacketStep | undefined;
   readonly partialPercent: number;
 }
@@ -68,6 +78,9 @@ export function explainOutage(seen: Seen): Why {
   if (endpoints !== undefined) return endpoints;
   if (seen.stale !== undefined && (outage ?? Infinity) > (seen.takenAt ?? 0) + 2 * second)
     return staleText(seen, seen.stale);
+  const routed = seen.held?.sweptAfter ?? seen.held?.after ?? 0;
+  if (seen.held !== undefined && (outage ?? Infinity) <= routed + second)
+    return holdText(seen.held);
   if (outage === undefined)
     return { code: 'no-answer', text: `not back after seven minutes${dropText(seen)}` };
   if (seen.failure.fault.name === 'api.outage') {
@@ -147,6 +160,16 @@ function staleText(seen: Seen, router: string): Why {
       `session expiry, then ${router} kept the old MAC for ${formatDuration(rest)}: ` +
       'use BGP, or let it take gratuitous ARP',
   };
+}
+
+function holdText({ router, after, sweptAfter }: Held): Why {
+  const share = `${router} sent a share of it to a silent BGP peer for`;
+  const hold = formatDuration(after);
+  const text = sweptAfter === undefined
+    ? `${share} ${hold}, until its hold timer ran out: a shorter hold time`
+    : `${share} ${formatDuration(sweptAfter)}: ${hold} to the end of the hold time, then ` +
+      'graceful restart kept the routes: a shorter restart time';
+  return { code: 'hold-time', text };
 }
 
 // The address answers, but a share of new connections still goes to pods that are gone.

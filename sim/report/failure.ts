@@ -69,10 +69,23 @@ export function apiDownFor(text: string): Failure | undefined {
   return duration === undefined ? undefined : apiDown(duration, text);
 }
 
+/** A router loses power, silently and for good. */
+export function routerDown(router: string): Failure {
+  const parameters = { router, duration: '1d', form: 'silent' };
+  return {
+    title: `router ${router} loses power`,
+    fault: use('router.reboot', parameters),
+    node: undefined,
+  };
+}
+
 /** Every failure of one thing that a cluster must survive, in a fixed order. */
-export function everySingleFailure(nodes: readonly string[]): Failure[] {
+export function everySingleFailure(
+  nodes: readonly string[], routers: readonly string[],
+): Failure[] {
   return [
     ...nodes.map(nodeDown),
+    ...routers.map(routerDown),
     ...nodes.map(cutFromApi),
     ...nodes.map(agentCrash),
     apiDown(120_000_000, '2m'),

@@ -4,11 +4,12 @@ import { resources } from '../../kube/resource.ts';
 import type { Micros } from '../../lb/ports.ts';
 import type { Ip } from '../../lb/ip.ts';
 import { Cluster } from '../cluster/cluster.ts';
+import { announcingNodes } from '../cluster/bgpdesired.ts';
 import { wantedAddresses } from '../cluster/desired.ts';
 import { applyFault, FaultSet } from '../fault/fault.ts';
 import type { ActorTimings } from '../kube/actor.ts';
 import type { ClusterSpec, NetworkSpec } from '../scenario/spec.ts';
-import { explainOutage, type Why } from './cause.ts';
+import { explainOutage, type Seen, type Why } from './cause.ts';
 import type { Failure } from './failure.ts';
 import { servedPods, watchServices, type Pods, type Watched } from './placement.ts';
 import { Timeline } from './timeline.ts';
@@ -177,7 +178,7 @@ export function clientOf(cluster: Cluster): string {
 function situation(cluster: Cluster, one: Watched, failure: Failure): Situation {
   const service = serviceOf(cluster, one);
   return {
-    from: cluster.ownersOf(one.ip)[0],
+    from: announcerOf(cluster, one.ip),
     pods:
       service === undefined
         ? nobody.pods
@@ -189,8 +190,18 @@ function situation(cluster: Cluster, one: Watched, failure: Failure): Situation 
   };
 }
 
+/** Who answers for an address, or the nodes that routers send it to. */
+function announcerOf(cluster: Cluster, ip: Ip): string | undefined {
+  const [owner] = cluster.ownersOf(ip);
+  if (owner !== undefined) return owner;
+  const nodes = announcingNodes(cluster, ip);
+  return nodes.length === 0 ? undefined : nodes.join(',');
+}
+
 /** Nodes that could announce an address now. */
 function announcers(cluster: Cluster, ip: Ip): ReadonlySet<string> {
+  const nodes = announcingNodes(cluster, ip);
+  if (nodes.length > 0) return new Set(nodes);
   const wanted = wantedAddresses(cluster).find((entry) => entry.ip === ip);
   return new Set(wanted?.election.candidates.map((candidate) => candidate.node));
 }
@@ -257,7 +268,7 @@ function observe(cluster: Cluster, seen: Observing): Observation {
     (outage) => (outage.until ?? cluster.world.now) - Math.max(outage.from, struckAt),
   );
   const longest = Math.max(0, ...lengths);
-  const to = cluster.ownersOf(watched.ip)[0];
+  const to = announcerOf(cluster, watched.ip);
   const after = line.failures.filter((record) => record.startedAt >= struckAt);
   const partialPercent =
     longest > 0 && outages.length > 2 && pods.total > 0
@@ -277,6 +288,7 @@ function observe(cluster: Cluster, seen: Observing): Observation {
     takenAt: takenAt(cluster, watched.ip, struckAt),
     session: cluster.settings.l2.duration,
     stale: staleRouter(cluster, watched.ip, struckAt),
+    held: heldUntil(cluster, struckAt),
     lastDrop: after.at(-1)?.drop,
     partialPercent,
   });
@@ -297,6 +309,21 @@ function takenAt(cluster: Cluster, ip: string, struckAt: Micros): Micros | undef
     (one) => one.code === 'l2.announced' && one.object === ip && one.time >= struckAt,
   );
   return note === undefined ? undefined : note.time - struckAt;
+}
+
+/** When a router first gave up a silent peer, since then, and which one. */
+function heldUntil(
+  cluster: Cluster, struckAt: Micros,
+): Seen['held'] {
+  const first = (code: string) =>
+    cluster.world.notes.find((one) => one.code === code && one.time >= struckAt);
+  const expired = first('bgp.holdExpired');
+  if (expired === undefined) return undefined;
+  const swept = first('bgp.staleSwept');
+  return {
+    router: expired.entity.replace(/^router /u, ''), after: expired.time - struckAt,
+    sweptAfter: swept === undefined ? undefined : swept.time - struckAt,
+  };
 }
 
 /** A router that went on sending to the old owner. */

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { hintsFor } from '../../sim/report/remedy.ts';
-import { nodeDown } from '../../sim/report/failure.ts';
+import { nodeDown, routerDown } from '../../sim/report/failure.ts';
 import { runPlacement } from '../../sim/report/whatif.ts';
 import { summarise } from '../../sim/report/whatif-table.ts';
 import { defaultCluster } from '../../sim/scenario/parse.ts';
@@ -126,4 +126,17 @@ test('a failure that names no node of the folder is a usage error that lists the
   ]);
   t.is(exitCode, 64);
   t.regex(err, /no node nod-1; there are node-1, node-2, node-3/u);
+});
+
+test('a router that dies silently costs a share of the requests until the hold time ends', (t) => {
+  const rack = manifestsOf(...['fairlead', 'nodes', 'services', 'legacy-peering-policy']
+    .map((name) => `kind/examples/bgp-rack/${name}.yaml`));
+  const { observations } = runPlacement({
+    ...input, objects: rack, failure: routerDown('tor-a1'), seed: 0n,
+  });
+  const api = observations.find(({ service }) => service === 'default/api');
+  t.is(api?.why.code, 'hold-time');
+  t.regex(api?.why.text ?? '', /^router sent a share of it to a silent BGP peer for [6-9]/u);
+  t.deepEqual(api?.from?.split(','), ['rack-a-1', 'rack-a-2', 'rack-b-1', 'rack-b-2']);
+  t.is(api?.to, api?.from);
 });
