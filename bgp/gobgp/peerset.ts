@@ -204,6 +204,8 @@ export class PeerSet implements PeerEffects {
 
   add(driver: PeerDriver): void {
     this.#queued.add(driver);
+    // One that was leaving may see routes again.
+    this.tell();
     this.#owner.changed();
   }
 

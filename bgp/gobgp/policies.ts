@@ -110,6 +110,9 @@ export function dropPeerPolicy(
       name: 'DeletePolicy', fields: policyRequest,
       value: { policy: { name: policyName(index) }, all: true },
     }, next),
+    // Whoever took them out of the policy by hand left them behind, and their sets in use.
+    (next) => together(sets.flatMap((target) => [next6Name(target), setName(target)])
+      .map((name) => tolerant(deleteStatement(client, name))), next),
     (next) => together([
       ...sets.map((target) => deleteSet(client, 'large', setName(target))),
       deleteSet(client, 'neighbour', policyName(index)),

@@ -121,6 +121,11 @@ export class RibTable {
     this.#count(unused, paths.map(({ prefix }) => prefix), -1);
     for (const { state } of paths) for (const target of state.targets) bump(unused, target, 1);
     this.#dirty.clear();
+    // A policy that was lost is installed anew, with all that paths still name.
+    for (const [key, count] of this.#uses) {
+      const [index = 0, set = 0] = key.split(':').map(Number);
+      if (count > 0 && this.#peers.has(index)) this.#need({ index, set }, statements);
+    }
     return {
       withdraws, paths, statements: [...statements.values()],
       policies: [...this.#peers.values()].filter(({ index }) => !this.#policies.has(index))
