@@ -24,9 +24,9 @@ interface MaglevFlags extends ViewFlags {
 }
 
 /**
- * `fairlead lb list|maglev|ct`, and the same under the names that users of bpf commands know:
- * `bpf lb list`, `bpf maglev list|get`, `bpf ct list`. They read pinned maps, so they answer while
- * the agent is stopped.
+ * `fairlead lb list|maglev|ct|maps`, and the same under the names that users of bpf commands know:
+ * `bpf lb list`, `bpf maglev list|get`, `bpf ct list`, `bpf map list`. They read pinned maps, so
+ * they answer while the agent is stopped.
  */
 export function registerLb(program: Command, session: Session): void {
   const lb = program.command('lb').description('what the kernel of this node holds of Services');
@@ -34,6 +34,7 @@ export function registerLb(program: Command, session: Session): void {
   const tables = lb.command('maglev').argument('[frontend]', 'a frontend, or a service id');
   registerTables(tables, session);
   registerFlows(lb.command('ct'), session);
+  registerFills(lb.command('maps'), session);
 
   const bpf = program.command('bpf').description('the maps of this node, by their names elsewhere');
   registerList(group(bpf, 'lb', 'frontends and what is behind them').command('list'), session);
@@ -41,6 +42,7 @@ export function registerLb(program: Command, session: Session): void {
   registerTables(maglev.command('list'), session);
   registerTables(maglev.command('get').argument('<svc>', 'a service id, or a frontend'), session);
   registerFlows(group(bpf, 'ct', 'connections').command('list'), session);
+  registerFills(group(bpf, 'map', 'maps').command('list'), session);
 }
 
 function group(parent: Command, name: string, description: string): Command {
@@ -111,6 +113,15 @@ function registerFlows(command: Command, session: Session): void {
     .action(async (flags: ViewFlags) => {
       const { printFlows } = await import('./lbviews.ts');
       return withNodeMaps(session, flags, (now) => printFlows(session, flags, now));
+    });
+}
+
+function registerFills(command: Command, session: Session): void {
+  withOutput(withPins(command))
+    .description('how full each map is, connections too')
+    .action(async (flags: ViewFlags) => {
+      const { printFills } = await import('./mapviews.ts');
+      return withNodeMaps(session, flags, (now) => printFills(session, flags, now));
     });
 }
 

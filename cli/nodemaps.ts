@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import type { Addon } from '../bpf/native.real.ts';
 import type { PinnedMaps, PinnedNode } from '../bpf/pinnedmaps.real.ts';
+import type { MapLimits } from '../bpf/views/mapfill.ts';
 import type { MapReader } from '../bpf/views/mapreader.ts';
 import { CommandEnd, exitCodes } from './exit.ts';
 import { repeated } from './flags.ts';
@@ -16,6 +17,8 @@ export interface PinFlags {
 export interface NodeMaps {
   readonly node: string;
   readonly maps: MapReader;
+  /** Entries of maps that are not those of a medium node. */
+  readonly limits?: MapLimits;
 }
 
 /** What a view of maps is made of. */

@@ -17,7 +17,7 @@ import { auditSteps } from './audit.ts';
 import type { DatapathDeviceFacts } from './devices.ts';
 import { Failures, type Failure } from './failures.ts';
 import { addressKey, type RecordImage } from './image.ts';
-import { FlowGarbage } from './gc.ts';
+import { FlowGarbage, type FlowMap } from './gc.ts';
 import { NodeTables, runtimeDefaults } from './nodetables.ts';
 import { Programmer } from './programmer.ts';
 import { Reporter } from './reporter.ts';
@@ -161,6 +161,10 @@ class MapDatapath implements ServiceDatapath {
 
   sync(): FamilySync {
     return this.#sync;
+  }
+
+  get flowRows(): ReadonlyMap<FlowMap, number> {
+    return this.#garbage.rows;
   }
 
   pending(): readonly string[] {

@@ -1,4 +1,4 @@
-import type { Clock, KernelPort, Micros, Timer } from '../../lb/ports.ts';
+import type { Clock, KernelPort, MapBatch, Micros, Timer } from '../../lb/ports.ts';
 import { decodeFlow, decodeFlowKey, flowBit, flowBytes, flowKeyBytes } from '../layout.gen.ts';
 
 /** Rows read in one call, and one pass over the whole map (datapath.md 8.4). */
@@ -8,6 +8,9 @@ const passEvery: Micros = 30_000_000;
 const udp = 17;
 const sctp = 132;
 const finished = flowBit.rstClient | flowBit.rstEndpoint;
+
+/** A map of flows that the agent goes through. */
+export type FlowMap = (typeof walked)[number];
 
 /** What age alone decides about a row of `fl_snat`. */
 export interface FlowAge {
@@ -30,18 +33,23 @@ export function flowLifetime({ proto, state }: FlowAge): number {
   return answered ? 7_440 : 60;
 }
 
+/** Gone through one after the other in each pass; the second for its count only. */
+const walked = ['fl_snat', 'fl_ct'] as const;
+
 /**
  * Removes rows of `fl_snat` that are older than their life: a plain hash evicts nothing by itself.
  * A row is judged by its age and never by the list of endpoints, because most of its endpoints are
- * on other nodes (cilium#29667). One page a step, one pass in half a minute.
+ * on other nodes (cilium#29667). The kernel evicts rows of `fl_ct`, so those are counted. One page
+ * a step, one pass in half a minute.
  */
 export class FlowGarbage {
   #clock: Clock;
   #kernel: KernelPort;
   #timer: Timer | undefined;
   #from: Uint8Array | undefined;
-  /** Rows met in the pass that ended last. */
-  rows = 0;
+  /** Rows of each map, as the pass met them that ended last; old ones too. */
+  readonly rows = new Map<FlowMap, number>();
+  #walking = 0;
   #met = 0;
 
   constructor(clock: Clock, kernel: KernelPort) {
@@ -62,9 +70,20 @@ export class FlowGarbage {
   }
 
   #step(): void {
-    const { rows, next } = this.#kernel.scan('fl_snat', this.#from, pageRows);
+    const map = walked[this.#walking] ?? 'fl_snat';
+    const { rows, next } = this.#kernel.scan(map, this.#from, pageRows);
     this.#met += rows.count;
     this.#from = next;
+    if (map === 'fl_snat') this.#removeOld(rows);
+    if (next === undefined) {
+      this.rows.set(map, this.#met);
+      this.#met = 0;
+      this.#walking = (this.#walking + 1) % walked.length;
+    }
+    this.#arm(next === undefined && this.#walking === 0 ? passEvery : 0);
+  }
+
+  #removeOld(rows: MapBatch): void {
     const nowS = Math.floor(this.#clock.now() / 1_000_000);
     const old: number[] = [];
     for (let row = 0; row < rows.count; row += 1) {
@@ -79,10 +98,5 @@ export class FlowGarbage {
     }
     // A refusal costs nothing: the row is met again in the next pass.
     if (old.length > 0) this.#kernel.removeMany('fl_snat', { count: old.length, keys });
-    if (next === undefined) {
-      this.rows = this.#met;
-      this.#met = 0;
-    }
-    this.#arm(next === undefined ? passEvery : 0);
   }
 }

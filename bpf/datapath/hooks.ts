@@ -64,5 +64,8 @@ export function createHookedDatapath(
     get auditRepairs() {
       return inner.auditRepairs;
     },
+    get flowRows() {
+      return inner.flowRows;
+    },
   };
 }

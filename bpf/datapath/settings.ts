@@ -6,6 +6,7 @@ import type { FamilySync } from '../../lb/proxyhealth.ts';
 import type { Table } from '../../lb/table.ts';
 import type { FrontConflict } from '../../lb/view.ts';
 import type { DatapathDevices } from './devices.ts';
+import type { FlowMap } from './gc.ts';
 import type { DatapathMemo } from './memo.ts';
 import type { RuntimeSettings } from './nodetables.ts';
 import type { MapLimits } from './stores.ts';
@@ -81,4 +82,6 @@ export interface ServiceDatapath extends Datapath {
   conflicts(): readonly FrontConflict[];
   /** How far programming is, for `/healthz`: both families are programmed together. */
   sync(): FamilySync;
+  /** Rows of the maps of flows, counted in each half a minute; none before the first count. */
+  readonly flowRows: ReadonlyMap<FlowMap, number>;
 }

@@ -86,6 +86,7 @@ export const agentMetrics: readonly Metric[] = [
   metric('counter', 'datapath_bytes_total', ['hook reason', 'Bytes by program']),
   metric('gauge', 'datapath_map_entries', ['map', 'Rows of a map']),
   metric('gauge', 'datapath_map_limit', ['map', 'Rows that a map takes']),
+  metric('counter', 'datapath_snat_probes', ['', 'Looks for a free source port']),
   metric('gauge', 'datapath_ready', ['', '1 while tables, hooks and self-test are well']),
   histogram('datapath_sync_duration_seconds', seconds, ['', 'One round']),
   metric('gauge', 'datapath_sync_pending_seconds', ['', 'Age of the oldest waiting change']),

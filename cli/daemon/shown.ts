@@ -82,7 +82,12 @@ export function showDatapath(agent: Agent, node: OpenNode): (show: Show) => void
       if (reason === 'l2Fence') show('l2_announce_fenced_total', packets);
     }
     show('datapath_events_lost_total', counts.eventsLost);
-    for (const { map, entries, limit } of fills.read()) {
+    show('datapath_snat_probes', counts.snatProbes);
+    const flows = [...datapath.flowRows].filter(([map]) => map === 'fl_ct')
+      .map(([map, entries]) => (
+        { map, entries, limit: node.limits[map] ?? declared[map].entriesMax }
+      ));
+    for (const { map, entries, limit } of [...fills.read(), ...flows]) {
       show('datapath_map_entries', entries, { map });
       show('datapath_map_limit', limit, { map });
     }
@@ -106,7 +111,8 @@ class RecentFills {
     if (now - this.#at < fillsMsMax) return this.#fills;
     this.#at = now;
     const { kernel, limits } = this.#node;
-    // Maps of flows are emptied by the kernel, and counting hundreds of thousands takes its time.
+    // Rows that the kernel evicts: counting hundreds of thousands at once takes its time, and the
+    // walk of the datapath counts those of fl_ct page by page.
     const flows = new Set<string>(Object.entries(declared)
       .filter(([, { type }]) => type === 'lru-hash').map(([name]) => name));
     const reader: MapReader = {

@@ -54,7 +54,8 @@ test(refused, 'service list web/nginx', /hold no names of Services/u);
 test(refused, 'service list -n web', /hold no names of Services/u);
 
 test('help of every view says what it prints and where it reads', async (t) => {
-  for (const line of ['lb list', 'lb maglev', 'lb ct', 'bpf maglev get', 'service list']) {
+  const views = ['lb list', 'lb maglev', 'lb ct', 'lb maps', 'bpf maglev get', 'service list'];
+  for (const line of views) {
     const { exitCode, out } = await fairlead([...line.split(' '), '--help']);
     t.is(exitCode, 0);
     for (const flag of ['--pins', '--node', '--output']) t.true(out.includes(flag), line);

@@ -143,6 +143,20 @@ test('rows of fl_snat go by age alone, within two passes', (t) => {
   t.is(rig.kernel.dump('fl_snat').length, 1, 'UDP answered after 120 s');
 });
 
+test('rows of both maps of flows are counted by each pass, those of fl_ct left alone', (t) => {
+  const rig = new MapRig().load().start().run();
+  t.is(rig.datapath.flowRows.size, 0);
+  for (let port = 0; port < 5_000; port += 1) {
+    rig.kernel.update('fl_ct', flowRow(port, 17, {}), 'any');
+  }
+  rig.kernel.update('fl_snat', flowRow(1, 6, { state: flowBit.answered }), 'any');
+  rig.run(31);
+  t.deepEqual([...rig.datapath.flowRows], [['fl_snat', 1], ['fl_ct', 5_000]]);
+  rig.run(90);
+  t.is(rig.kernel.dump('fl_ct').length, 5_000);
+  t.is(rig.datapath.flowRows.get('fl_ct'), 5_000);
+});
+
 test('a walk of many rows goes page by page and ends', (t) => {
   const rig = new MapRig().load().start().run();
   for (let port = 0; port < 9_000; port += 1) {

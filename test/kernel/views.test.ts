@@ -121,6 +121,7 @@ test('the names of bpf commands give the same answers', async (t) => {
     t.deepEqual(await run('bpf', 'maglev', 'list'), await run('lb', 'maglev'));
     t.deepEqual(await run('bpf', 'maglev', 'get', '1'), await run('lb', 'maglev', '1'));
     t.deepEqual(await run('bpf', 'ct', 'list'), await run('lb', 'ct'));
+    t.deepEqual(await run('bpf', 'map', 'list'), await run('lb', 'maps'));
   });
 });
 
@@ -205,6 +206,12 @@ test('fill is told against the sizes of this node', async (t) => {
     const shownOf = (map: string): unknown => fills.find((fill) => fill.map === map);
     t.deepEqual(shownOf('fl_front'), { map: 'fl_front', entries: 4, limit: 131_072 });
     t.deepEqual(shownOf('fl_ct'), { map: 'fl_ct', entries: 0, limit: 64 });
+  });
+  await stopped(async ({ run }) => {
+    const { out } = await run('lb', 'maps');
+    t.regex(out, /^NODE +MAP +ENTRIES +LIMIT +FILL\n/u);
+    t.regex(out, /^node-1\.example +fl_ct +0 +64 +0\.0 %$/mu);
+    t.regex(out, /fl_front +4 +131072 +0\.0 %$/mu);
   });
 });
 
