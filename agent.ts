@@ -288,7 +288,7 @@ class NodeAgent implements Agent {
     const { nodeName, bgp, datapathEnabled = true } = this.#config;
     if (speakers === undefined || bgp?.enabled !== true) return undefined;
     return new AgentBgp({
-      ...this.#ports, speakers, events: this.events,
+      ...this.#ports, speakers, events: this.events, namespace: this.#config.namespace,
       datapath: datapathEnabled ? this.datapath : undefined,
     }, this.tables, { ...bgp, nodeName });
   }

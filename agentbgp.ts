@@ -15,6 +15,8 @@ import { Table } from './lb/table.ts';
 
 export interface AgentBgpPorts extends Omit<AdvertiserPorts, 'speakers'>, ReflectorPorts {
   readonly speakers: Speakers;
+  /** Of the agent's own DaemonSet. */
+  readonly namespace: string;
   readonly caches: Pick<AgentCaches, 'decoder' | 'keyOf'>;
 }
 
@@ -24,6 +26,9 @@ export interface SharedTables {
   readonly slices: Table<EndpointSlice>;
   readonly nodes: Table<Node>;
 }
+
+/** What cannot be asked in this time is taken for a restart, which touches no session. */
+const daemonSetTimeout: Micros = 1_000_000;
 
 /** Settle 2 s, deferral of a restart, drain, and five seconds for the daemon to end (bgp.md 7). */
 export function bgpWithdrawalMax(settings: BgpSettings): Micros {
@@ -38,6 +43,8 @@ export class AgentBgp {
   #feeds: readonly Reflector[];
   #advertiser: Advertiser | undefined;
   #stopping: (() => void)[] | undefined;
+  /** A DaemonSet runs this agent, so its end may be the end of all of them. */
+  #managed = false;
 
   constructor(
     ports: AgentBgpPorts, shared: SharedTables,
@@ -55,7 +62,7 @@ export class AgentBgp {
       ciliumNodes: new Table('ciliumnodes'),
       podPools: new Table('ciliumpodippools'),
     };
-    this.#feeds = createFeeds(ports, this.tables);
+    this.#feeds = createFeeds(ports, this.tables, settings.nodeName);
   }
 
   /** Undefined while the node announces nothing. */
@@ -64,6 +71,7 @@ export class AgentBgp {
   }
 
   open(): void {
+    this.#askDaemonSet((found) => { this.#managed = found === 'present'; });
     for (const feed of this.#feeds) feed.start();
   }
 
@@ -100,8 +108,22 @@ export class AgentBgp {
   /** Ends with the process, by what its node looks like (bgp.md 7). */
   terminate(): void {
     const { onTerminate, nodeName } = this.#settings;
-    const judged = leaving(this.tables.nodes.get(nodeName)) ? 'withdraw' : 'keep';
-    this.#leave(onTerminate === 'auto' ? judged : onTerminate);
+    if (this.#advertiser === undefined || this.#stopping !== undefined) return;
+    if (onTerminate !== 'auto') return this.#leave(onTerminate);
+    if (leaving(this.tables.nodes.get(nodeName))) return this.#leave('withdraw');
+    if (!this.#managed) return this.#leave('keep');
+    this.#stopping = [];
+    this.#askDaemonSet((found) => this.#end(found === 'leaving' ? 'withdraw' : 'keep'));
+  }
+
+  #askDaemonSet(answer: (found: 'present' | 'leaving' | 'unknown') => void): void {
+    const { kube, namespace } = this.#ports;
+    const ref = { resource: resources.daemonSets, namespace, name: 'fairlead-agent' };
+    kube.request({ verb: 'get', ref, timeout: daemonSetTimeout }, (result) => {
+      if (!result.ok) return answer(result.error.kind === 'gone' ? 'leaving' : 'unknown');
+      const { object } = result.value as Extract<typeof result.value, { kind: 'object' }>;
+      answer(object.metadata?.['deletionTimestamp'] === undefined ? 'present' : 'leaving');
+    });
   }
 
   /** Calls back once no hand-over is under way. */
@@ -111,10 +133,13 @@ export class AgentBgp {
   }
 
   #leave(mode: StopMode): void {
-    const advertiser = this.#advertiser;
-    if (advertiser === undefined || this.#stopping !== undefined) return;
+    if (this.#advertiser === undefined || this.#stopping !== undefined) return;
     this.#stopping = [];
-    advertiser.stop(mode, () => {
+    this.#end(mode);
+  }
+
+  #end(mode: StopMode): void {
+    this.#advertiser?.stop(mode, () => {
       const waiting = this.#stopping ?? [];
       this.#stopping = undefined;
       this.#advertiser = undefined;
@@ -124,13 +149,17 @@ export class AgentBgp {
 }
 
 // Every kind is optional: clusters exist that have some of these definitions, or none.
-function createFeeds(ports: AgentBgpPorts, tables: BgpTables): Reflector[] {
+function createFeeds(
+  ports: AgentBgpPorts, tables: BgpTables, nodeName: string,
+): Reflector[] {
   const { decoder, keyOf } = ports.caches;
   const usual = { optional: true, keyOf } as const;
   return [
     feedRows(ports, {
       ...usual, resource: resources.bgpNodeConfigs, table: tables.nodeConfigs,
       decode: decoder.bgpNodeConfig,
+      // Statuses of other nodes are most of what this watch brings, and say nothing here.
+      same: (before) => before.meta.name !== nodeName,
     }),
     feedRows(ports, {
       ...usual, resource: resources.bgpPeerConfigs, table: tables.peerConfigs,
