@@ -6,6 +6,7 @@ import { withLive, type LiveFlags } from './cluster.ts';
 import { repeated, withManifests, withManifestsOrLive } from './flags.ts';
 import type { FolderFlags } from './folder.ts';
 import type { FolderModel } from './foldermodel.ts';
+import { ageText } from './age.ts';
 import type { PlannedOnce } from '../lb/ipam/once.ts';
 import type { PlannedEffect, PoolPlan, Transition } from './poolplan.ts';
 import type { AddressRow, PoolRow } from './poolrows.ts';
@@ -166,13 +167,6 @@ function printAddresses(
 // As kubectl prints conditions, and as the custom resource's own columns do.
 function titleCase(fact: boolean): string {
   return fact ? 'True' : 'False';
-}
-
-function ageText(created: string | undefined): string | undefined {
-  if (created === undefined) return undefined;
-  const minutes = Math.max(0, Math.floor((Date.now() - Date.parse(created)) / 60_000));
-  if (minutes < 120) return `${minutes}m`;
-  return minutes < 48 * 60 ? `${Math.floor(minutes / 60)}h` : `${Math.floor(minutes / 1440)}d`;
 }
 
 async function plan(session: Session, flags: PlanFlags): Promise<void> {

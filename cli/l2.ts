@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
+import { ageText } from './age.ts';
 import { askAgent, withSocket, type SocketFlags } from './agentclient.ts';
+import type { ProbeReport } from './daemon/segmentprobe.ts';
 import { exitCodes } from './exit.ts';
 import { absent, printListing, withOutput, type OutputFlags } from './output.ts';
 import { nearestNames } from './nearest.ts';
 import type { Session } from './session.ts';
 import type { Column } from './table.ts';
 
-/** A row of `l2 list` as the agent API gives it; times are of its monotonic clock, in µs. */
+/** A row of `l2 list` as the agent API gives it; `fenceLeft` is in µs. */
 interface Row {
   readonly ip: string;
   readonly services: readonly string[];
@@ -14,13 +16,19 @@ interface Row {
   readonly node?: string;
   readonly session?: string;
   readonly epoch?: number;
+  readonly since?: string;
   readonly fenceLeft?: number;
   readonly links: readonly string[];
   readonly candidates: readonly string[];
   readonly failures: readonly (readonly [string, string])[];
   readonly answers: number;
+  readonly lastAnnounced?: string;
   readonly conflict?: string;
+  /** Hardware addresses, where they were asked for. */
+  readonly answeredBy?: readonly string[];
 }
+
+type ListFlags = SocketFlags & OutputFlags & { readonly probe?: boolean };
 
 interface LinkShown {
   readonly name: string;
@@ -44,15 +52,18 @@ export function registerL2(program: Command, session: Session): void {
   withOutput(withSocket(l2.command('list')))
     .description('addresses with their owner')
     .argument('[address]', 'only this one')
-    .action(async (address: string | undefined, flags: SocketFlags & OutputFlags) => {
+    .option('--probe', 'ask the segments of this node who answers')
+    .action(async (address: string | undefined, flags: ListFlags) => {
       const { items } = await askAgent<L2Answer>(flags, 'GET /v1/l2');
-      const rows = address === undefined ? items : [rowOf(items, address)];
+      const found = address === undefined ? items : [rowOf(items, address)];
+      const probed = flags.probe === true;
+      const rows = probed ? await Promise.all(found.map((row) => probedRow(row, flags))) : found;
       if (rows.some(({ conflict }) => conflict !== undefined)) {
         session.exitCode = exitCodes.notWell;
       }
       await printListing(session.console, flags, {
-        kind: 'L2List', source: 'cluster', items: rows, rows, warnings: [], columns,
-        name: ({ ip }) => `address/${ip}`,
+        kind: 'L2List', source: 'cluster', items: rows, rows, warnings: [],
+        columns: probed ? [...columns, answeredBy] : columns, name: ({ ip }) => `address/${ip}`,
       });
     });
   withSocket(l2.command('status'))
@@ -75,6 +86,16 @@ export function registerL2(program: Command, session: Session): void {
     });
 }
 
+/** The row with who answered; two of one segment are a conflict, whatever the agents know. */
+async function probedRow(row: Row, flags: SocketFlags): Promise<Row> {
+  const report = await askAgent<ProbeReport>(flags, 'POST /v1/l2/probe', { address: row.ip });
+  const macs = [...new Set(report.answers.map(({ mac }) => mac))].toSorted();
+  const twice = report.asked.some((asked) => (
+    new Set(report.answers.filter(({ link }) => link === asked).map(({ mac }) => mac)).size > 1
+  ));
+  return { ...row, answeredBy: macs, ...(twice ? { conflict: 'L2Conflict' } : {}) };
+}
+
 function rowOf(items: readonly Row[], address: string): Row {
   const row = items.find(({ ip }) => ip === address);
   if (row === undefined) {
@@ -90,12 +111,18 @@ const columns: readonly Column<Row>[] = [
   { head: 'NODE', cell: ({ node }) => node },
   { head: 'SESSION', cell: ({ session }) => session },
   { head: 'EPOCH', cell: ({ epoch }) => epoch },
+  { head: 'SINCE', cell: ({ since }) => ageText(since) },
   { head: 'FENCE', cell: ({ fenceLeft }) => secondsText(fenceLeft) },
   { head: 'LINKS', cell: ({ links }) => (links.length === 0 ? undefined : links.join(',')) },
   { head: 'CANDIDATES', cell: ({ candidates }) => candidates.length },
   { head: 'ANSWERS', cell: ({ answers }) => answers },
+  { head: 'LAST-ANNOUNCED', cell: ({ lastAnnounced }) => ageText(lastAnnounced) },
   { head: 'CONFLICT', cell: ({ conflict }) => conflict },
 ];
+
+const answeredBy: Column<Row> = {
+  head: 'ANSWERED-BY', cell: ({ answeredBy: macs = [] }) => macs.join(',') || undefined,
+};
 
 function secondsText(micros: number | undefined): string | undefined {
   return micros === undefined ? undefined : `${(micros / 1e6).toFixed(1)}s`;

@@ -138,6 +138,9 @@ class NodeAnnouncer implements Announcer {
     return listRows({
       catalogue, view, elections, session, ownership, claims, keys, kernel,
       now: clock.now(), boot: clock.boot(),
+      linkName: (ifindex) => (
+        this.links().find((link) => link.ifindex === ifindex)?.name ?? String(ifindex)
+      ),
     });
   }
 

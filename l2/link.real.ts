@@ -189,7 +189,7 @@ function unpadded(frame: Uint8Array): Uint8Array {
  * A classic BPF program (linux/filter.h) that lets ARP and Neighbor Advertisements through, without
  * those that came in a VLAN: they belong to the VLAN's own interface.
  */
-function evidenceFilter(): Uint8Array {
+export function evidenceFilter(): Uint8Array {
   const [loadHalf, loadByte, loadWord, equal, answer] = [0x28, 0x30, 0x20, 0x15, 0x06];
   const vlanPresent = 0xffff_f000 + 48;
   const steps: readonly (readonly [number, number, number, number])[] = [

@@ -45,6 +45,7 @@ export interface RowParts {
   readonly keys: ResponderKeys;
   readonly now: Micros;
   readonly boot: Micros;
+  readonly linkName: (ifindex: number) => string;
 }
 
 /** Every wanted address in address order. */
@@ -72,7 +73,7 @@ function rowOf(address: Ip, parts: RowParts): L2Row {
     epoch: lock?.reading.epoch,
     since: lock?.since,
     fenceLeft: known?.answers === true && fence !== undefined ? fence - parts.boot : undefined,
-    links: ifindexes.map(String),
+    links: ifindexes.map(parts.linkName),
     candidates: ranked.map(({ one }) => (one.reluctant ? `~${one.node}` : one.node)),
     failures: elections.failures(address),
     answers: ifindexes.reduce(

@@ -8,6 +8,7 @@ import { maglevViews } from '../../bpf/views/maglevtables.ts';
 import { backendViews, memberViews } from '../../bpf/views/members.ts';
 import { rangeViews } from '../../bpf/views/sourceranges.ts';
 import { layoutHash } from '../../bpf/layout.gen.ts';
+import type { L2Row } from '../../l2/announcer.ts';
 import { differencesOf } from '../wantedmaps.ts';
 import { clientVersion } from '../version.ts';
 import { agentStatus } from './agentstatus.ts';
@@ -15,6 +16,7 @@ import type { EventStreams } from './eventstreams.ts';
 import { faultText } from './configuration.ts';
 import type { Surroundings } from './lives.ts';
 import type { LogLevel } from './log.ts';
+import type { SegmentProbe } from './segmentprobe.ts';
 
 /** What the routes of the agent API tell about and act on. */
 export interface AgentSite {
@@ -23,6 +25,7 @@ export interface AgentSite {
   readonly agent: Agent | undefined;
   readonly node: OpenNode | undefined;
   readonly streams: EventStreams;
+  readonly segments: SegmentProbe;
 }
 
 /** Which door a question came in by: over TCP nothing is written (interface.md 9). */
@@ -42,8 +45,9 @@ export async function answerOf(
   }
   const read = reads[route];
   if (read !== undefined) return json(200, read(site, question.query));
+  const probing = route === 'POST /v1/l2/probe';
   const write = door === 'socket' ? writes[route] : undefined;
-  if (write === undefined) {
+  if (write === undefined && !probing) {
     return refusal(404, { reason: 'NotFound', message: `no route ${route}`, next: 'GET /version' });
   }
   const text = await question.body();
@@ -53,7 +57,7 @@ export async function answerOf(
       reason: 'BadRequest', message: 'the body is no JSON object of at most 1 MiB', next: '',
     });
   }
-  return write(site, body);
+  return write?.(site, body) ?? site.segments.answer(site, body['address']);
 }
 
 /** The body of every refusal (interface.md 9). */
@@ -78,7 +82,7 @@ const reads: Readonly<Record<string, Read>> = {
     faults: watch.faults.map(faultText),
   }),
   'GET /v1/l2': ({ agent }) => ({
-    status: agent?.announcer?.status(), items: agent?.announcer?.rows() ?? [],
+    status: agent?.announcer?.status(), items: agent?.announcer?.rows().map(dated) ?? [],
   }),
   'GET /v1/services': ({ node }, query) => page(node && frontViews(node.kernel), query),
   'GET /v1/lb/fronts': ({ node }, query) => page(node && frontViews(node.kernel), query),
@@ -91,6 +95,15 @@ const reads: Readonly<Record<string, Read>> = {
   ),
   'GET /v1/lb/check': (site, query) => page(checked(site), query),
 };
+
+/** The row with times that mean something to others than this process, RFC 3339. */
+function dated({ since, lastAnnounced, ...row }: L2Row): unknown {
+  const now = Number(process.hrtime.bigint() / 1_000n);
+  const time = (at: number | undefined): string | undefined => (
+    at === undefined ? undefined : new Date(Date.now() - (now - at) / 1_000).toISOString()
+  );
+  return { ...row, since: time(since), lastAnnounced: time(lastAnnounced) };
+}
 
 /** Rows of the maps that are not as the objects of the API ask for. */
 function checked({ at, agent, node }: AgentSite): readonly unknown[] | undefined {
@@ -158,7 +171,7 @@ function parsed(text: string): Body | undefined {
   }
 }
 
-function json(status: number, value: unknown): HttpAnswer {
+export function json(status: number, value: unknown): HttpAnswer {
   const body = JSON.stringify(value, (_, part: unknown) => (
     typeof part === 'bigint' ? Number(part) : part
   ));

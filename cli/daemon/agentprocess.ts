@@ -8,6 +8,7 @@ import { loadAddon, type SocketHandle } from '../../bpf/native.real.ts';
 import type { NodeParts, OpenNode } from '../../bpf/node.real.ts';
 import { realLinks, type RealLinks } from '../../l2/link.real.ts';
 import { isManaged } from '../../l2/links.ts';
+import { probeSegments } from '../../l2/probe.real.ts';
 import type { SocketAddon } from '../../lb/devices.real.ts';
 import type { KubePort } from '../../kube/port.ts';
 import type { NodePortAddresses } from '../../lb/datapathoptions.ts';
@@ -27,6 +28,7 @@ import { nodeWhenFree } from './nodeopening.ts';
 import type { Probe } from './probes.ts';
 import { proxyHealthOf, ProxyHealthz } from './proxyhealthz.ts';
 import { showBgp, showDatapath, showL2, showProcess } from './shown.ts';
+import { SegmentProbe } from './segmentprobe.ts';
 import { placeOf } from './values.ts';
 
 /** One life of this node's agent. Programs and tables stay in the kernel. */
@@ -42,7 +44,9 @@ export async function liveAsAgent(at: Surroundings): Promise<void> {
   const metered = meteredKube(kube.value, meters.take);
   const probes = { ...probesOf(() => agent, blocked), '/livez': pulse.probe };
   const streams = new EventStreams(log, at.nodeName);
-  const site = (): AgentSite => ({ at, agent, node, streams });
+  const sockets = addon.value as SocketAddon<SocketHandle>;
+  const segments = new SegmentProbe((target, links) => probeSegments(sockets, target, links));
+  const site = (): AgentSite => ({ at, agent, node, streams, segments });
   const doors = new AgentDoors({ site, kube: metered, probes });
   meters.showFrom(showProcess(at.watch));
   const scraped = placeOf(values['metrics.address'] ?? ':9472');

@@ -176,6 +176,30 @@ serial('a drained node hands over and goes on serving, by the command', async (t
   t.regex(list.stdout, new RegExp(`^${vip.replaceAll('.', '\\.')} +default/web +announc`, 'u'));
 });
 
+// interface.md X9.
+serial('a probe of the segment finds the one who answers, and a second one', async (t) => {
+  const by = await owner() ?? 'a';
+  const mac = (host: Node | 'client'): string => (
+    /link\/ether (\S+)/u.exec(site.try(host, 'ip link show eth0') ?? '')?.[1] ?? host
+  );
+  for (const from of nodes) {
+    const probe = async (): Promise<readonly [unknown, string | undefined]> => {
+      // Once a second and address.
+      await pass(1_000);
+      const list = site.start(from, [
+        'l2', 'list', vip, '--probe', '--socket', site.socketOf(from), '--no-headers',
+      ]);
+      return [await list.exited, list.stdout.trim().split(/ {3,}/u).at(-1)];
+    };
+    t.deepEqual(await probe(), [0, mac(by)], `from ${from}`);
+    site.try('client', `ip address add ${vip}/32 dev eth0`);
+    const both = [mac(by), mac('client')].toSorted().join();
+    t.deepEqual(await probe(), [1, both], `from ${from}`);
+    site.try('client', `ip address del ${vip}/32 dev eth0`);
+  }
+  t.is(socket('a', '-X POST -d {"address":"web"} http://agent/v1/l2/probe').code, 422);
+});
+
 serial('events are streamed to four readers, a fifth one is refused', async (t) => {
   const url = 'http://agent/v1/events?kind=config';
   const words = ['curl', '-gsSN', '--unix-socket', site.socketOf('a'), url];
@@ -217,7 +241,8 @@ serial('a bad configuration is refused in four places, a good one in force at on
     const level = socket(node, 'http://agent/v1/config').body.values['log.level'];
     return level === 'debug' ? level : undefined;
   }), 'debug');
-  t.deepEqual(socket(node, 'http://agent/v1/status').body.problems, []);
+  const { problems } = socket(node, 'http://agent/v1/status').body;
+  t.false(problems.some(({ reason }: any) => reason === 'ConfigRejected'));
 });
 
 serial('a setting that takes a restart ends one life in order and begins the next', async (t) => {
