@@ -33,6 +33,8 @@ export interface DialogueOwner {
   failed(error: SpeakerError): void;
   changed(): void;
   progressed(): void;
+  /** A plan failed; it is made again by itself. */
+  refused(error: SpeakerError): void;
 }
 
 const auditEvery: Micros = 30_000_000;
@@ -325,7 +327,7 @@ export class Dialogue {
     // The daemon is not as it was believed to be: look, then plan anew (G1).
     this.#timers.after(this.#planRetry, () => this.#owner.send({ type: 'AUDIT' }));
     this.#planRetry = Math.min(planRetryMax, this.#planRetry * 2);
-    this.#owner.progressed();
+    this.#owner.refused(speakerError(result.error));
   }
 
   #watch(client: GobgpClient): void {

@@ -75,6 +75,7 @@ class GobgpSpeaker implements SpeakerPort {
       failed: (error) => { this.#error = error; },
       changed: () => this.#look(),
       progressed: () => this.#settle(),
+      refused: (error) => this.#answer(err(error)),
     });
     options.daemon?.onExit(() => {
       if (!this.#replacing) this.#send({ type: 'EXITED' });
