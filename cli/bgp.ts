@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import { registerBgpConvert } from './bgpconvert.ts';
+import { registerBgpViews } from './bgpviews.ts';
 import type { Session } from './session.ts';
 
-/** `fairlead bgp convert`: what concerns BGP. */
+/** `fairlead bgp peers|routes|convert`: what concerns BGP. */
 export function registerBgp(program: Command, session: Session): void {
-  const bgp = program.command('bgp').description('BGP: legacy policies as the kinds of today');
+  const bgp = program.command('bgp').description('BGP: sessions and routes; legacy policies');
+  registerBgpViews(bgp, session);
   registerBgpConvert(bgp, session);
 }

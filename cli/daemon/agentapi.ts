@@ -1,6 +1,9 @@
 import type { HttpAnswer, HttpQuestion } from '../../bpf/httplistener.real.ts';
 import type { Agent } from '../../agent.ts';
 import type { OpenNode } from '../../bpf/node.real.ts';
+import {
+  advertisedRoutes, availableRoutes, explainViews, peerViews, type BgpSite,
+} from '../../bgp/views.ts';
 import { selfTestKey } from '../../bpf/selftest.ts';
 import { flowViews } from '../../bpf/views/flows.ts';
 import { frontViews } from '../../bpf/views/fronts.ts';
@@ -84,6 +87,15 @@ const reads: Readonly<Record<string, Read>> = {
   'GET /v1/l2': ({ agent }) => ({
     status: agent?.announcer?.status(), items: agent?.announcer?.rows().map(dated) ?? [],
   }),
+  'GET /v1/bgp/peers': (site) => ({ items: bgpSites(site).flatMap(peerViews) }),
+  'GET /v1/bgp/routes': (site, query) => ({
+    items: bgpSites(site).flatMap(
+      query.get('table') === 'available' ? availableRoutes : advertisedRoutes,
+    ),
+  }),
+  'GET /v1/bgp/explain': (site, query) => ({
+    items: bgpSites(site).flatMap((one) => explainViews(one, query.get('prefix') ?? '') ?? []),
+  }),
   'GET /v1/services': ({ node }, query) => page(node && frontViews(node.kernel), query),
   'GET /v1/lb/fronts': ({ node }, query) => page(node && frontViews(node.kernel), query),
   'GET /v1/lb/backends': ({ node }, query) => page(node && backendViews(node.kernel), query),
@@ -103,6 +115,14 @@ function dated({ since, lastAnnounced, ...row }: L2Row): unknown {
     at === undefined ? undefined : new Date(Date.now() - (now - at) / 1_000).toISOString()
   );
   return { ...row, since: time(since), lastAnnounced: time(lastAnnounced) };
+}
+
+/** This node, where it speaks BGP. */
+function bgpSites({ at, agent }: AgentSite): BgpSite[] {
+  const { advertiser, tables } = agent ?? {};
+  if (advertiser === undefined || tables === undefined) return [];
+  const services = tables.services.values();
+  return [{ node: at.nodeName, advertiser, services, wall: Date.now() * 1000 }];
 }
 
 /** Rows of the maps that are not as the objects of the API ask for. */
