@@ -26,7 +26,7 @@ import type { DatapathOptions } from './lb/datapathoptions.ts';
 import { createHealthPorts, type HealthListenerPort, type HealthPorts } from './lb/healthports.ts';
 import { Life, type LifeState } from './lb/lifecycle.ts';
 import type { EndpointSlice, L2Policy, Node, Service, ServiceCidr } from './lb/model.ts';
-import type { Clock, Journal, KernelPort, LinkPort, Random } from './lb/ports.ts';
+import type { BlackholePort, Clock, Journal, KernelPort, LinkPort, Random } from './lb/ports.ts';
 import type { MemoNodes } from './lb/serviceport.ts';
 import { shareHostLock } from './lb/sharedlock.ts';
 import { Table } from './lb/table.ts';
@@ -47,6 +47,8 @@ export interface AgentPorts {
   readonly healthListeners?: HealthListenerPort;
   /** Absent: this node speaks no BGP. */
   readonly speakers?: Speakers;
+  /** Absent: nothing ends packets to unassigned addresses of an announced aggregate. */
+  readonly blackholes?: BlackholePort;
   /**
    * Pure caches. Sharing them between the processes of one world changes speed and nothing else.
    */

@@ -1,9 +1,10 @@
 import type { KubePort } from '../kube/port.ts';
 import type { Ip, PrefixParts } from '../lb/ip.ts';
 import type {
-  Clock, EventSink, Journal, LinkPort, Micros, Random, Timer,
+  BlackholePort, Clock, EventSink, Journal, LinkPort, Micros, Random, Timer,
 } from '../lb/ports.ts';
 import { compareText } from '../lb/table.ts';
+import { Blackholes } from './blackholes.ts';
 import { Catalogue, type BgpTables } from './catalogue.ts';
 import { desiredInstances, type DesiredInputs, type DesiredInstance } from './desired.ts';
 import { Chronicle } from './chronicle.ts';
@@ -32,6 +33,8 @@ export interface AdvertiserPorts {
   readonly events: EventSink;
   readonly link: Pick<LinkPort, 'links' | 'routes' | 'onLinks'>;
   readonly speakers: Speakers;
+  /** Absent: aggregates are announced without. */
+  readonly blackholes?: BlackholePort;
   /** Undefined: something else serves Services, and the gate is open. */
   readonly datapath: FrontPort | undefined;
 }
@@ -77,6 +80,7 @@ class NodeAdvertiser implements Advertiser {
   #catalogue: Catalogue;
   #secrets: Secrets;
   #chronicle: Chronicle;
+  #blackholes: Blackholes | undefined;
   #status: NodeStatusWriter | undefined;
   #patience: Timer | undefined;
   #sessions = new Map<string, InstanceSession>();
@@ -97,6 +101,8 @@ class NodeAdvertiser implements Advertiser {
     this.#catalogue = new Catalogue(tables, settings.nodeName, settings);
     this.#secrets = new Secrets(ports, settings.secretsNamespace, () => this.#changed(true));
     this.#chronicle = new Chronicle(ports, () => this.#catalogue.nodeConfig);
+    const { blackholes } = ports;
+    this.#blackholes = blackholes && new Blackholes({ ...ports, blackholes });
     this.#status = settings.statusReport ? new NodeStatusWriter(ports, {
       config: () => this.#catalogue.nodeConfig,
       instances: () => statusInstances(this.views()),
@@ -121,9 +127,13 @@ class NodeAdvertiser implements Advertiser {
     for (const timer of [this.#look, this.#plan, this.#patience]) timer?.cancel();
     this.#secrets.stop();
     this.#status?.stop();
+    this.#blackholes?.stop();
     if (mode === 'withdraw') this.#chronicle.drain(false);
     const ended = (): void => {
-      if (mode === 'withdraw') this.#chronicle.drain(true);
+      if (mode === 'withdraw') {
+        this.#chronicle.drain(true);
+        this.#blackholes?.clear();
+      }
       done();
     };
     const sessions = this.instances;
@@ -235,7 +245,9 @@ class NodeAdvertiser implements Advertiser {
     for (const session of this.instances) {
       if (!wanted.some(({ name }) => name === session.name)) this.#close(session);
     }
+    this.#blackholes?.cover(wanted.flatMap(({ aggregates }) => aggregates));
     for (const desired of wanted) this.#session(desired.name)?.apply(desired);
+    this.#blackholes?.trim();
     this.#chronicle.skips(this.#desired.flatMap(({ name, skipped }) =>
       skipped.map((peer) => ({ ...peer, instance: name }))));
     this.#statusChanged();

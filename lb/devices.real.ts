@@ -3,8 +3,10 @@ import {
   namespaceIdRequest, routesOf,
   type DeviceFacts, type NetlinkMessage,
 } from './netlink.ts';
-import type { RouteFacts } from './ports.ts';
-import { assert } from './result.ts';
+import type { Prefix } from './ip.ts';
+import type { BlackholePort, RouteError, RouteFacts } from './ports.ts';
+import { acknowledged, blackholeRequest, blackholesOf } from './routemessages.ts';
+import { assert, err, ok, type Result } from './result.ts';
 
 /** The functions of the addon that sockets need; `Socket` is its handle. */
 export interface SocketAddon<Socket> {
@@ -102,6 +104,32 @@ export function openDevices<Socket>(
     },
   };
 }
+
+/** Black holes of the namespace that the thread is in now. */
+export function openBlackholes<Socket>(
+  addon: SocketAddon<Socket>,
+): BlackholePort & { close(): void } {
+  const socket = netlink(addon, 0);
+  const ask = (verb: 'add' | 'remove', prefix: Prefix): Result<void, RouteError> => {
+    addon.socketSend(socket, blackholeRequest(verb, prefix, 1));
+    const { arrived } = readSocket(addon, socket, scratch);
+    const code = acknowledged(arrived.flatMap(({ bytes }) => messagesOf(bytes)));
+    if (code !== undefined && satisfied[verb].includes(code)) return ok(undefined);
+    const denied = code === -1 || code === -13;
+    return err({ kind: denied ? 'EPERM' : code === -22 ? 'EINVAL' : 'ENOBUFS' });
+  };
+  return {
+    list: () => blackholesOf(wholeDump(addon, socket, [messageType.getRoute])),
+    add: (prefix) => ask('add', prefix),
+    remove: (prefix) => ask('remove', prefix),
+    close: () => void addon.close(socket),
+  };
+}
+
+/** Success, and what was wanted already: EEXIST; ESRCH and ENOENT. */
+const satisfied: Readonly<Record<'add' | 'remove', readonly number[]>> = {
+  add: [0, -17], remove: [0, -3, -2],
+};
 
 function netlink<Socket>(addon: SocketAddon<Socket>, groups: number): Socket {
   const opened = addon.netlinkOpen(groups);

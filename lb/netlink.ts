@@ -216,7 +216,7 @@ function nextHops(bytes: Uint8Array): { readonly oif: number; readonly rest: Uin
 }
 
 /** Attributes by their type without the flags in its two highest bits; the last of a type wins. */
-function attributesOf(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
+export function attributesOf(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
   const attributes = new Map<number, Uint8Array>();
   const view = viewOf(bytes);
   let at = 0;

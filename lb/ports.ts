@@ -158,6 +158,20 @@ export interface RouteFacts {
   readonly metric: number;
 }
 
+export type RouteError = { readonly kind: 'EPERM' | 'ENOBUFS' | 'EINVAL' };
+
+/**
+ * Routes of ours that end packets (RTN_BLACKHOLE), told from all others by their protocol. They
+ * stand behind every other route of the same prefix and outlive the process.
+ */
+export interface BlackholePort {
+  list(): readonly Prefix[];
+  /** Idempotent. */
+  add(prefix: Prefix): Result<void, RouteError>;
+  /** One that is not there is a success. */
+  remove(prefix: Prefix): Result<void, RouteError>;
+}
+
 export type LinkError = { readonly kind: 'ENETDOWN' | 'ENODEV' | 'EMSGSIZE' | 'ENOBUFS' };
 
 /**

@@ -9,7 +9,8 @@ import type { NodeParts, OpenNode } from '../../bpf/node.real.ts';
 import { realLinks, type RealLinks } from '../../l2/link.real.ts';
 import { isManaged } from '../../l2/links.ts';
 import { probeSegments } from '../../l2/probe.real.ts';
-import type { SocketAddon } from '../../lb/devices.real.ts';
+import { openBlackholes, type SocketAddon } from '../../lb/devices.real.ts';
+import type { BlackholePort } from '../../lb/ports.ts';
 import type { KubePort } from '../../kube/port.ts';
 import type { NodePortAddresses } from '../../lb/datapathoptions.ts';
 import { parseIp, parsePrefix, prefixContains, type Ip } from '../../lb/ip.ts';
@@ -62,7 +63,8 @@ export async function liveAsAgent(at: Surroundings): Promise<void> {
   else {
     doors.openSocket();
     const links = linksOf(parts, at, () => agent);
-    agent = compose({ parts, at, node, links, kube: metered }, () => agent);
+    const blackholes = openBlackholes(addon.value as SocketAddon<SocketHandle>);
+    agent = compose({ parts, at, node, links, blackholes, kube: metered }, () => agent);
     meters.showFrom(
       showProcess(at.watch), showDatapath(agent, node), showL2(agent, node, meters),
       showBgp(agent),
@@ -71,6 +73,7 @@ export async function liveAsAgent(at: Surroundings): Promise<void> {
     meters.showFrom(showProcess(at.watch));
     doors.close();
     links.close();
+    blackholes.close();
     node.close();
   }
   metrics?.close();
@@ -163,10 +166,11 @@ interface Composition {
   readonly node: OpenNode;
   readonly kube: KubePort;
   readonly links: RealLinks;
+  readonly blackholes: BlackholePort;
 }
 
 function compose(
-  { parts, at, node, kube, links }: Composition, agent: () => Agent | undefined,
+  { parts, at, node, kube, links, blackholes }: Composition, agent: () => Agent | undefined,
 ): Agent {
   const { clock, journal } = parts;
   const { kernel, devices, hooks, limits } = node;
@@ -179,7 +183,7 @@ function compose(
   }, healthHosts(settings.datapath.nodePortAddresses));
   return createAgent({
     clock, random: realRandom, journal, kube, kernel, link: links, devices, hooks,
-    healthListeners, caches: createAgentCaches('one'),
+    blackholes, healthListeners, caches: createAgentCaches('one'),
     speakers: gobgpSpeakers({
       clock, settings: settings.bgp,
       // A pod takes its processes with it; elsewhere a speaker goes on and is adopted.

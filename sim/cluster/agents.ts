@@ -57,6 +57,7 @@ export class NodeAgent {
       kernel: node.kernel.portOf(process, loaded),
       link: node.linkPort(process),
       devices: node.devicesPort(process),
+      blackholes: node.blackholePort(process),
       hooks,
       ...(speakers === undefined ? {} : {
         speakers: { open: (instance: string) => speakers.open(process, instance) },

@@ -51,6 +51,8 @@ export class IpStack {
   readonly tap: PacketTap;
   forwarding: boolean;
   readonly routes = new RouteTable<StackInterface>();
+  /** Prefixes where packets end unless a route of them, or a longer one, leads on. */
+  blackholes: readonly PrefixParts[] = [];
   /** Sees a frame first; undefined means that it was consumed. */
   ingress: ((frame: Frame, iface: StackInterface) => Frame | undefined) | undefined;
   /** Sees a packet with its route before it is resolved; undefined means that it was consumed. */
@@ -244,10 +246,18 @@ export class IpStack {
 
   #forward(frame: Frame, flow: PacketTuple): void {
     const route = this.routes.lookup(flow.target);
+    if (this.blackholes.length > 0 && this.#swallows(flow.target, route)) {
+      return this.tap.drop({ place: this.place, why: 'blackhole', frame });
+    }
     const passes = this.forwarding && frame.ttl > 1 && route !== undefined
       && frame.payloadLength <= route.iface.nic.mtuBytes;
     if (passes) this.#pass(frame, flow, route);
     else if (frame.packet !== undefined) this.#refuse(frame.packet, route);
+  }
+
+  #swallows(target: Ip, route: Route<StackInterface> | undefined): boolean {
+    return this.blackholes.some((prefix) => prefixContains(prefix, target)
+      && prefix.prefixBits > (route?.prefix.prefixBits ?? -1));
   }
 
   /** Why a packet is not forwarded, to those whom it concerns. */

@@ -16,7 +16,7 @@ export type DropReason =
   // In a host, router or node.
   | 'malformed' | 'bad-checksum' | 'unsupported' | 'not-mine' | 'no-route' | 'ttl'
   | 'no-neighbour' | 'neighbour-queue' | 'no-listener' | 'out-of-state' | 'powered-off'
-  | 'datapath' | 'policy';
+  | 'datapath' | 'policy' | 'blackhole';
 
 /** One step in the life of a packet. */
 export interface PacketStep {

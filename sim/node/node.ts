@@ -1,5 +1,5 @@
 import { familyOf, type Ip } from '../../lb/ip.ts';
-import type { KernelPort, LinkPort } from '../../lb/ports.ts';
+import type { BlackholePort, KernelPort, LinkPort } from '../../lb/ports.ts';
 import { PrefixSet } from '../../lb/prefixset.ts';
 import { assert } from '../../lb/result.ts';
 import type { DatapathDevices } from '../../bpf/datapath/devices.ts';
@@ -14,6 +14,7 @@ import type { DropReason, PacketTap } from '../net/tap.ts';
 import { Transport } from '../net/transport.ts';
 import { MachineClock, type Process } from '../process.ts';
 import type { World } from '../world.ts';
+import { blackholesOf } from './blackholes.ts';
 import { hostCalls } from './hostcalls.ts';
 import { SimKernel } from './kernel.ts';
 import { nodeCookie, NodeDevices } from './devices.ts';
@@ -153,6 +154,10 @@ export class SimNode {
 
   linkPort(process: Process): LinkPort {
     return this.#links.portOf(process);
+  }
+
+  blackholePort(process: Process): BlackholePort {
+    return blackholesOf(this.stack, process);
   }
 
   devicesPort(process: Process): DatapathDevices {

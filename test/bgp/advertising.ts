@@ -2,9 +2,9 @@ import { createAdvertiser, type Advertiser } from '../../bgp/advertiser.ts';
 import type { BgpTables } from '../../bgp/catalogue.ts';
 import { bgpDefaults, type BgpSettings } from '../../bgp/settings.ts';
 import type { KubeDone, KubeObject, KubePort } from '../../kube/port.ts';
-import type { Ip } from '../../lb/ip.ts';
+import type { Ip, Prefix } from '../../lb/ip.ts';
 import type { LinkFacts, ObjectEvent, RouteFacts, Sample } from '../../lb/ports.ts';
-import { err, ok } from '../../lb/result.ts';
+import { err, ok, type Result } from '../../lb/result.ts';
 import { MachineClock, Process, processClock, processRandom } from '../../sim/process.ts';
 import { World } from '../../sim/world.ts';
 import { emptyTables, put } from './derive.ts';
@@ -22,6 +22,9 @@ export class Rig {
   /** Statuses of the NodeConfig as they were written, and when. */
   readonly statuses: any[] = [];
   readonly statusTimes: number[] = [];
+  /** Black holes of the node, and what was done to them. */
+  holes: Prefix[] = [];
+  readonly blackholes: string[] = [];
   readonly secrets = new Map<string, KubeObject>();
   readonly process: Process;
   readonly advertiser: Advertiser;
@@ -46,6 +49,11 @@ export class Rig {
       journal: { note: () => undefined, measure: (sample) => this.samples.push(sample) },
       events: { emit: (event) => this.events.push(event) },
       speakers: this.speakers,
+      blackholes: {
+        list: () => this.holes,
+        add: (prefix) => this.#dig('add', prefix),
+        remove: (prefix) => this.#dig('remove', prefix),
+      },
       link: {
         links: () => this.links, routes: () => this.routes,
         onLinks: (listener) => this.#linkListeners.push(listener),
@@ -92,6 +100,13 @@ export class Rig {
   run(milliseconds: number): void {
     this.world.run(this.world.now + milliseconds * ms);
     if (this.process.fault !== undefined) throw this.process.fault;
+  }
+
+  #dig(verb: 'add' | 'remove', prefix: Prefix): Result<void, never> {
+    this.blackholes.push(`${verb} ${prefix}`);
+    this.holes = this.holes.filter((other) => other !== prefix);
+    if (verb === 'add') this.holes.push(prefix);
+    return ok(undefined);
   }
 
   #answer(request: Parameters<KubePort['request']>[0], done: KubeDone): void {
