@@ -156,9 +156,7 @@ export class SimNode {
     return this.#links.portOf(process);
   }
 
-  blackholePort(process: Process): BlackholePort {
-    return blackholesOf(this.stack, process);
-  }
+  readonly blackholePort = (process: Process): BlackholePort => blackholesOf(this.stack, process);
 
   devicesPort(process: Process): DatapathDevices {
     return this.#devices.portOf(process);
