@@ -1,6 +1,6 @@
 import test from 'ava';
 import { bodyProgram, modes, resultOf } from './bed.ts';
-import { rows } from './rows.ts';
+import { rows, unlikeKernel } from './rows.ts';
 
 const computes = test.macro({
   exec: (t, body: string, r0: string, functions?: string) => {
@@ -10,6 +10,7 @@ const computes = test.macro({
   title: (_, body, r0) => `${body} leaves ${r0}`,
 });
 
+for (const [body, r0] of unlikeKernel) test(computes, body, r0);
 for (const group of Object.values(rows)) {
   for (const row of group) test(computes, ...row);
 }
