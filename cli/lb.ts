@@ -2,15 +2,15 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { defaultHashSeed } from '../lb/murmur.ts';
 import { withLive, type LiveFlags } from './cluster.ts';
 import { usageError } from './exit.ts';
-import { withManifestsOrLive } from './flags.ts';
+import { withCluster, withManifestsOrLive } from './flags.ts';
 import type { FolderFlags } from './folder.ts';
 import { withNodeMaps, withPins, type MapsNow, type PinFlags } from './nodemaps.ts';
 import { withOutput, type OutputFlags } from './output.ts';
 import type { Session } from './session.ts';
 
-interface ViewFlags extends PinFlags, OutputFlags {}
+interface ViewFlags extends PinFlags, OutputFlags, Partial<FolderFlags> {}
 
-interface ListFlags extends ViewFlags, LiveFlags, Partial<FolderFlags> {
+interface ListFlags extends ViewFlags, LiveFlags {
   readonly fronts?: boolean;
   readonly backends?: boolean;
   readonly ranges?: boolean;
@@ -26,7 +26,7 @@ interface MaglevFlags extends ViewFlags {
 /**
  * `fairlead lb list|maglev|ct|maps`, and the same under the names that users of bpf commands know:
  * `bpf lb list`, `bpf maglev list|get`, `bpf ct list`, `bpf map list`. They read pinned maps, so
- * they answer while the agent is stopped.
+ * they answer while the agent is stopped; with -f those of a simulated cluster.
  */
 export function registerLb(program: Command, session: Session): void {
   const lb = program.command('lb').description('what the kernel of this node holds of Services');
@@ -45,12 +45,17 @@ export function registerLb(program: Command, session: Session): void {
   registerFills(group(bpf, 'map', 'maps').command('list'), session);
 }
 
+/** Pins of this machine, or manifests that a simulated cluster is made of. */
+function withMaps(command: Command): Command {
+  return withCluster(withManifestsOrLive(withPins(command)));
+}
+
 function group(parent: Command, name: string, description: string): Command {
   return parent.command(name).description(description);
 }
 
 function registerList(command: Command, session: Session): void {
-  withOutput(withLive(withManifestsOrLive(withPins(command))))
+  withOutput(withLive(withMaps(command)))
     .description('frontends with their endpoints; exit 1 where one names what is not there')
     .option('--fronts', 'frontends alone')
     .option('--backends', 'endpoints by id')
@@ -72,9 +77,9 @@ async function list(session: Session, flags: ListFlags): Promise<void> {
     if (filters.length > 0) throw usageError('--check looks at everything and takes no filter');
     const { printDifferences, wantedObjects } = await import('./lbcheck.ts');
     const model = await wantedObjects(session, flags);
-    return withNodeMaps(session, flags, (now) => printDifferences(session, flags, { now, model }));
+    const { filename: _wanted, ...live } = flags;
+    return withNodeMaps(session, live, (now) => printDifferences(session, flags, { now, model }));
   }
-  if (flags.filename !== undefined) throw usageError('-f says what is wanted: it needs --check');
   if (filters.length > 1) {
     throw usageError('of --fronts, --backends, --ranges and --members only one can stand');
   }
@@ -88,7 +93,7 @@ function registerTables(command: Command, session: Session): void {
   const shares = 'what each endpoint has of a Maglev table';
   const tables = 'Maglev tables: one for each service port and scope';
   const both = `${tables}; of a frontend, ${shares}`;
-  withOutput(withPins(command)).description(asks ? (argument.required ? shares : both) : tables);
+  withOutput(withMaps(command)).description(asks ? (argument.required ? shares : both) : tables);
   if (asks) {
     command
       .option('--key <address:port>', 'a client: which endpoint it gets')
@@ -108,7 +113,7 @@ function registerTables(command: Command, session: Session): void {
 }
 
 function registerFlows(command: Command, session: Session): void {
-  withOutput(withPins(command))
+  withOutput(withMaps(command))
     .description('connections, one row for each direction')
     .action(async (flags: ViewFlags) => {
       const { printFlows } = await import('./lbviews.ts');
@@ -117,7 +122,7 @@ function registerFlows(command: Command, session: Session): void {
 }
 
 function registerFills(command: Command, session: Session): void {
-  withOutput(withPins(command))
+  withOutput(withMaps(command))
     .description('how full each map is, connections too')
     .action(async (flags: ViewFlags) => {
       const { printFills } = await import('./mapviews.ts');

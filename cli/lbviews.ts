@@ -33,6 +33,7 @@ export function printFronts(session: Session, flags: OutputFlags, now: MapsNow):
     item.slots.length === 0 ? [{ item }] : item.slots.map((slot) => ({ item, slot }))
   ));
   return printView(session, flags, {
+    now,
     kind: 'FrontendList', items, columns: frontColumns, rows,
     warnings: items.flatMap((item) => frontFaults(item).map((text) => `${item.node}: ${text}`)),
     group: ({ item }) => `${item.node} ${item.front} ${item.svc}`,
@@ -44,6 +45,7 @@ export function printFronts(session: Session, flags: OutputFlags, now: MapsNow):
 export function printFrontKeys(session: Session, flags: OutputFlags, now: MapsNow): Promise<void> {
   const items = onNodes(now.nodes, frontViews);
   return printView(session, flags, {
+    now,
     kind: 'FrontendList',
     items: items.map(({ slots: _slots, ...item }) => item),
     columns: frontKeyColumns,
@@ -79,6 +81,7 @@ const frontColumns: readonly Column<FrontRow>[] = [
 export function printBackends(session: Session, flags: OutputFlags, now: MapsNow): Promise<void> {
   const items = onNodes(now.nodes, backendViews);
   return printView(session, flags, {
+    now,
     kind: 'BackendList', items, columns: backendColumns, rows: items,
     warnings: faultWarnings(items),
     name: ({ node, id }) => `backend/${node}/${id}`,
@@ -99,6 +102,7 @@ const backendColumns: readonly Column<OnNode<BackendView>>[] = [
 export function printMembers(session: Session, flags: OutputFlags, now: MapsNow): Promise<void> {
   const items = onNodes(now.nodes, memberViews);
   return printView(session, flags, {
+    now,
     kind: 'MemberList', items, columns: memberColumns, rows: items,
     warnings: faultWarnings(items),
     name: ({ node, svc, id }) => `member/${node}/${svc}-${id}`,
@@ -118,6 +122,7 @@ const memberColumns: readonly Column<OnNode<MemberView>>[] = [
 export function printRanges(session: Session, flags: OutputFlags, now: MapsNow): Promise<void> {
   const items = onNodes(now.nodes, rangeViews);
   return printView(session, flags, {
+    now,
     kind: 'SourceRangeList', items, columns: rangeColumns, rows: items,
     warnings: faultWarnings(items),
     name: ({ node, range, prefix }) => `sourcerange/${node}/${range}-${prefix ?? ''}`,
@@ -136,6 +141,7 @@ const rangeColumns: readonly Column<OnNode<RangeView>>[] = [
 export function printFlows(session: Session, flags: OutputFlags, now: MapsNow): Promise<void> {
   const items = onNodes(now.nodes, (maps) => flowViews(maps, now.nowSeconds));
   return printView(session, flags, {
+    now,
     kind: 'ConnectionList',
     items: items.map(({ idleSeconds, ...item }) => ({ ...item, idleMs: idleSeconds * 1_000 })),
     columns: flowColumns, rows: items, warnings: [],
@@ -159,11 +165,13 @@ const flowColumns: readonly Column<OnNode<FlowView>>[] = [
 
 /** Prints a view of maps; any warning is about rows that disagree, and the answer is then 1. */
 export async function printView<Item, Row>(
-  session: Session, flags: OutputFlags, view: Omit<Listing<Item, Row>, 'source'>,
+  session: Session, flags: OutputFlags, { now, ...view }: View<Item, Row>,
 ): Promise<void> {
-  await printListing(session.console, flags, { ...view, source: 'cluster' });
+  await printListing(session.console, flags, { ...view, source: now.source });
   if (view.warnings.length > 0) session.exitCode = exitCodes.notWell;
 }
+
+type View<Item, Row> = Omit<Listing<Item, Row>, 'source'> & { readonly now: MapsNow };
 
 function faultWarnings(
   items: readonly OnNode<{ readonly fault: string | undefined }>[],

@@ -14,6 +14,7 @@ export async function printLiveServices(
 ): Promise<void> {
   const items = onNodes(now.nodes, (maps) => serviceViews(maps, now.bootNs));
   await printView(session, flags, {
+    now,
     kind: 'ServiceList',
     items: items.map(({ faults: _faults, announced, node, ...item }) => ({
       ...item, node, ...(announced ? { announced: `l2:${node}` } : {}),

@@ -18,6 +18,7 @@ import type { Column } from './table.ts';
 export function printTables(session: Session, flags: OutputFlags, now: MapsNow): Promise<void> {
   const items = onNodes(now.nodes, maglevViews);
   return printView(session, flags, {
+    now,
     kind: 'MaglevTableList', items, columns: tableColumns, rows: items, warnings: [],
     name: ({ node, svc, scope }) => `maglevtable/${node}/${svc}-${scope}`,
   });
@@ -62,6 +63,7 @@ export async function printShares(
   ));
   const asked = flags.key !== undefined;
   await printView(session, flags, {
+    now,
     kind: 'MaglevTableList', items, rows,
     columns: asked ? [...shareColumns, selectedColumn] : shareColumns,
     warnings: items.flatMap(({ node, svc, scope, endpoints, fault }) => (

@@ -11,6 +11,7 @@ export function printFills(session: Session, flags: OutputFlags, now: MapsNow): 
     mapFills(maps, limits).map((fill) => ({ node, ...fill }))
   ));
   return printView(session, flags, {
+    now,
     kind: 'MapFillList', items, columns, rows: items, warnings: [],
     name: ({ node, map }) => `map/${node}/${map}`,
   });

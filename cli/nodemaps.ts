@@ -5,12 +5,15 @@ import type { MapLimits } from '../bpf/views/mapfill.ts';
 import type { MapReader } from '../bpf/views/mapreader.ts';
 import { CommandEnd, exitCodes } from './exit.ts';
 import { repeated } from './flags.ts';
+import type { Source } from './output.ts';
 import type { Session } from './session.ts';
 
 export interface PinFlags {
   /** Names, `*` stands for any part of one. */
   readonly node?: readonly string[];
   readonly pins?: string;
+  /** Manifests: the maps are then those of the cluster that they make. */
+  readonly filename?: readonly string[];
 }
 
 /** The maps of one node, live or not. */
@@ -23,6 +26,8 @@ export interface NodeMaps {
 
 /** What a view of maps is made of. */
 export interface MapsNow {
+  /** `manifests` for the kernels of a simulated cluster. */
+  readonly source: Source;
   readonly nodes: readonly NodeMaps[];
   /** The kernel's monotonic clock, which rows of flows are stamped with. */
   readonly nowSeconds: number;
@@ -39,12 +44,17 @@ export function withPins(command: Command): Command {
 }
 
 /**
- * Reads the pinned maps of this kernel's nodes, whether their agents run or not, and gives them to
- * `body`. Ends with 3 where none can be read; with 4, and their names on stderr, where some cannot.
+ * Reads the pinned maps of this kernel's nodes, whether their agents run or not, or with `filename`
+ * those of a simulated cluster, and gives them to `body`. Ends with 3 where none can be read; with
+ * 4, and their names on stderr, where some cannot.
  */
 export async function withNodeMaps(
   session: Session, flags: PinFlags, body: (now: MapsNow) => Promise<void>,
 ): Promise<void> {
+  if (flags.filename !== undefined) {
+    const { withSimulatedMaps } = await import('./simulatedmaps.ts');
+    return withSimulatedMaps(session, { ...flags, filename: flags.filename }, body);
+  }
   const { loadAddon } = await import('../bpf/native.real.ts');
   const { openPinnedMaps } = await import('../bpf/pinnedmaps.real.ts');
   const wanted = await nodesWanted(flags);
@@ -62,7 +72,7 @@ export async function withNodeMaps(
     const [first] = refused;
     if (opened.length === 0 && first !== undefined) throw unreachable(first);
     await body({
-      nodes: opened,
+      source: 'cluster', nodes: opened,
       bootNs: addon.bootNs(),
       nowSeconds: Number(process.hrtime.bigint() / 1_000_000_000n),
     });
@@ -96,7 +106,8 @@ async function nodesWanted(flags: PinFlags): Promise<Wanted> {
   return { nodes, unknown };
 }
 
-function matches(pattern: string, node: string): boolean {
+/** Whether `--node` means a node; `*` stands for any part of a name. */
+export function matches(pattern: string, node: string): boolean {
   const parts = pattern.split('*').map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/gu, '\\$&'));
   return new RegExp(`^${parts.join('.*')}$`, 'u').test(node);
 }

@@ -30,6 +30,30 @@ test('a node whose folder holds no maps of this layout is unreachable', async (t
   }
 });
 
+const homelab = ['-f', 'kind/examples/homelab'] as const;
+
+test('with -f the views are of the kernels of a simulated cluster', async (t) => {
+  const { exitCode, out, err } = await fairlead(['lb', 'list', ...homelab, '-o', 'json']);
+  t.deepEqual([exitCode, err], [0, '']);
+  const { source, items } = JSON.parse(out) as {
+    source: string; items: { node: string; front: string; slots: unknown[] }[];
+  };
+  t.is(source, 'manifests');
+  t.deepEqual([...new Set(items.map(({ node }) => node))], ['node-1', 'node-2', 'node-3']);
+  const dns = items.filter(({ front }) => front.endsWith(':53/UDP'));
+  t.true(dns.length >= 3 && dns.every(({ slots }) => slots.length === 3));
+});
+
+test('with -f --node narrows, and a node that is not there is unreachable', async (t) => {
+  const fills = await fairlead(['lb', 'maps', ...homelab, '--node', '*-2', '--no-headers']);
+  t.is(fills.exitCode, 0);
+  t.regex(fills.out, /^node-2 +fl_svc +[1-9][0-9]* +65536 /mu);
+  t.notRegex(fills.out, /^node-[13]/mu);
+  const none = await fairlead(['lb', 'ct', ...homelab, '--node', 'node-9']);
+  t.deepEqual([none.exitCode, none.out], [3, '']);
+  t.regex(none.err, /no node node-9 here; there are node-1, node-2, node-3/u);
+});
+
 const refused = test.macro({
   exec: async (t, line: string, sentence: RegExp) => {
     const { exitCode, out, err } = await fairlead(line.split(' '));
@@ -41,7 +65,7 @@ const refused = test.macro({
 
 test(refused, 'lb list --fronts --members', /only one can stand/u);
 test(refused, 'lb list --check --fronts', /takes no filter/u);
-test(refused, 'lb list -f kind', /needs --check/u);
+test(refused, 'lb list -f kind --pins x', /of --pins and -f only one can stand/u);
 test(refused, 'lb list -o xml', /table, wide, json/u);
 test(refused, 'lb list extra', /too many arguments/u);
 test(refused, 'lb maglev --key 192.0.2.1:1', /--key needs a frontend/u);

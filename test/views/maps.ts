@@ -26,7 +26,10 @@ export async function shown<Flags extends OutputFlags>(
       outTty: false, env: {}, input: () => Promise.resolve(''),
     },
   };
-  const now = { nodes: [{ node: 'n-a', maps }], nowSeconds: 1_000, bootNs: 1_000_000_000_000n };
+  const now: MapsNow = {
+    source: 'cluster', nodes: [{ node: 'n-a', maps }], nowSeconds: 1_000,
+    bootNs: 1_000_000_000_000n,
+  };
   await print(session, { output: 'table', headers: true, ...flags } as unknown as Flags, now);
   return { out: out.join(''), err: err.join(''), exitCode: session.exitCode };
 }

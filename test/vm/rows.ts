@@ -6,9 +6,9 @@ const minimum32 = '0x80000000';
 
 /**
  * Rows that the kernel gets wrong. RFC 9669 section 5.3 extends what a cmpxchg leaves in r0 by
- * zeroes; x86 keeps the upper half where the exchange comes about, so the verifier puts an extension
- * behind it, and that of Linux 6.18 forgets it on some paths through a loop. Found by random
- * programs, seed 199 of which this is what is left.
+ * zeroes; x86 keeps the upper half where the exchange comes about, so the verifier puts an
+ * extension behind it, and that of Linux 6.18 forgets it on some paths through a loop. Found by
+ * random programs, seed 199 of which this is what is left.
  */
 export const unlikeKernel = [
   [
