@@ -24,39 +24,41 @@ export class KnownName implements EventName {
 
 /**
  * One entry of the event heap. An event is its own timer: most are never cancelled, and every
- * object per event costs. Time and order are the world's to set, when it takes the event.
+ * object per event costs. For the same reason this is no class to be derived from.
  */
-export abstract class WorldEvent implements Queued, Timer {
-  time: Micros = 0;
-  rank = 0;
-  count = 0;
-  cancelled = false;
+export interface WorldEvent extends Queued, Timer {
+  /** Set by the world when it takes the event, as are `rank` and `count`. */
+  time: Micros;
+  rank: number;
+  count: number;
+  readonly cancelled: boolean;
   readonly name: EventName;
   readonly nameHash: number;
   /** Of the payload, for the trace. */
   readonly digest: number;
-
-  constructor(name: EventName, nameHash: number, digest: number) {
-    this.name = name;
-    this.nameHash = nameHash;
-    this.digest = digest;
-  }
-
-  abstract run(): void;
-
-  cancel(): void {
-    this.cancelled = true;
-  }
+  run(): void;
 }
 
 /** An event that is a call. */
-export class CallEvent extends WorldEvent {
+export class CallEvent implements WorldEvent {
+  time: Micros = 0;
+  rank = 0;
+  count = 0;
+  readonly name: EventName;
+  readonly nameHash: number;
+  readonly digest: number;
   #callback: (() => void) | undefined;
 
   // oxlint-disable-next-line max-params -- the parts of one record, which would cost per event
   constructor(name: EventName, nameHash: number, digest: number, callback: () => void) {
-    super(name, nameHash, digest);
+    this.name = name;
+    this.nameHash = nameHash;
+    this.digest = digest;
     this.#callback = callback;
+  }
+
+  get cancelled(): boolean {
+    return this.#callback === undefined;
   }
 
   run(): void {
@@ -64,8 +66,7 @@ export class CallEvent extends WorldEvent {
   }
 
   // What was to be done may hold on to much, and the heap keeps a cancelled event until it is due.
-  override cancel(): void {
-    super.cancel();
+  cancel(): void {
     this.#callback = undefined;
   }
 }

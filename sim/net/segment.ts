@@ -1,14 +1,14 @@
 import type { Micros } from '../../lb/ports.ts';
 import { assert } from '../../lb/result.ts';
 import { compareText } from '../../lb/table.ts';
-import { KnownName, WorldEvent } from '../event.ts';
+import { KnownName, type WorldEvent } from '../event.ts';
 import type { World } from '../world.ts';
 import { isGroupMac } from './address.ts';
 import type { Cut } from './cut.ts';
 import type { Frame } from './frame.ts';
 import { Link } from './link.ts';
 import type { Nic, NicPort } from './nic.ts';
-import { LearningSwitch, type SwitchOptions } from './switch.ts';
+import { LearningSwitch, type SwitchMemory, type SwitchOptions } from './switch.ts';
 import type { PacketTap } from './tap.ts';
 
 /**
@@ -27,6 +27,8 @@ export class SwitchPort implements NicPort {
   readonly departure: KnownName;
   /** Leads to another switch, which gets every group whatever was reported here (RFC 4541 2.1). */
   trunk = false;
+  /** What the switch keeps of the last frame from here. */
+  remembered: SwitchMemory | undefined;
   /** Latest arrival at each port of a frame that was sent here; keeps order on varied links. */
   readonly lastArrivals = new Map<SwitchPort, Micros>();
   #segment: Segment;
@@ -58,13 +60,22 @@ export class SwitchPort implements NicPort {
 }
 
 /** A frame on its way to one port: by far the most frequent event, so without a closure. */
-class Arrival extends WorldEvent {
+class Arrival implements WorldEvent {
+  time: Micros = 0;
+  rank = 0;
+  count = 0;
+  cancelled = false;
+  readonly name: KnownName;
+  readonly nameHash: number;
+  readonly digest: number;
   readonly port: SwitchPort;
   readonly from: SwitchPort;
   readonly frame: Frame;
 
   constructor(port: SwitchPort, { from, frame }: Sent) {
-    super(port.arrival, port.arrival.hash, frame.digest);
+    this.name = port.arrival;
+    this.nameHash = port.arrival.hash;
+    this.digest = frame.digest;
     this.port = port;
     this.from = from;
     this.frame = frame;
@@ -72,6 +83,10 @@ class Arrival extends WorldEvent {
 
   run(): void {
     this.port.arrive(this.from, this.frame);
+  }
+
+  cancel(): void {
+    this.cancelled = true;
   }
 }
 
@@ -197,7 +212,7 @@ export class Segment {
       const wait = passage.before + from.link.fromSwitch.delay();
       return this.#deliverOne(wait, from, { from, frame: answer });
     }
-    const known = group ? undefined : this.learning.portOf(frame.ethTarget);
+    const known = group ? undefined : this.learning.portFor(from, frame);
     if (known === undefined) return this.#flood(passage);
     if (known === from) return;
     const due = this.#leave(passage, known);

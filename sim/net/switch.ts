@@ -3,6 +3,7 @@ import type { Micros } from '../../lb/ports.ts';
 import type { World } from '../world.ts';
 import { isGroupMac } from './address.ts';
 import { Frame } from './frame.ts';
+import type { LinkHeader } from './linkheader.ts';
 import type { SwitchPort } from './segment.ts';
 import type { DropReason } from './tap.ts';
 
@@ -17,9 +18,19 @@ export interface SwitchOptions {
   readonly multicastSnooping?: boolean;
 }
 
-interface MacEntry {
-  port: SwitchPort;
+/** What the table says of a MAC. */
+export interface MacEntry {
+  readonly port: SwitchPort;
   seen: Micros;
+  /** Taken out of the table: whoever remembers it has to look again. */
+  gone: boolean;
+}
+
+/** What the table said of the last frame that came in at a port. */
+export interface SwitchMemory {
+  readonly head: LinkHeader;
+  readonly source: MacEntry;
+  target: MacEntry | undefined;
 }
 
 /** The forwarding plane of a learning switch (IEEE 802.1D clause 7), without spanning tree. */
@@ -57,7 +68,7 @@ export class LearningSwitch {
 
   /** `switch.forget`: every entry is flushed, group memberships too. */
   forget(): void {
-    this.#table.clear();
+    for (const mac of this.#table.keys()) this.#delete(mac);
     this.#groups.clear();
     this.#suppressed.clear();
     this.#frozen.clear();
@@ -65,7 +76,7 @@ export class LearningSwitch {
 
   /** A port lost its link: its entries and memberships go at once. */
   forgetPort(port: SwitchPort): void {
-    for (const [mac, entry] of this.#table) if (entry.port === port) this.#table.delete(mac);
+    for (const [mac, entry] of this.#table) if (entry.port === port) this.#delete(mac);
     for (const members of this.#groups.values()) members.delete(port);
   }
 
@@ -82,27 +93,63 @@ export class LearningSwitch {
 
   /** The port that a MAC was last seen at, while the entry lives. */
   portOf(mac: string): SwitchPort | undefined {
-    const entry = this.#table.get(mac);
-    if (entry === undefined) return undefined;
-    if (this.#world.now - entry.seen < this.macAgeing) return entry.port;
-    this.#table.delete(mac);
-    return undefined;
+    return this.#alive(mac, this.#table.get(mac));
+  }
+
+  /** `portOf` the target of a frame that `admit` let in. */
+  portFor(from: SwitchPort, frame: Frame): SwitchPort | undefined {
+    const { remembered } = from;
+    const { head } = frame;
+    if (remembered?.head !== head) return this.portOf(head.ethTarget);
+    if (remembered.target === undefined || remembered.target.gone) {
+      remembered.target = this.#table.get(head.ethTarget);
+    }
+    return this.#alive(head.ethTarget, remembered.target);
   }
 
   /** Learns from a frame, or says why the switch refuses it. */
   admit(from: SwitchPort, frame: Frame): DropReason | undefined {
     if (!this.#powered) return 'switch-off';
-    const entry = this.#table.get(frame.ethSource);
-    if (entry?.port === from) {
-      entry.seen = this.#world.now;
+    const { head } = frame;
+    const { remembered } = from;
+    // Mostly a machine sends another frame the way of the last.
+    if (remembered?.head === head && !remembered.source.gone && remembered.source.port === from) {
+      remembered.source.seen = this.#world.now;
     } else {
-      const moved = this.portSecurity && this.portOf(frame.ethSource) !== undefined;
-      if (moved) return 'port-security';
-      this.#table.set(frame.ethSource, { port: from, seen: this.#world.now });
+      const source = this.#learned(from, head.ethSource);
+      if (source === undefined) return 'port-security';
+      from.remembered = { head, source, target: this.#table.get(head.ethTarget) };
     }
     if (this.arpSuppression) this.#learnArp(frame);
     if (this.multicastSnooping) this.#snoop(from, frame);
     return undefined;
+  }
+
+  /** The entry of a MAC that shows up at a port; undefined where port security forbids it. */
+  #learned(from: SwitchPort, mac: string): MacEntry | undefined {
+    const known = this.#table.get(mac);
+    if (known?.port === from) {
+      known.seen = this.#world.now;
+      return known;
+    }
+    if (this.portSecurity && this.portOf(mac) !== undefined) return undefined;
+    this.#delete(mac);
+    const entry = { port: from, seen: this.#world.now, gone: false };
+    this.#table.set(mac, entry);
+    return entry;
+  }
+
+  #alive(mac: string, entry: MacEntry | undefined): SwitchPort | undefined {
+    if (entry === undefined) return undefined;
+    if (this.#world.now - entry.seen < this.macAgeing) return entry.port;
+    this.#delete(mac);
+    return undefined;
+  }
+
+  #delete(mac: string): void {
+    const entry = this.#table.get(mac);
+    if (entry !== undefined) entry.gone = true;
+    this.#table.delete(mac);
   }
 
   /** The answer of a suppressing switch to an ARP request that it need not flood. */
