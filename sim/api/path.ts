@@ -55,6 +55,9 @@ export type ApiFault =
 
 const million = 1_000_000;
 
+/** Stream of random numbers: `http` for requests from outside of the world. */
+type Chance = 'api' | 'http';
+
 /** Who drops watches on request (fault `api.watchDrop`); `cut` is in mid-line, `close` in order. */
 export type DropListener = (scope: ApiScope, form: 'cut' | 'close') => void;
 
@@ -149,36 +152,46 @@ export class ApiPath {
 
   /** A drawn delay of one message. */
   delay(about: RequestFacts): Micros {
-    const stream = this.#world.stream('api');
-    let delay = this.latency.min + stream.exponential(this.latency.mean);
+    const { min, mean } = this.latency;
+    return min + this.#world.stream('api').exponential(mean) + this.slowness(about);
+  }
+
+  /** What faults add to the way of one message. */
+  slowness(about: RequestFacts, chance: Chance = 'api'): Micros {
+    let delay = 0;
     for (const fault of this.#faults) {
-      if (fault.kind === 'slow' && covers(fault, about)) {
-        delay += fault.min + stream.exponential(fault.mean);
-      }
+      if (fault.kind !== 'slow' || !covers(fault, about)) continue;
+      delay += fault.min + this.#world.stream(chance).exponential(fault.mean);
     }
     return delay;
   }
 
   /** The error that strikes this request before the server sees it. */
   drawError(about: RequestFacts): KubeError | undefined {
+    const status = this.drawErrorStatus(about);
+    return status === undefined ? undefined : errorOfStatus(status);
+  }
+
+  /** The same as HTTP shows it. */
+  drawErrorStatus(about: RequestFacts, chance: Chance = 'api'): number | undefined {
     for (const fault of this.#faults) {
       if (fault.kind !== 'error' || !covers(fault, about)) continue;
-      if (this.#world.stream('api').ratio(fault.ppm, million)) return errorOfStatus(fault.status);
+      if (this.#world.stream(chance).ratio(fault.ppm, million)) return fault.status;
     }
     return undefined;
   }
 
-  drawLostReply(about: RequestFacts): 'silence' | 'reset' | undefined {
+  drawLostReply(about: RequestFacts, chance: Chance = 'api'): 'silence' | 'reset' | undefined {
     for (const fault of this.#faults) {
       if (fault.kind !== 'lostReply' || !covers(fault, about)) continue;
-      if (this.#world.stream('api').ratio(fault.ppm, million)) return fault.form ?? 'silence';
+      if (this.#world.stream(chance).ratio(fault.ppm, million)) return fault.form ?? 'silence';
     }
     return undefined;
   }
 
-  drawConflict(about: RequestFacts): boolean {
+  drawConflict(about: RequestFacts, chance: Chance = 'api'): boolean {
     return this.#faults.some((fault) => fault.kind === 'conflict' && covers(fault, about)
-      && this.#world.stream('api').ratio(fault.ppm, million));
+      && this.#world.stream(chance).ratio(fault.ppm, million));
   }
 
   #changed(): void {

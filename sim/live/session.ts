@@ -6,6 +6,7 @@ import type { Exchange, Hold, HttpRequest, RequestEnd } from '../api/http/messag
 import type { Cluster } from '../cluster/cluster.ts';
 import { applyFault, FaultSet } from '../fault/fault.ts';
 import type { ApiCall, FaultUse } from '../scenario/spec.ts';
+import { FaultyWay } from './faultyway.ts';
 import type { LiveWorld } from './live.ts';
 import { Recording } from './recording.ts';
 
@@ -17,6 +18,7 @@ export class LiveSession implements RequestEnd {
   readonly cluster: Cluster;
   readonly recording = new Recording();
   readonly #front: ApiFront;
+  readonly #way: FaultyWay;
   readonly #faults: FaultSet;
   /** Watches, and requests that wait. */
   readonly #open = new Map<Exchange, Hold>();
@@ -26,22 +28,24 @@ export class LiveSession implements RequestEnd {
     this.#front = new ApiFront(cluster.world, cluster.api, {
       kubernetes, frozen: () => live.frozen,
     });
+    this.#way = new FaultyWay({
+      world: cluster.world, path: cluster.path, front: this.#front, frozen: () => live.frozen,
+      end: { serve: (request, exchange) => this.#arrived(request, exchange) },
+    });
     this.#faults = new FaultSet(cluster);
     cluster.path.onChange(() => { if (cluster.path.failure !== undefined) this.#cutAll(); });
   }
 
   /**
-   * As the front does; a write that was served is recorded. While `api.outage` refuses or resets
-   * connections, it does so here too; other faults on the way strike the cluster's own processes.
+   * As the front does, after what faults on the way did; a write that was served is recorded,
+   * whether its answer arrives or not.
    */
   serve(request: HttpRequest, exchange: Exchange): Hold | undefined {
     if (this.cluster.path.failure !== undefined) {
       exchange.reset();
       return undefined;
     }
-    const hold = request.method === 'GET'
-      ? this.#front.serve(request, exchange)
-      : this.#write(request, exchange);
+    const hold = this.#way.serve(request, exchange);
     if (hold === undefined) return undefined;
     this.#open.set(exchange, hold);
     return {
@@ -60,6 +64,11 @@ export class LiveSession implements RequestEnd {
       exchange.reset();
     }
     this.#open.clear();
+  }
+
+  #arrived(request: HttpRequest, exchange: Exchange): Hold | undefined {
+    if (request.method === 'GET') return this.#front.serve(request, exchange);
+    return this.#write(request, exchange);
   }
 
   #write(request: HttpRequest, exchange: Exchange): Hold | undefined {

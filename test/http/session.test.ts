@@ -4,6 +4,7 @@ import { parseCommand } from '../../sim/live/command.ts';
 import { parseScenario } from '../../sim/scenario/parse.ts';
 import { runScenario } from '../../sim/scenario/run.ts';
 import { resources } from '../../kube/resource.ts';
+import type { Heard } from './place.ts';
 import type { Cluster } from '../../sim/cluster/cluster.ts';
 
 const services = '/api/v1/namespaces/default/services';
@@ -100,6 +101,67 @@ test('an outage of the API strikes requests and open watches, and ends', (t) => 
   t.true(at.ask('GET /api/v1/pods').reset);
   at.say('heal api.outage');
   t.is(at.ask('GET /api/v1/pods').code, 200);
+});
+
+test('errors, delays and lost answers strike requests over HTTP, as their scope says', (t) => {
+  const at = liveCluster();
+  at.say('fault api.error status=429 kinds=Pod');
+  const throttled = at.ask('GET /api/v1/pods');
+  t.deepEqual([throttled.code, throttled.body.reason], [429, 'TooManyRequests']);
+  t.is(throttled.headers['retry-after'], '1');
+  t.is(at.ask('GET /api/v1/services').code, 200);
+  t.is(at.ask('GET /api/v1').code, 200, 'discovery is about no kind');
+  at.say('heal api.error');
+  at.say('fault api.slow min=2s clients=tester');
+  const late = at.ask('GET /api/v1/pods');
+  at.pass(1);
+  t.is(late.code, 0);
+  at.pass(2);
+  t.is(late.code, 200);
+  t.is(at.ask('GET /api/v1/pods', undefined, { 'user-agent': 'other/1' }).code, 200);
+  at.say('pause');
+  t.is(at.ask('GET /api/v1/pods').code, 504, 'nobody can wait while time stands still');
+  at.say('resume');
+  at.say('heal api.slow');
+  at.say('fault api.lostReply form=reset verbs=create');
+  const body = { metadata: { name: 'kept' } };
+  const { count } = at.session.recording;
+  t.true(at.ask('POST /api/v1/namespaces', body).reset);
+  t.is(at.ask('GET /api/v1/namespaces/kept').code, 200, 'what got lost is the answer');
+  t.is(at.session.recording.count, count + 1);
+  at.say('heal api.lostReply');
+  at.say('fault api.conflict ratio=100%');
+  const read = at.ask('GET /api/v1/namespaces/kept').body;
+  t.is(at.ask('PUT /api/v1/namespaces/kept', read).code, 409);
+});
+
+test('watches over HTTP stall, are cut in their line, and close', (t) => {
+  const at = liveCluster();
+  const open = (): Heard => at.ask('GET /api/v1/namespaces?watch=1&resourceVersion=0');
+  const create = (name: string): void => {
+    t.is(at.ask('POST /api/v1/namespaces', { metadata: { name } }).code, 201);
+    at.pass(1);
+  };
+  const watch = open();
+  at.pass(1);
+  const before = watch.lines.length;
+  at.say('fault api.watchStall kinds=Namespace');
+  create('late');
+  t.is(watch.lines.length, before);
+  at.say('heal api.watchStall');
+  t.true(watch.lines.length > before, 'what was kept back arrives in its order');
+  at.say('fault api.watchDrop form=cut');
+  t.true(watch.reset);
+  const second = open();
+  at.say('fault api.leaderChange');
+  t.deepEqual([second.ended, second.reset], [true, false]);
+  const third = open();
+  at.say('fault api.outage form=blackhole');
+  const silent = at.ask('GET /api/v1/pods');
+  at.pass(5);
+  t.deepEqual([silent.code, third.ended], [0, false]);
+  at.say('heal api.outage');
+  t.is(silent.code, 200);
 });
 
 test('commands say what they did', (t) => {

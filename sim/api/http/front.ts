@@ -1,6 +1,7 @@
 import type { World } from '../../world.ts';
 import type { Refusal } from '../refusal.ts';
 import { objectOf } from '../json.ts';
+import type { RequestFacts } from '../path.ts';
 import { reviewed, type ReviewKind } from '../review.ts';
 import type { ApiServer } from '../server.ts';
 import { groupDiscovery, rootDiscovery, versionDiscovery } from './discovery.ts';
@@ -67,6 +68,20 @@ export class ApiFront implements RequestEnd {
     return undefined;
   }
 
+  /** What a request asks of which kind; undefined for all that is about no objects. */
+  aboutOf({ method, path, query, headers }: HttpRequest): About | undefined {
+    const route = routeOf(path, this.#kinds);
+    if (route.kind !== 'collection' && route.kind !== 'item') return undefined;
+    const { resource } = route.served;
+    if (method === 'GET' && route.kind === 'collection') {
+      const watch = query.get('watch');
+      return { verb: watch === 'true' || watch === '1' ? 'watch' : 'list', resource };
+    }
+    const applies = headers.get('content-type')?.includes('apply-patch') === true;
+    const verb = method === 'PATCH' && applies ? 'apply' : verbs.get(method);
+    return verb === undefined ? undefined : { verb, resource };
+  }
+
   #objects(call: Call, route: Route & { kind: 'collection' | 'item' }): Hold | undefined {
     const { served } = route;
     if (served.review !== undefined) {
@@ -105,6 +120,13 @@ export class ApiFront implements RequestEnd {
     return this.#openApi.answer(path, accept);
   }
 }
+
+/** A request as faults on its way tell it from others. */
+type About = Pick<RequestFacts, 'verb' | 'resource'>;
+
+const verbs: ReadonlyMap<string, About['verb']> = new Map([
+  ['GET', 'get'], ['POST', 'create'], ['PUT', 'update'], ['PATCH', 'patch'], ['DELETE', 'delete'],
+]);
 
 function refuse(exchange: Exchange, refusal: Refusal): undefined {
   exchange.answer(refusalAnswer(refusal));
