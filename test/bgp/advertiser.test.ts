@@ -1,4 +1,5 @@
 import test from 'ava';
+import { ip } from '../../lb/ip.ts';
 import { Rig } from './advertising.ts';
 import {
   advertisement, common, ep, nodeConfig, peerConfig, service, serviceEntry, slice, torPeer, vip,
@@ -50,6 +51,78 @@ test('bgp 3: the last local endpoint takes the route with it in the same turn', 
   rig.run(10);
   const took = rig.samples.filter(({ name }) => name === 'bgp_withdraw_seconds');
   t.deepEqual(took.map(({ value }) => value), [0.001]);
+});
+
+test('bgp 3: a slice that is deleted takes the route with it in the same turn', (t) => {
+  const rig = Rig.announcing([...common, local, here]);
+  rig.tables.slices.delete('test/svc-ipv4');
+  rig.run(0);
+  t.deepEqual(rig.speakers.of().take(), ['tor: ']);
+});
+
+test('bgp 5: without endpoints the route follows them where it has to', (t) => {
+  const rig = Rig.announcing([...common, service(), gone], { noServiceEndpointsRoutable: false });
+  t.deepEqual(rig.speakers.of().routes.get('tor'), []);
+  rig.put(here);
+  rig.run(1000);
+  rig.put(gone);
+  rig.run(1000);
+  t.deepEqual(rig.speakers.of().take(), [`tor: ${host}`, 'tor: ']);
+});
+
+const aggregated = advertisement([serviceEntry({
+  service: { addresses: ['LoadBalancerIP'], aggregationLengthIPv4: 24 },
+})]);
+test('bgp 16: an aggregate goes with the last address in it, and no message before', (t) => {
+  const second = service({ name: 'second', ingress: ['198.51.100.2'] });
+  const rig = Rig.announcing([...common, aggregated, service(), second]);
+  rig.tables.services.delete('test/svc');
+  rig.run(1000);
+  t.deepEqual(rig.speakers.of().take(), []);
+  rig.tables.services.delete('test/second');
+  rig.run(1000);
+  t.deepEqual(rig.speakers.of().take(), ['tor: ']);
+});
+
+test('bgp 20: a shared Local address goes with the last endpoint of any owner', (t) => {
+  const other = service({ name: 'b', spec: { externalTrafficPolicy: 'Local' } });
+  const rig = Rig.announcing([...common, local, here, other]);
+  t.is(rig.speakers.of().routes.get('tor')?.length, 1);
+  rig.put(gone);
+  rig.run(0);
+  t.deepEqual(rig.speakers.of().take(), ['tor: ']);
+});
+
+test('bgp 15: other attributes for one peer say nothing to the other', (t) => {
+  const coloured = (colour: string, community: string) => advertisement(
+    [serviceEntry({ attributes: { communities: { standard: [community] } } })], colour, { colour },
+  );
+  const peers = ['a', 'b'].map((name, index) => (
+    { ...torPeer, name, peerAddress: `10.99.0.${3 + index}`, peerConfigRef: { name } }
+  ));
+  const rig = Rig.announcing([
+    ...common, nodeConfig(peers), service(), coloured('red', '65000:1'),
+    coloured('blue', '65000:2'), peerConfig({}, 'a', { colour: 'red' }),
+    peerConfig({}, 'b', { colour: 'blue' }),
+  ]);
+  rig.put(coloured('blue', '65000:1'));
+  rig.run(1000);
+  t.deepEqual(rig.speakers.of().take(), [`b: ${host} 65000:1`]);
+});
+
+test('bgp 30: another address of a peer is the same routes and another set of peers', (t) => {
+  const rig = Rig.announcing([...common, service()]);
+  rig.put(nodeConfig([{ ...torPeer, peerAddress: '10.99.0.122' }]));
+  rig.run(1000);
+  t.deepEqual(rig.speakers.of().take(), ['peers tor']);
+  t.is(rig.speakers.of().peers[0]?.address.ip, ip('10.99.0.122'));
+});
+
+test('bgp 45: what was mended is counted', (t) => {
+  const rig = Rig.announcing([...common, service()]);
+  rig.speakers.of().tell({ kind: 'drift', object: 'path', text: `path ${host}` });
+  const repaired = rig.samples.filter(({ name }) => name === 'bgp_drift_repaired_total');
+  t.deepEqual(repaired.map(({ value }) => value), [1]);
 });
 
 test('bgp 21: what comes back in the same turn is no change', (t) => {

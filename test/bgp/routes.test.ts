@@ -33,6 +33,16 @@ test(announces, 'bgp 3: Local policy, endpoint elsewhere', [[service(local), on(
 test(announces, 'bgp 3: Local policy, endpoint here too', [[service(local), on('n2', 'n1')]],
   [host]);
 test(announces, 'bgp 3: Local policy without a slice', [[service(local)]], []);
+test('bgp 3: of two nodes those with an endpoint announce', (t) => {
+  const announcers = (...slices: KubeObject[]): string[] => ['n1', 'n2'].filter((nodeName) => {
+    const own = nodeConfig([torPeer], {}, nodeName);
+    return routeTexts(derive([...common, own, service(local), ...slices], { nodeName })).length > 0;
+  });
+  t.deepEqual(announcers(on('n2')), ['n2']);
+  t.deepEqual(announcers(on('n2', 'n1')), ['n1', 'n2']);
+  t.deepEqual(announcers(bare), []);
+  t.deepEqual(announcers(), []);
+});
 const both = advertisement([serviceEntry({
   service: { addresses: ['LoadBalancerIP', 'ClusterIP'] },
 })]);
@@ -228,8 +238,15 @@ test(announces, 'bgp 47: NetworkUnavailable takes every Service', [[
 ]], ['10.244.1.0/24']);
 test(announces, 'bgp 49: what the data path does not serve is not announced',
   [[service(), second], { programmed: (address: string) => address !== vip }], ['198.51.100.2/32']);
-test(announces, 'a family without advertisements announces nothing',
+test(announces, 'bgp 11: a family without advertisements announces nothing',
   [[service(), peerConfig({}, 'tor', 'none')]], []);
+test('bgp 11: a family without advertisements is spoken all the same', (t) => {
+  const [instance] = derive([...common, service(), peerConfig({}, 'tor', 'none')]);
+  t.deepEqual(instance?.peers[0]?.peer.families, ['IPv4', 'IPv6']);
+});
+test(announces, 'bgp 24: two sessions with one router carry the same', [[
+  service(), nodeConfig([torPeer, { ...torPeer, name: 'six', peerAddress: 'fd00:99::3' }]),
+]], [`six ${host}`, host]);
 test(announces, 'ORIGIN of load balancers may be as it was',
   [[service()], { settings: { legacyOriginAttribute: true } }], [`${host} incomplete`]);
 
