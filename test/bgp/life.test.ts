@@ -92,3 +92,18 @@ test('an agent that leaves with its node withdraws first', (t) => {
   site.run(10);
   t.is(ended, 1);
 });
+
+test('bgp 49: an API server that is away for ten minutes changes no route', (t) => {
+  const site = new Site();
+  const codes = ['bgp.routeWithdrawn', 'bgp.routeReplaced', 'bgp.sessionDown'];
+  const changes = (): number => (
+    site.cluster.world.notes.filter(({ code }) => codes.includes(code)).length
+  );
+  const [before, heard] = [changes(), site.heard()];
+  const heal = site.cluster.path.inject({ kind: 'outage', form: 'refuse' });
+  site.run(600);
+  heal();
+  site.run(30);
+  t.deepEqual(site.heard(), heard);
+  t.is(changes(), before);
+});
