@@ -98,7 +98,7 @@ test('bgp G7: a unix socket in a folder of ours alone, no profiler, no environme
 test('bgp G9: output goes to a file, in a process group of its own', async (t) => {
   const daemon = daemonOf(t, 'exec sleep 60');
   await spawned(daemon);
-  const { pid } = daemon;
+  const pid = daemon.pid!;
   const log = daemon.socket.replace(/sock$/u, 'log');
   for (const number of [1, 2]) t.is(readlinkSync(`/proc/${pid}/fd/${number}`), log);
   // After the name in parentheses: state, parent, process group (proc_pid_stat(5)).

@@ -182,7 +182,7 @@ test('bgp G24: a drain names a family in each call, and both are empty after it'
   const stage = running(dialect, peer(11));
   t.is(Object.keys(stage.daemon.table()).length, 2);
   stage.call((done) => stage.port.stop('withdraw', done));
-  t.deepEqual(told(stage, 'DeletePath').map(({ family }) => family.afi).toSorted(), [1, 2]);
+  t.deepEqual(new Set(told(stage, 'DeletePath').map(({ family }) => family.afi)), new Set([1, 2]));
   t.deepEqual(stage.daemon.table(), {});
 });
 
