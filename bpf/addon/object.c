@@ -112,12 +112,14 @@ static napi_value object_open(napi_env env, napi_callback_info info)
 	return answer_handle(&call, &of->handle);
 }
 
-static struct bpf_map *named_map(struct call *call, struct bpf_object *object, size_t index)
+/* The map that the arguments (object, name, …) mean. */
+static struct bpf_map *named_map(struct call *call)
 {
+	struct bpf_object *object = object_argument(call, 0);
 	char name[TEXT_BYTES_MAX];
 	struct bpf_map *map;
 
-	text_argument(call, index, name);
+	text_argument(call, 1, name);
 	if (call->error)
 		return NULL;
 	map = bpf_object__find_map_by_name(object, name);
@@ -142,6 +144,18 @@ static void set_text(napi_env env, napi_value record, const char *name, const ch
 	napi_set_named_property(env, record, name, text);
 }
 
+/* A record, at the end of a list. */
+static napi_value appended_record(napi_env env, napi_value list)
+{
+	napi_value record;
+	uint32_t at;
+
+	napi_create_object(env, &record);
+	napi_get_array_length(env, list, &at);
+	napi_set_element(env, list, at, record);
+	return record;
+}
+
 /* objectMaps(object): the maps that it declares, in the order of the file. */
 static napi_value object_maps(napi_env env, napi_callback_info info)
 {
@@ -149,14 +163,13 @@ static napi_value object_maps(napi_env env, napi_callback_info info)
 	struct bpf_object *object = object_argument(&call, 0);
 	struct bpf_map *map;
 	napi_value list;
-	napi_value record;
-	uint32_t count = 0;
 
 	if (call.error)
 		return answer(&call, call.error);
 	napi_create_array(env, &list);
 	bpf_object__for_each_map(map, object) {
-		napi_create_object(env, &record);
+		napi_value record = appended_record(env, list);
+
 		set_text(env, record, "name", bpf_map__name(map));
 		set_number(env, record, "type", bpf_map__type(map));
 		set_number(env, record, "keySize", bpf_map__key_size(map));
@@ -164,8 +177,6 @@ static napi_value object_maps(napi_env env, napi_callback_info info)
 		set_number(env, record, "entriesMax", bpf_map__max_entries(map));
 		set_number(env, record, "flags", bpf_map__map_flags(map));
 		set_number(env, record, "internal", bpf_map__is_internal(map));
-		napi_set_element(env, list, count, record);
-		count += 1;
 	}
 	return list;
 }
@@ -177,21 +188,18 @@ static napi_value object_programs(napi_env env, napi_callback_info info)
 	struct bpf_object *object = object_argument(&call, 0);
 	struct bpf_program *program;
 	napi_value list;
-	napi_value record;
-	uint32_t count = 0;
 
 	if (call.error)
 		return answer(&call, call.error);
 	napi_create_array(env, &list);
 	bpf_object__for_each_program(program, object) {
-		napi_create_object(env, &record);
+		napi_value record = appended_record(env, list);
+
 		set_text(env, record, "name", bpf_program__name(program));
 		set_text(env, record, "section", bpf_program__section_name(program));
 		set_number(env, record, "type", bpf_program__type(program));
 		set_number(env, record, "attachType",
 			   bpf_program__expected_attach_type(program));
-		napi_set_element(env, list, count, record);
-		count += 1;
 	}
 	return list;
 }
@@ -201,19 +209,15 @@ static void append_variables(napi_env env, const struct btf *btf, uint32_t secti
 	const struct btf_type *type = btf__type_by_id(btf, section);
 	const struct btf_var_secinfo *variable = btf_var_secinfos(type);
 	const char *map = btf__name_by_offset(btf, type->name_off);
-	napi_value record;
-	uint32_t at;
 
 	for (int index = 0; index < btf_vlen(type); index += 1, variable += 1) {
 		const struct btf_type *of = btf__type_by_id(btf, variable->type);
+		napi_value record = appended_record(env, list);
 
-		napi_create_object(env, &record);
 		set_text(env, record, "name", btf__name_by_offset(btf, of->name_off));
 		set_text(env, record, "section", map);
 		set_number(env, record, "offset", variable->offset);
 		set_number(env, record, "size", variable->size);
-		napi_get_array_length(env, list, &at);
-		napi_set_element(env, list, at, record);
 	}
 }
 
@@ -243,8 +247,7 @@ static napi_value object_variables(napi_env env, napi_callback_info info)
 static napi_value object_initial(napi_env env, napi_callback_info info)
 {
 	struct call call = call_of(env, info);
-	struct bpf_object *object = object_argument(&call, 0);
-	struct bpf_map *map = named_map(&call, object, 1);
+	struct bpf_map *map = named_map(&call);
 	const void *start;
 	size_t size = 0;
 
@@ -258,8 +261,7 @@ static napi_value object_initial(napi_env env, napi_callback_info info)
 static napi_value object_set_initial(napi_env env, napi_callback_info info)
 {
 	struct call call = call_of(env, info);
-	struct bpf_object *object = object_argument(&call, 0);
-	struct bpf_map *map = named_map(&call, object, 1);
+	struct bpf_map *map = named_map(&call);
 	struct bytes bytes = bytes_argument(&call, 2);
 
 	if (call.error)
@@ -271,8 +273,7 @@ static napi_value object_set_initial(napi_env env, napi_callback_info info)
 static napi_value object_set_entries(napi_env env, napi_callback_info info)
 {
 	struct call call = call_of(env, info);
-	struct bpf_object *object = object_argument(&call, 0);
-	struct bpf_map *map = named_map(&call, object, 1);
+	struct bpf_map *map = named_map(&call);
 	uint32_t entries_max = u32_argument(&call, 2);
 
 	if (call.error)
@@ -284,8 +285,7 @@ static napi_value object_set_entries(napi_env env, napi_callback_info info)
 static napi_value object_reuse(napi_env env, napi_callback_info info)
 {
 	struct call call = call_of(env, info);
-	struct bpf_object *object = object_argument(&call, 0);
-	struct bpf_map *map = named_map(&call, object, 1);
+	struct bpf_map *map = named_map(&call);
 	struct map_handle *present = map_argument(&call, 2);
 
 	if (call.error)
@@ -293,12 +293,14 @@ static napi_value object_reuse(napi_env env, napi_callback_info info)
 	return answer(&call, bpf_map__reuse_fd(map, present->handle.fd));
 }
 
-static struct bpf_program *named_program(struct call *call, struct bpf_object *object, size_t index)
+/* The program that the arguments (object, name, …) mean. */
+static struct bpf_program *named_program(struct call *call)
 {
+	struct bpf_object *object = object_argument(call, 0);
 	char name[TEXT_BYTES_MAX];
 	struct bpf_program *program;
 
-	text_argument(call, index, name);
+	text_argument(call, 1, name);
 	if (call->error)
 		return NULL;
 	program = bpf_object__find_program_by_name(object, name);
@@ -311,8 +313,7 @@ static struct bpf_program *named_program(struct call *call, struct bpf_object *o
 static napi_value object_autoload(napi_env env, napi_callback_info info)
 {
 	struct call call = call_of(env, info);
-	struct bpf_object *object = object_argument(&call, 0);
-	struct bpf_program *program = named_program(&call, object, 1);
+	struct bpf_program *program = named_program(&call);
 	bool wanted = boolean_argument(&call, 2);
 
 	if (call.error)
@@ -345,8 +346,7 @@ static int duplicate(int fd)
 static napi_value object_map(napi_env env, napi_callback_info info)
 {
 	struct call call = call_of(env, info);
-	struct bpf_object *object = object_argument(&call, 0);
-	struct bpf_map *map = named_map(&call, object, 1);
+	struct bpf_map *map = named_map(&call);
 
 	if (call.error)
 		return answer(&call, call.error);
@@ -357,8 +357,7 @@ static napi_value object_map(napi_env env, napi_callback_info info)
 static napi_value object_program(napi_env env, napi_callback_info info)
 {
 	struct call call = call_of(env, info);
-	struct bpf_object *object = object_argument(&call, 0);
-	struct bpf_program *program = named_program(&call, object, 1);
+	struct bpf_program *program = named_program(&call);
 
 	if (call.error)
 		return answer(&call, call.error);

@@ -84,6 +84,17 @@ static __always_inline int fl_miss(const struct fl_packet *p, __u32 bits, struct
 	return fl_discard(plan, FL_REASON_VIP_PORT);
 }
 
+/* A packet that no row calls a reply: towards its front, or what it means that there is none. */
+static __always_inline int fl_plan_front(struct fl_packet *p, struct fl_plan *plan)
+{
+	struct fl_front front;
+	__u32 bits;
+
+	if (!fl_find_front(&p->flow, &front, &bits))
+		return fl_miss(p, bits, plan);
+	return fl_forward(p, &front, plan);
+}
+
 static __noinline int fl_tell(const struct fl_packet *p, const struct fl_plan *plan, __u8 type)
 {
 	struct fl_note note = {

@@ -17,9 +17,6 @@ static __always_inline bool fl_plan_hairpin_reply(struct fl_packet *p, struct fl
 static __noinline int fl_plan_from_pod(struct __sk_buff *skb, struct fl_packet *p,
 				       struct fl_plan *plan)
 {
-	struct fl_front front;
-	__u32 bits;
-
 	if (!fl_has_ports(p)) {
 		if (fl_is_icmp_error(p))
 			fl_plan_error(skb, p, plan, false);
@@ -29,9 +26,7 @@ static __noinline int fl_plan_from_pod(struct __sk_buff *skb, struct fl_packet *
 		return fl_front_address(p) ? fl_discard(plan, FL_REASON_FRAG) : 0;
 	if (fl_plan_hairpin_reply(p, plan))
 		return 0;
-	if (!fl_find_front(&p->flow, &front, &bits))
-		return fl_miss(p, bits, plan);
-	return fl_forward(p, &front, plan);
+	return fl_plan_front(p, plan);
 }
 
 SEC("tc")

@@ -44,9 +44,6 @@ static __always_inline int fl_plan_icmp(struct __sk_buff *skb, struct fl_packet 
 static __noinline int fl_plan_uplink_in(struct __sk_buff *skb, struct fl_packet *p,
 					struct fl_plan *plan)
 {
-	struct fl_front front;
-	__u32 bits;
-
 	if (!fl_has_ports(p))
 		return fl_plan_icmp(skb, p, plan);
 	/* Ports first, for a reply may come in fragments as well. */
@@ -54,9 +51,7 @@ static __noinline int fl_plan_uplink_in(struct __sk_buff *skb, struct fl_packet 
 		return fl_front_address(p) ? fl_discard(plan, FL_REASON_FRAG) : 0;
 	if (fl_plan_snat_reply(p, plan))
 		return 0;
-	if (!fl_find_front(&p->flow, &front, &bits))
-		return fl_miss(p, bits, plan);
-	return fl_forward(p, &front, plan);
+	return fl_plan_front(p, plan);
 }
 
 SEC("tc")
