@@ -1,4 +1,4 @@
-import { invalidGlobal, invalidPeers, invalidRoutes } from '../../bgp/invalid.ts';
+import { checkGlobal, checkPeers, checkRoutes } from '../../bgp/gobgp/validate.ts';
 import type {
   PeerName, Route, SessionReport, SpeakerDone, SpeakerError, SpeakerEvent, SpeakerGlobal,
   SpeakerPeer, SpeakerPort, StopMode,
@@ -51,8 +51,8 @@ export class SimSpeaker implements SpeakerPort {
   }
 
   start(global: SpeakerGlobal, done: SpeakerDone): void {
-    const fault = invalidGlobal(global);
-    if (fault !== undefined) return this.#refuse(done, { kind: 'invalid', text: fault });
+    const checked = checkGlobal(global);
+    if (!checked.ok) return this.#refuse(done, checked.error);
     const { listenPort } = global;
     if (listenPort !== undefined && this.#speakers.portTaken(listenPort, this.#slot.instance)) {
       const error = { kind: 'port-in-use', text: `port ${listenPort} is taken` } as const;
@@ -65,15 +65,15 @@ export class SimSpeaker implements SpeakerPort {
   }
 
   setPeers(peers: readonly SpeakerPeer[], done: SpeakerDone): void {
-    const fault = invalidPeers(peers);
-    if (fault !== undefined) return this.#refuse(done, { kind: 'invalid', text: fault });
+    const checked = checkPeers(peers);
+    if (!checked.ok) return this.#refuse(done, checked.error);
     this.#peers = peers;
     this.#plan(done);
   }
 
   setRoutes(peer: PeerName, routes: readonly Route[], done: SpeakerDone): void {
-    const fault = invalidRoutes(routes);
-    if (fault !== undefined) return this.#refuse(done, { kind: 'invalid', text: fault });
+    const checked = checkRoutes(routes);
+    if (!checked.ok) return this.#refuse(done, checked.error);
     this.#routes.set(peer, routes);
     this.#plan(done);
   }
