@@ -5,7 +5,7 @@ import { err, ok, type Result } from '../../lb/result.ts';
 import { errno, kernelError } from './errno.ts';
 import { place } from './layout.ts';
 import { ArrayMap } from './maps/array.ts';
-import { updateFlag, type MapSlot } from './maps/map.ts';
+import { updateFlag } from './maps/map.ts';
 import type { Memory } from './memory.ts';
 import type { TableMap } from './runtime.ts';
 
@@ -99,11 +99,11 @@ export class MachineMap {
 
   /** All entries. An array has all of its elements. */
   dump(): MapEntry[] {
-    const found: MapSlot[] = [];
+    const found: number[] = [];
     const span = spanOf(this.map.positions);
     for (let at = 0; at < span; at += 1) {
-      const slot = this.#slotAt(this.#shuffled(at, span));
-      if (slot !== undefined) found.push(slot);
+      const position = this.#shuffled(at, span);
+      if (this.#isThere(position)) found.push(position);
     }
     return this.#entries(found);
   }
@@ -112,7 +112,7 @@ export class MachineMap {
   touched(): MapEntry[] {
     const { map } = this;
     if (!(map instanceof ArrayMap)) return this.dump();
-    return this.#entries([...map.touched()].flatMap((index) => this.#slotAt(index) ?? []));
+    return this.#entries([...map.touched()]);
   }
 
   /**
@@ -121,47 +121,90 @@ export class MachineMap {
    */
   scan(from: Uint8Array | undefined, rowsMax: number): MapPage {
     const { position, span } = cursorOf(from) ?? { position: 0, span: spanOf(this.map.positions) };
-    const found: MapSlot[] = [];
+    const found: number[] = [];
     let at = position;
     for (; at < span && found.length < rowsMax; at += 1) {
-      const slot = this.#slotAt(this.#shuffled(at, span));
-      if (slot !== undefined) found.push(slot);
+      const position = this.#shuffled(at, span);
+      if (this.#isThere(position)) found.push(position);
     }
     const next = at < span ? cursorBytes({ position: at, span }) : undefined;
     return { rows: this.#rows(found), next };
   }
 
-  /** Copies of keys and values, one behind the other. */
-  #rows(slots: readonly MapSlot[]): MapBatch {
-    const { keySize, valueSize } = this;
-    const count = slots.length;
-    const keys = new Uint8Array(count * keySize);
-    const values = new Uint8Array(count * valueSize);
+  /** Copies of the keys and values at these positions, one behind the other. */
+  #rows(positions: readonly number[]): MapBatch {
+    const { keySize, valueSize, map } = this;
+    const count = positions.length;
+    const rows = {
+      count, keys: new Uint8Array(count * keySize), values: new Uint8Array(count * valueSize),
+    };
+    if (map instanceof ArrayMap) this.#copyElements(rows, positions);
+    else if ((keySize | valueSize) % 4 === 0) this.#copyWords(rows, positions);
+    else this.#copyBytes(rows, positions);
+    return rows;
+  }
+
+  #copyElements({ keys, values }: MapBatch, positions: readonly number[]): void {
     const { bytes } = this.#memory;
-    slots.forEach(({ keyAddress, key, valueAddress }, row) => {
-      const isIndex = keyAddress === 0;
-      for (let at = 0; at < keySize; at += 1) {
-        keys[row * keySize + at] = isIndex ? key >>> (8 * at) : bytes[keyAddress + at] ?? 0;
-      }
-      for (let at = 0; at < valueSize; at += 1) {
-        values[row * valueSize + at] = bytes[valueAddress + at] ?? 0;
-      }
+    const { keySize, valueSize } = this;
+    positions.forEach((position, row) => {
+      const value = this.map.valueAt(position);
+      for (let at = 0; at < keySize; at += 1) keys[row * keySize + at] = position >>> (8 * at);
+      values.set(bytes.subarray(value, value + valueSize), row * valueSize);
     });
-    return { count, keys, values };
+  }
+
+  // Rows of flows are many: a walk over them is most of what an idle node does.
+  #copyWords({ keys, values }: MapBatch, positions: readonly number[]): void {
+    const { words } = this.#memory;
+    const keyWords = new Int32Array(keys.buffer);
+    const valueWords = new Int32Array(values.buffer);
+    const [keyCount, valueCount] = [this.keySize >> 2, this.valueSize >> 2];
+    const { map } = this;
+    let [keyTo, valueTo] = [0, 0];
+    for (const position of positions) {
+      const [key, value] = [map.keyAt(position) >> 2, map.valueAt(position) >> 2];
+      for (let word = 0; word < keyCount; word += 1) {
+        keyWords[keyTo + word] = words[key + word] ?? 0;
+      }
+      for (let word = 0; word < valueCount; word += 1) {
+        valueWords[valueTo + word] = words[value + word] ?? 0;
+      }
+      keyTo += keyCount;
+      valueTo += valueCount;
+    }
+  }
+
+  #copyBytes({ keys, values }: MapBatch, positions: readonly number[]): void {
+    const { bytes } = this.#memory;
+    const { keySize, valueSize, map } = this;
+    positions.forEach((position, row) => {
+      const [key, value] = [map.keyAt(position), map.valueAt(position)];
+      keys.set(bytes.subarray(key, key + keySize), row * keySize);
+      values.set(bytes.subarray(value, value + valueSize), row * valueSize);
+    });
   }
 
   // Views of two arrays: an array for each key and value costs more than what is in it.
-  #entries(slots: readonly MapSlot[]): MapEntry[] {
+  #entries(positions: readonly number[]): MapEntry[] {
     const { keySize, valueSize } = this;
-    const { keys, values } = this.#rows(slots);
-    return slots.map((_, row) => ({
+    const { keys, values } = this.#rows(positions);
+    return positions.map((_, row) => ({
       key: keys.subarray(row * keySize, (row + 1) * keySize),
       value: values.subarray(row * valueSize, (row + 1) * valueSize),
     }));
   }
 
-  // A permutation of [0, span): products with odd numbers and shifted sums can be undone.
+  // Neighbours of a large map stay together: they lie side by side in memory, and a walk that jumps
+  // waits for memory at each row.
   #shuffled(position: number, span: number): number {
+    if (span <= wholeSpanMax) return this.#permuted(position, span);
+    const group = this.#permuted(position >>> groupBits, span >>> groupBits);
+    return (group << groupBits) | ((position ^ this.#seed) & ((1 << groupBits) - 1));
+  }
+
+  // A permutation of [0, span): products with odd numbers and shifted sums can be undone.
+  #permuted(position: number, span: number): number {
     const mask = span - 1;
     const half = (32 - Math.clz32(mask)) >> 1;
     const odd = (Math.imul(this.#seed, 0x9e3779b1) | 1) & mask;
@@ -177,8 +220,8 @@ export class MachineMap {
     return address === 0 ? undefined : this.#memory.bytes.slice(address, address + this.valueSize);
   }
 
-  #slotAt(position: number): MapSlot | undefined {
-    return position >= this.map.positions ? undefined : this.map.at(position);
+  #isThere(position: number): boolean {
+    return position < this.map.positions && this.map.valueAt(position) !== 0;
   }
 
   #takeKey(keys: Uint8Array, from: number): void {
@@ -187,6 +230,10 @@ export class MachineMap {
     for (let at = 0; at < keySize; at += 1) bytes[place.scratch + at] = keys[from + at] ?? 0;
   }
 }
+
+/** Up to this span each entry finds its own place in the order of a walk, above groups do. */
+const wholeSpanMax = 1_024;
+const groupBits = 4;
 
 /** Where a scan goes on: positions of the permutation of `span` slots that it began with. */
 interface Cursor {

@@ -2,7 +2,7 @@ import { errno } from '../errno.ts';
 import type { ArrayShape } from '../layout.ts';
 import type { MapDefinition } from '../mapdefinition.ts';
 import { access, type Memory } from '../memory.ts';
-import { updateFlag, type EngineMap, type MapSlot } from './map.ts';
+import { updateFlag, type EngineMap } from './map.ts';
 
 /**
  * ARRAY and PERCPU_ARRAY for one CPU (kernel/bpf/arraymap.c). A large array costs only the chunks
@@ -49,8 +49,12 @@ export class ArrayMap implements EngineMap {
     return -errno.EINVAL;
   }
 
-  at(position: number): MapSlot {
-    return { keyAddress: 0, key: position, valueAddress: this.element(position) };
+  valueAt(position: number): number {
+    return this.element(position);
+  }
+
+  keyAt(): number {
+    return 0;
   }
 
   /** Indices of elements that may differ from zero: not those of chunks that nobody looked at. */

@@ -3,7 +3,7 @@ import type { MapDefinition } from '../mapdefinition.ts';
 import { mapType } from '../mapdefinition.ts';
 import { isLru } from '../layout.ts';
 import type { Memory } from '../memory.ts';
-import { updateFlag, type EngineMap, type MapSlot } from './map.ts';
+import { updateFlag, type EngineMap } from './map.ts';
 import { Recency } from './recency.ts';
 import { EntryTable, type EntryShape } from './table.ts';
 
@@ -73,13 +73,13 @@ export class HashMap implements EngineMap {
     return 0;
   }
 
-  at(position: number): MapSlot | undefined {
+  valueAt(position: number): number {
     const entry = this.#table.at(position);
-    if (entry === 0) return undefined;
-    return {
-      keyAddress: this.#table.keyAddress(entry), key: 0,
-      valueAddress: this.#table.valueAddress(entry),
-    };
+    return entry === 0 ? 0 : this.#table.valueAddress(entry);
+  }
+
+  keyAt(position: number): number {
+    return this.#table.keyAddress(this.#table.at(position));
   }
 
   // Which entry the kernel evicts depends on its per-CPU lists; here it is the one unused longest.

@@ -24,13 +24,8 @@ export interface EngineMap {
   remove(keyAddress: number): number;
   /** Positions of a walk: every entry has exactly one position below this. */
   readonly positions: number;
-  /** The entry at a position; undefined where there is none now. */
-  at(position: number): MapSlot | undefined;
-}
-
-/** Addresses of one entry. The key of an array has no address: it is `key` itself. */
-export interface MapSlot {
-  readonly keyAddress: number;
-  readonly key: number;
-  readonly valueAddress: number;
+  /** Address of the value at a position; 0 where there is none now. */
+  valueAt(position: number): number;
+  /** Address of the key of the value there; 0 in an array, where the position itself is the key. */
+  keyAt(position: number): number;
 }

@@ -1,7 +1,7 @@
 import { errno } from '../errno.ts';
 import type { MapDefinition } from '../mapdefinition.ts';
 import type { Memory } from '../memory.ts';
-import { updateFlag, type EngineMap, type MapSlot } from './map.ts';
+import { updateFlag, type EngineMap } from './map.ts';
 import { EntryTable } from './table.ts';
 
 /**
@@ -87,11 +87,13 @@ export class PrefixMap implements EngineMap {
     return 0;
   }
 
-  at(position: number): MapSlot | undefined {
+  valueAt(position: number): number {
     const entry = this.#table.at(position);
-    if (entry === 0) return undefined;
-    const valueAddress = this.#table.valueAddress(entry);
-    return { keyAddress: valueAddress + this.#rawAt, key: 0, valueAddress };
+    return entry === 0 ? 0 : this.#table.valueAddress(entry);
+  }
+
+  keyAt(position: number): number {
+    return this.valueAt(position) + this.#rawAt;
   }
 
   #count(length: number, change: number): void {
