@@ -1,4 +1,5 @@
 import { createBgpController, type BgpController } from './bgp/controller.ts';
+import { BgpReach, type ReachTables } from './bgp/reach.ts';
 import type { BgpControllerTables } from './bgp/nodeconfigs.ts';
 import type { BgpSettings } from './bgp/settings.ts';
 import { createLeaseReader } from './l2/leasereader.ts';
@@ -156,8 +157,12 @@ function beginTerm(ports: ControllerPorts, config: ControllerConfig): Term {
   const status = createStatusPort({ kube });
   const ipam = createIpam({ clock, status, events, journal }, tables, config.ipam);
   const leases = createLeaseReader(leaseDecoder(ports.decoder.lease));
+  const others = config.bgp === undefined || bgpTables === undefined
+    ? undefined : new BgpReach({ ...bgpTables, slices: tables.slices }, config.bgp);
   const l2 = config.l2Enabled
-    ? createL2Controller({ clock, kube, status, events, journal, leases }, tables, config)
+    ? createL2Controller({
+      clock, kube, status, events, journal, leases, ...(others !== undefined && { others }),
+    }, tables, config)
     : undefined;
   const bgp = config.bgp === undefined || bgpTables === undefined ? undefined
     : createBgpController({ clock, kube, status, events, journal }, bgpTables, config.bgp);
@@ -170,11 +175,14 @@ function beginTerm(ports: ControllerPorts, config: ControllerConfig): Term {
   return { feeds, ipam, l2, bgp, fronts, events };
 }
 
-function createBgpTables(nodes: Table<Node>): BgpControllerTables {
+type BgpTables = BgpControllerTables & Pick<ReachTables, 'advertisements'>;
+
+function createBgpTables(nodes: Table<Node>): BgpTables {
   return {
     nodes,
     clusterConfigs: new Table('ciliumbgpclusterconfigs'),
     peerConfigs: new Table('ciliumbgppeerconfigs'),
+    advertisements: new Table('ciliumbgpadvertisements'),
     overrides: new Table('ciliumbgpnodeconfigoverrides'),
     nodeConfigs: new Table('ciliumbgpnodeconfigs'),
     peeringPolicies: new Table('ciliumbgppeeringpolicies'),
@@ -182,7 +190,7 @@ function createBgpTables(nodes: Table<Node>): BgpControllerTables {
 }
 
 function createBgpFeeds(
-  ports: ControllerPorts, tables: BgpControllerTables, events: EventRecorder,
+  ports: ControllerPorts, tables: BgpTables, events: EventRecorder,
 ): Reflector[] {
   const { decoder } = ports;
   const usual = { whole: true, optional: true, events } as const;
@@ -194,6 +202,10 @@ function createBgpFeeds(
     feedRows(ports, {
       ...usual, resource: resources.bgpPeerConfigs, table: tables.peerConfigs,
       decode: decoder.bgpPeerConfig,
+    }),
+    feedRows(ports, {
+      ...usual, resource: resources.bgpAdvertisements, table: tables.advertisements,
+      decode: decoder.bgpAdvertisement,
     }),
     feedRows(ports, {
       ...usual, resource: resources.bgpNodeConfigOverrides, table: tables.overrides,

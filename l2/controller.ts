@@ -13,7 +13,9 @@ import { PolicyStatus, type Ailments, type PolicyConditionType } from './policys
 import { createRank } from './rank.ts';
 import { Selections } from './selections.ts';
 import { LeaseStream } from './stream.ts';
-import { ServiceStatus, type Announcement, type ServiceAnnouncement } from './servicestatus.ts';
+import {
+  ServiceStatus, withBgp, type Announcement, type OtherAnnouncers, type ServiceAnnouncement,
+} from './servicestatus.ts';
 import { serviceSubjects } from './subjects.ts';
 import { Sweep } from './sweep.ts';
 import { LeaseView } from './view.ts';
@@ -25,6 +27,8 @@ export interface L2ControllerPorts {
   readonly events: EventSink;
   readonly journal: Journal;
   readonly leases: LeaseReader;
+  /** Absent: nothing else announces. */
+  readonly others?: OtherAnnouncers;
 }
 
 export interface L2ControllerSettings {
@@ -117,7 +121,9 @@ class PolicyController implements L2Controller {
     this.#digest = new PolicyDigest(ports.events);
     this.#status = new PolicyStatus(ports, tables.policies);
     this.#services = new ServiceStatus(
-      ports, tables.services, (address) => this.#announcement(address),
+      ports, tables.services, (address, service) => withBgp(
+        this.#announcement(address), ports.others?.nodesOf(service, address) ?? [],
+      ),
     );
     this.#sweep = new Sweep({
       clock: ports.clock, kube: ports.kube, namespace: settings.namespace,
@@ -175,7 +181,9 @@ class PolicyController implements L2Controller {
   }
 
   #tellServices(change: CatalogueChange): void {
-    if (change.all || this.#locksChanged) this.#services.touchAll();
+    const others = this.#ports.others?.changes();
+    if (change.all || this.#locksChanged || others?.all === true) this.#services.touchAll();
+    if (others !== undefined) this.#services.touch(others.services);
     this.#locksChanged = false;
     for (const address of change.ips) {
       this.#services.touch(
@@ -198,7 +206,7 @@ class PolicyController implements L2Controller {
       sessionName(identity),
     );
     if (session?.open === true && !this.#silent.has(session.name)) {
-      return { kind: 'announced', node: nodeOf(session.identity) };
+      return { kind: 'announced', by: 'L2', nodes: [nodeOf(session.identity)] };
     }
     if (this.#elections.candidates(address).length === 0) {
       return {

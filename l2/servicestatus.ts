@@ -12,8 +12,26 @@ import { formatTime } from '../lb/time.ts';
  * 6).
  */
 export type Announcement =
-  | { readonly kind: 'announced'; readonly node: string }
+  | {
+    readonly kind: 'announced'; readonly by: 'L2' | 'BGP' | 'Both';
+    readonly nodes: readonly string[];
+  }
   | { readonly kind: 'silent'; readonly code: SilenceCode; readonly text: string };
+
+/** What else announces addresses, so that a condition tells all of it. */
+export interface OtherAnnouncers {
+  /** What may be announced otherwise since the last call. */
+  changes(): { readonly all: boolean; readonly services: ReadonlySet<ServiceKey> };
+  nodesOf(service: Service, ip: Ip): readonly string[];
+}
+
+/** What L2 does with an address, and the nodes that announce it over BGP besides. Pure. */
+export function withBgp(l2: Announcement, nodes: readonly string[]): Announcement {
+  if (nodes.length === 0) return l2;
+  if (l2.kind === 'silent') return { kind: 'announced', by: 'BGP', nodes };
+  const both = [...new Set([...l2.nodes, ...nodes])].sort(compareText);
+  return { kind: 'announced', by: 'Both', nodes: both };
+}
 
 export type SilenceCode =
   'NoPolicy' | 'L2AddressRefused' | 'L2NoCandidate' | 'NoHolder' | 'SessionStale';
@@ -24,6 +42,9 @@ export interface ServiceAnnouncement {
   readonly ip: Ip;
   readonly announced: boolean;
 }
+
+/** How an address of a Service stands now. */
+export type AnnouncementOf = (ip: Ip, service: Service) => Announcement;
 
 export const announcedType = 'fairlead.dev/Announced';
 
@@ -36,22 +57,31 @@ const patience: Micros = 2_000_000;
  */
 export function announcedCondition(
   service: Service,
-  state: (ip: Ip) => Announcement,
+  state: AnnouncementOf,
 ): WantedCondition | undefined {
   const addresses = [...new Set(publishedAddresses(service).map((one) => one.ip))];
   if (addresses.length === 0) return undefined;
-  const states = addresses.map((ip) => ({ ip, now: state(ip) }));
+  const states = addresses.map((ip) => ({ ip, now: state(ip, service) }));
   const silent = states.flatMap(({ now }) => (now.kind === 'silent' ? [now] : []))[0];
   const parts = states.map(({ ip, now }) =>
-    now.kind === 'announced' ? `${ip} by ${now.node}` : `${ip}: ${now.text}`,
+    now.kind === 'announced' ? `${ip} by ${nodesText(now.nodes)}` : `${ip}: ${now.text}`,
   );
+  const ways = new Set(states.flatMap(({ now }) => (now.kind === 'announced' ? [now.by] : [])));
+  const [way = 'L2'] = ways;
   return {
     type: announcedType,
     status: silent === undefined ? 'True' : 'False',
-    reason: silent?.code ?? 'L2',
+    reason: silent?.code ?? (ways.size > 1 ? 'Both' : way),
     message: parts.join('; '),
     observedGeneration: service.meta.generation,
   };
+}
+
+const nodesShown = 5;
+
+function nodesText(nodes: readonly string[]): string {
+  const shown = nodes.slice(0, nodesShown).join(', ');
+  return nodes.length > nodesShown ? `${shown} and ${nodes.length - nodesShown} more` : shown;
 }
 
 export interface ServiceStatusPorts {
@@ -66,7 +96,7 @@ export interface ServiceStatusPorts {
 export class ServiceStatus {
   #ports: ServiceStatusPorts;
   #services: Table<Service>;
-  #state: (ip: Ip) => Announcement;
+  #state: AnnouncementOf;
   #cursor: Cursor<Service>;
   #due = new Set<ServiceKey>();
   #silentSince = new Map<ServiceKey, Micros>();
@@ -75,7 +105,7 @@ export class ServiceStatus {
   constructor(
     ports: ServiceStatusPorts,
     services: Table<Service>,
-    state: (ip: Ip) => Announcement,
+    state: AnnouncementOf,
   ) {
     this.#ports = ports;
     this.#services = services;
@@ -87,7 +117,7 @@ export class ServiceStatus {
   announcements(): ServiceAnnouncement[] {
     return [...this.#services.unordered()].filter(isOurs).flatMap((service) => (
       [...new Set(publishedAddresses(service).map(({ ip }) => ip))].map((ip) => (
-        { key: service.key, ip, announced: this.#state(ip).kind === 'announced' }
+        { key: service.key, ip, announced: this.#state(ip, service).kind === 'announced' }
       ))
     ));
   }
