@@ -44,7 +44,7 @@ interface Answers {
   readonly found: Map<Ip, Names>;
 }
 
-const none: Names = [];
+const none: readonly string[] = [];
 
 /**
  * Which nodes announce a Service's address to a router that listens, as statuses and objects tell

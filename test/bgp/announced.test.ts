@@ -1,6 +1,7 @@
 import test from 'ava';
 import { withBgp } from '../../l2/servicestatus.ts';
 import { resources } from '../../kube/resource.ts';
+import { compareText } from '../../lb/table.ts';
 import { convergedCluster, manifestsOf } from '../sim/fixture.ts';
 
 test('a Service that routers hear of is announced by BGP, with the nodes that tell them', (t) => {
@@ -23,7 +24,7 @@ test('a Service that routers hear of is announced by BGP, with the nodes that te
     metadata.labels['kubernetes.io/service-name'] === 'api-local'
       ? endpoints.map(({ nodeName }: any) => nodeName) : []
   )));
-  t.deepEqual(nodes('api-local'), [...homes].sort());
+  t.deepEqual(nodes('api-local'), [...homes].sort(compareText));
   t.is(nodes('api').length, 4);
 });
 
