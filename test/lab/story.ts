@@ -121,7 +121,10 @@ class Silence {
     const { world } = cluster;
     const ask = (): void => {
       this.#now = world.now;
-      const answered = cluster.ownersOf(this.#ip).length > 0;
+      // The lab's watcher is on the LAN, and hears nothing of a node that is cut off from it.
+      const answered = cluster.ownersOf(this.#ip).some((name) => (
+        cluster.machines.get(name).node.nics.some(({ isolated }) => !isolated.in && !isolated.out)
+      ));
       this.#owned ||= answered;
       if (this.#owned) this.#meter.add(world.now, answered);
       world.schedule(askEvery, { kind: 'lab.ask', entity: 'lab' }, ask);
