@@ -1,6 +1,5 @@
 import { publishedAddresses } from '../l2/selection.ts';
 import { wantedFamilies } from '../lb/ipam/request.ts';
-import { defaultIpamSettings } from '../lb/ipam/settings.ts';
 import type { Service, ServiceKey } from '../lb/model.ts';
 import { announcementIn } from './checks/announcements.ts';
 import { allocationStep, announcementStep } from './explainlinks.ts';
@@ -21,7 +20,7 @@ export function explainLive(live: LiveModel, key: ServiceKey): ServiceExplanatio
     service: key,
     type: service.type,
     families: service.type === 'LoadBalancer'
-      ? wantedFamilies(service, defaultIpamSettings) : service.ipFamilies,
+      ? wantedFamilies(service, model.ipam) : service.ipFamilies,
     ports: service.ports.map(({ port, protocol }) => `${port}/${protocol}`),
     source: 'cluster',
     basis: `${objectCount} objects`,

@@ -6,7 +6,11 @@ import {
   type Manifests,
 } from '../kube/manifest.ts';
 import type { KubeObject } from '../kube/port.ts';
+import type { IpamSettings } from '../lb/ipam/settings.ts';
 import type { EndpointSlice, Fault, L2Policy, Node, Pool, Service } from '../lb/model.ts';
+import { flattenSettings, readSettings as settingsOf } from '../settings.ts';
+import { nameSettings } from '../settingtable.ts';
+import { readSettings } from '../sim/cluster/manifests.ts';
 
 /** One decoded object and the manifest that it came from. */
 export interface Row<T> {
@@ -27,6 +31,8 @@ export interface FolderModel {
   readonly policies: readonly Row<L2Policy>[];
   readonly nodes: readonly Row<Node>[];
   readonly slices: readonly Row<EndpointSlice>[];
+  /** Of the ConfigMap `fairlead-config` among the objects; what is wrong there has its default. */
+  readonly ipam: IpamSettings;
   /** Every object, decoded or not, with what admission adds. */
   readonly all: readonly ManifestObject[];
   /** The second and further objects of one kind, namespace and name. */
@@ -59,10 +65,16 @@ export function modelOf(manifests: Manifests): FolderModel {
     policies: rows('CiliumL2AnnouncementPolicy', decoder.l2Policy),
     nodes: rows('Node', decoder.node),
     slices: rows('EndpointSlice', decoder.slice),
+    ipam: ipamOf(all.map(({ object }) => object)),
     all,
     repeated: placed.faults,
     refusals,
   };
+}
+
+function ipamOf(objects: readonly KubeObject[]): IpamSettings {
+  const { values } = nameSettings(flattenSettings(readSettings(objects, [])));
+  return settingsOf(values).settings.ipam;
 }
 
 /** Objects that an API holds as a folder; they have no places in a file. */

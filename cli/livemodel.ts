@@ -19,6 +19,7 @@ export interface LiveModel {
   ownersOf(address: Ip): readonly string[];
 }
 
+const ownNamespace = 'fairlead-system';
 const always = [resources.services, resources.endpointSlices] as const;
 /** Custom resources, of which a cluster may lack any; the first is said to be missing. */
 const custom = {
@@ -33,8 +34,9 @@ const custom = {
 export async function liveModel(
   cluster: ClusterReader, extent: keyof typeof custom,
 ): Promise<LiveModel> {
-  const [leases, nodes, ...lists] = await Promise.all([
+  const [leases, configs, nodes, ...lists] = await Promise.all([
     extent === 'all' ? listLocks(cluster) : Promise.resolve([]),
+    cluster.listUnless('denied', resources.configMaps, { namespace: ownNamespace }),
     // The cluster role `view` has no Nodes.
     cluster.listUnless('denied', resources.nodes),
     ...always.map((resource) => cluster.list(resource)),
@@ -42,14 +44,17 @@ export async function liveModel(
   ]);
   const [pools] = lists.slice(always.length);
   const objects = [...lists, nodes].flatMap((items) => items ?? []);
+  const config = configs?.filter(({ metadata }) => metadata?.name === 'fairlead-config') ?? [];
   const warnings = [
     ...(pools === undefined ? [`${cluster.name} knows no CiliumLoadBalancerIPPool`] : []),
+    ...(configs === undefined
+      ? [`${ownNamespace}/fairlead-config may not be read: settings are the defaults`] : []),
     ...(nodes === undefined ? ['nodes may not be listed: zones and addresses are missing'] : []),
   ];
   const reader = createLeaseReader(leaseDecoder(createDecoder().lease));
   const locks = new Map((leases ?? []).map((lease) => [lease.metadata?.name, lease]));
   return {
-    model: storedModel(objects),
+    model: storedModel([...objects, ...config]),
     objectCount: objects.length + (leases?.length ?? 0),
     warnings,
     ownersOf: (address) => {
@@ -64,5 +69,5 @@ export async function liveModel(
 async function listLocks(cluster: ClusterReader): Promise<readonly KubeObject[]> {
   const scope = { labelSelector: `${l2Label}=lock` };
   const all = await cluster.listUnless('denied', resources.leases, scope);
-  return all ?? cluster.list(resources.leases, { ...scope, namespace: 'fairlead-system' });
+  return all ?? cluster.list(resources.leases, { ...scope, namespace: ownNamespace });
 }

@@ -2,12 +2,11 @@ import { parseIp, type Ip } from '../lb/ip.ts';
 import { ipOf } from '../lb/ipam/address.ts';
 import { planOnce, type PlannedOnce } from '../lb/ipam/once.ts';
 import { readRecord, recordType } from '../lb/ipam/record.ts';
-import { defaultIpamSettings } from '../lb/ipam/settings.ts';
 import type { Condition, Service } from '../lb/model.ts';
 import type { FolderModel } from './foldermodel.ts';
 import type { Side } from './poolplan.ts';
 
-/** What the controller would allocate for the objects of a folder, with default settings. */
+/** What the controller would allocate for the objects of a folder, by its settings. */
 export function planFolder(model: FolderModel): PlannedOnce {
   const rows = <T>(list: readonly { readonly value: T }[]): T[] => list.map(({ value }) => value);
   return planOnce({
@@ -15,7 +14,7 @@ export function planFolder(model: FolderModel): PlannedOnce {
     services: rows(model.services),
     nodes: rows(model.nodes),
     slices: rows(model.slices),
-  }, defaultIpamSettings);
+  }, model.ipam);
 }
 
 /**

@@ -102,7 +102,8 @@ function withPodRange(node: KubeObject, index: number, ranges: readonly string[]
   return { ...node, spec: { ...spec, podCIDR: podCIDRs[0], podCIDRs } };
 }
 
-function readSettings(
+/** Settings of the ConfigMap `fairlead-config` among the objects, by name; empty without one. */
+export function readSettings(
   objects: readonly KubeObject[],
   faults: Fault[],
 ): Readonly<Record<string, unknown>> {

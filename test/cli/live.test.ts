@@ -153,6 +153,35 @@ test('who may read no Nodes, and Leases of one namespace alone, sees the holders
   t.regex(out, /192\.0\.2\.10 +l2:n\d/u);
 });
 
+const classless = `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: fairlead-config, namespace: fairlead-system}
+data: {config.yaml: "default-lb-service-ipam: none"}
+---
+apiVersion: cilium.io/v2
+kind: CiliumLoadBalancerIPPool
+metadata: {name: lan}
+spec: {blocks: [{start: 192.0.2.10, stop: 192.0.2.19}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: default}
+spec: {type: LoadBalancer, ports: [{port: 80}]}
+`;
+
+test('what a controller owes is judged by the settings of the cluster', async (t) => {
+  const drawer = new Drawer();
+  t.teardown(() => drawer.remove());
+  drawer.put('manifests.yaml', classless);
+  const served = await serveFolder(drawer.path);
+  t.teardown(() => served.close());
+  const config = drawer.put('config', kubeconfig(served.url));
+  const words = ['service', 'explain', 'web', '-n', 'default', '--kubeconfig', config];
+  const { out } = await fairlead(words);
+  t.notRegex(out, /ControllerDown|192[.]0[.]2[.]1/u, out);
+});
+
 test('a cluster without our kinds has no pools, and that is said', async (t) => {
   const server = await new RawServer((request) => {
     if (request.line.includes('cilium.io')) {
