@@ -137,8 +137,11 @@ export function restartNegotiated(message: PeerMessage): boolean {
   ));
 }
 
-/** Neighbour sets hold prefixes, not addresses (G26). */
-export function neighbourPrefix({ ip, zone }: SpeakerPeer['address']): string {
+/**
+ * Neighbour sets hold prefixes, not addresses (G26), and no prefix has a zone: the daemon compares
+ * without it and refuses a set with one (G21).
+ */
+export function neighbourPrefix({ ip }: SpeakerPeer['address']): string {
   const bits: Readonly<Record<Family, number>> = { IPv4: 32, IPv6: 128 };
-  return `${ip}${zone === undefined ? '' : `%${zone}`}/${bits[familyOf(ip)]}`;
+  return `${ip}/${bits[familyOf(ip)]}`;
 }

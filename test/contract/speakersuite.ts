@@ -120,12 +120,15 @@ function claimAttributes(claim: SpeakerClaim): void {
     t.like(stage.router('a').table.get(vip), { communities: [red], large: [[65_001, 1, 2]] });
     t.like(stage.router('b').table.get(vip), { communities: [blue], large: [] });
     const mark = stage.mark('a');
+    const before = stage.router('a').table.get(vip);
     await stage.setRoutes('b', route(vip, { communities: [red], large: [[65_001, 1, 2]] }));
     await stage.bench.pass('b sees the new one', () => (
       stage.router('b').table.get(vip)?.communities[0] === red
     ));
-    t.false(stage.since('a', mark).some(({ kind }) => kind === 'withdraw'));
-    t.like(stage.router('a').table.get(vip), { communities: [red] });
+    // At most an identical UPDATE (bgp.md 5.5, G29).
+    for (const heard of stage.since('a', mark)) {
+      t.deepEqual(heard, { kind: 'announce', prefix: vip, route: before! });
+    }
   });
 
   claim('a change of attributes is one UPDATE without a withdraw', async (t, stage) => {
@@ -165,7 +168,11 @@ function claimNextHops(claim: SpeakerClaim): void {
     const external = stage.router('a').table;
     t.like(external.get(vip), { origin: 'incomplete', asPath: [global.asn], nextHop: local.ip });
     t.like(external.get(vip6), { origin: 'igp', nextHop: local.ip6 });
-    t.like(stage.router('inner').table.get(vip), { asPath: [], nextHop: local.ip });
+    // LOCAL_PREF is 100 unless said (RFC 4271 5.1.5), and not for external peers (G32).
+    t.like(stage.router('inner').table.get(vip), {
+      asPath: [], nextHop: local.ip, localPref: 100,
+    });
+    t.is(external.get(vip)?.localPref, undefined);
     // RFC 8950: an IPv4 route whose next hop is the session's IPv6 address.
     t.like(stage.router('six').table.get(vip), { nextHop: local.ip6, asPath: [global.asn] });
     t.like(stage.router('six').table.get(vip6), { nextHop: local.ip6 });

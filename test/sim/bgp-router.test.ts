@@ -20,7 +20,7 @@ const removed = test.macro({
     }
   },
   title: (_, hold: number, keepalive: number) =>
-    `row 55: a silent death at ${hold}/${keepalive} removes in (${hold - keepalive}, ${hold}] s`,
+    `bgp 55: a silent death at ${hold}/${keepalive} removes in (${hold - keepalive}, ${hold}] s`,
 });
 test(removed, 9, 3);
 test(removed, 3, 1);
@@ -36,7 +36,7 @@ const moves = test.macro({
     }
   },
   title: (_, mapper, least, most) =>
-    `row 56: ${mapper} of four without one moves ${least} to ${most} % of the flows`,
+    `bgp 56: ${mapper} of four without one moves ${least} to ${most} % of the flows`,
 });
 test(moves, 'modulo', 72, 78);
 test(moves, 'threshold', 24.9, 50.1);

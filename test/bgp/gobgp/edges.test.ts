@@ -159,10 +159,12 @@ test('bgp G20: multihop is said with its TTL, to external peers alone', (t, dial
   t.deepEqual(added, [{ enabled: true, multihop_ttl: 3 }, undefined, undefined]);
 });
 
-test('bgp G21: a zone stays with its address', (t, dialect) => {
+test('bgp G21: a zone stays with its address, and a set has none', (t, dialect) => {
   const zoned = { ...peer(11), address: { ip: ip('fe80::1'), zone: 'eth0' } };
   const stage = running(dialect, zoned);
   t.is(told(stage, 'AddPeer')[0].peer.conf.neighbor_address, 'fe80::1%eth0');
+  const sets = told(stage, 'AddDefinedSet').map(({ defined_set: set }) => set.list);
+  t.true(sets.some((list) => list.join() === 'fe80::1/128'));
 });
 
 test('bgp G22: every path names its family, ORIGIN and next hop, withdraws too', (t, dialect) => {

@@ -28,9 +28,15 @@ export function gobgpd(): { readonly command: string; readonly missing?: string 
   }
 }
 
+/** A bench whose speaker is a process. */
+export interface GobgpBench extends SpeakerBench {
+  /** Of the daemon; 0 while none runs. */
+  readonly pid: number;
+}
+
 /** A real daemon on the loopback, and routers of ours around it. */
 export async function withGobgp(
-  command: string, body: (bench: SpeakerBench) => Promise<void>, rpc: RpcPort = grpcPort,
+  command: string, body: (bench: GobgpBench) => Promise<void>, rpc: RpcPort = grpcPort,
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'fairlead-gobgp-'));
   const port = await freePort();
@@ -53,6 +59,7 @@ export async function withGobgp(
     await body({
       speaker, global, local, routers: { a, b, inner, six },
       get starts() { return counted.starts; },
+      get pid() { return daemon.pid ?? 0; },
       crash: () => process.kill(daemon.pid!, 'SIGKILL'),
       now: () => clock.now(),
       pass: async (what, done) => {

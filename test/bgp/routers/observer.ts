@@ -50,6 +50,11 @@ export class Observer implements ObservingPeer {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** Offers this hold time from the next session on. */
+  offer(hold: number): void {
+    this.#offer = { ...this.#offer, hold };
+  }
+
   cut(): void {
     this.#socket?.resetAndDestroy();
   }

@@ -23,14 +23,19 @@ export interface OpenOffer {
   readonly hold: number;
   /** RFC 4724 restart time; undefined: not offered. */
   readonly restart?: number;
+  /** RFC 8950; offered unless false. */
+  readonly extendedNextHop?: boolean;
 }
 
-/** Both unicast families, four-byte AS numbers, RFC 8950 and, if asked for, graceful restart. */
-export function openMessage({ asn, routerId, hold, restart }: OpenOffer): Buffer {
+/** Both unicast families, four-byte AS numbers and, if asked for, graceful restart. */
+export function openMessage(
+  { asn, routerId, hold, restart, extendedNextHop = true }: OpenOffer,
+): Buffer {
   const four = Buffer.alloc(4);
   four.writeUInt32BE(asn);
   const capabilities = [
-    [1, 0, 1, 0, 1], [1, 0, 2, 0, 1], [65, ...four], [5, 0, 1, 0, 1, 0, 2],
+    [1, 0, 1, 0, 1], [1, 0, 2, 0, 1], [65, ...four],
+    ...(extendedNextHop ? [[5, 0, 1, 0, 1, 0, 2]] : []),
     ...(restart === undefined ? [] : [[
       64, 0x40 | (restart >> 8), restart & 255, 0, 1, 1, 0x80, 0, 2, 1, 0x80,
     ]]),
