@@ -34,7 +34,7 @@ if (!skip) {
     lab = found.value;
     await until('every router has every route', () => (
       routes('tor-a1').length === 6 && routes('tor-a2').length === 6
-      && routes('10.10.2.1').length === 6 && routes('router').length === 6
+      && routes('router-10.10.2.1').length === 6 && routes('router').length === 6
       && nextHops('router', service).length === 2
     ), 90_000);
   });
@@ -79,14 +79,14 @@ function speakerOf(node: string): number {
 const both = ['10.50.1.0/24', '10.50.2.0/24', '10.50.3.0/24', '10.50.4.0/24', service];
 
 test('both forms of the manifests give the same prefixes', (t) => {
-  for (const router of ['tor-a1', 'tor-a2', '10.10.2.1']) {
+  for (const router of ['tor-a1', 'tor-a2', 'router-10.10.2.1']) {
     const found = routes(router);
     for (const prefix of both) t.true(found.includes(prefix), `${prefix} at ${router}`);
     // The Service that nobody may see.
     t.false(found.includes('203.0.113.2'));
   }
   t.deepEqual(nextHops('tor-a1', service), ['10.10.1.101', '10.10.1.102']);
-  t.deepEqual(nextHops('10.10.2.1', service), ['10.10.2.101', '10.10.2.102']);
+  t.deepEqual(nextHops('router-10.10.2.1', service), ['10.10.2.101', '10.10.2.102']);
 });
 
 test('traffic takes every path into the datapath and back', (t) => {
@@ -144,9 +144,9 @@ test('a killed speaker comes back before its routes are missed', async (t) => {
 test('a node that is no longer selected leaves its routers, and only them', async (t) => {
   await lab.patch('/api/v1/nodes/rack-b-2', { metadata: { labels: { rack: null } } });
   await until('its routes are gone', () => (
-    !routes('10.10.2.1').includes('10.50.4.0/24')
-    && nextHops('10.10.2.1', service).join() === '10.10.2.101'
+    !routes('router-10.10.2.1').includes('10.50.4.0/24')
+    && nextHops('router-10.10.2.1', service).join() === '10.10.2.101'
   ));
-  t.true(routes('10.10.2.1').includes('10.50.3.0/24'));
+  t.true(routes('router-10.10.2.1').includes('10.50.3.0/24'));
   t.deepEqual(nextHops('tor-a1', service), ['10.10.1.101', '10.10.1.102']);
 });
