@@ -2,7 +2,8 @@ import type { Clock, Journal, Micros, Random, Timer } from '../lb/ports.ts';
 import { Damping } from './damping.ts';
 import type { DesiredInstance } from './desired.ts';
 import type {
-  PeerName, Route, RouteCounts, SessionReport, SpeakerDone, SpeakerError, SpeakerEvent,
+  PeerName, PolicyStatement, Route, RouteCounts, SessionReport, SpeakerDone, SpeakerError,
+  SpeakerEvent,
   SpeakerGlobal, SpeakerPeer, SpeakerPort, StopMode,
 } from './port.ts';
 import { keep, settle } from './routeset.ts';
@@ -93,6 +94,11 @@ export class InstanceSession {
   /** What the speaker was told to announce. */
   routesOf(peer: PeerName): readonly Route[] {
     return this.#routes.get(peer) ?? noRoutes;
+  }
+
+  /** Rules of its speaker; undefined: it has none. */
+  policies(): readonly PolicyStatement[] | undefined {
+    return this.#parts.port.policies?.();
   }
 
   pending(): readonly string[] {

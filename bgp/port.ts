@@ -138,6 +138,22 @@ export type SpeakerEvent =
   /** One thing that was not as it had been set, and was mended (bgp.md 3, audit). */
   | { readonly kind: 'drift'; readonly object: 'path' | 'peer' | 'policy'; readonly text: string };
 
+/** One rule that a speaker filters routes by, for people (bgp.md 8, `bgp policies`). */
+export interface PolicyStatement {
+  readonly policy: string;
+  readonly statement: string;
+  readonly direction: 'import' | 'export';
+  /** Prefixes of neighbours; empty: all. */
+  readonly peers: readonly string[];
+  /** Empty: all. */
+  readonly families: readonly Family[];
+  /** `INDEX:SET` of the control community; undefined: it matches none. */
+  readonly control: string | undefined;
+  readonly action: 'accept' | 'reject';
+  /** What it changes, in words. */
+  readonly actions: readonly string[];
+}
+
 /** How a speaker is left: `withdraw` drains every session, `keep` says nothing to anybody. */
 export type StopMode = 'withdraw' | 'keep';
 
@@ -157,6 +173,8 @@ export interface SpeakerPort {
   stop(mode: StopMode, done: SpeakerDone): void;
   /** Calls back for what happens from now on, never inside a call of this port. */
   subscribe(listener: (event: SpeakerEvent) => void): () => void;
+  /** Rules as they are installed; absent: this speaker has none, it tells each peer its own. */
+  policies?(): readonly PolicyStatement[];
 }
 
 /** Gives the speakers of one node, each instance its own. */

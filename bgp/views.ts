@@ -8,7 +8,7 @@ import type { Advertiser } from './advertiser.ts';
 import type { DesiredPeer } from './desired.ts';
 import { parseTarget, type RouteDecision } from './explain.ts';
 import type { InstanceSession, SessionFacts } from './instance.ts';
-import type { Route, SessionState, SpeakerGlobal } from './port.ts';
+import type { PolicyStatement, Route, SessionState, SpeakerGlobal } from './port.ts';
 
 /** One node's BGP as views read it. */
 export interface BgpSite {
@@ -207,6 +207,15 @@ function servicesOf({ services }: BgpSite): (prefix: Prefix) => readonly string[
       (prefixContains(parsed.value, ip) ? [key] : []));
     return [...new Set(keys)].sort(compareText);
   };
+}
+
+/** One rule of a node's speaker. */
+export type PolicyView = PolicyStatement & { readonly node: string; readonly instance: string };
+
+/** Every rule by instance, in the order that the speaker tries them. */
+export function policyViews({ node, advertiser }: BgpSite): PolicyView[] {
+  return advertiser.instances.flatMap((instance) => (instance.policies() ?? []).map((statement) =>
+    ({ node, instance: instance.name, ...statement })));
 }
 
 /** Why each peer of a node is or is not told an address or prefix; undefined: it is neither. */

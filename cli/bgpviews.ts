@@ -1,8 +1,8 @@
 import { Option, type Command } from 'commander';
 import type { RouteDecision } from '../bgp/explain.ts';
 import {
-  advertisedRoutes, availableRoutes, explainViews, peerViews,
-  type BgpSite, type FamilyView, type PeerView, type RouteView,
+  advertisedRoutes, availableRoutes, explainViews, peerViews, policyViews,
+  type BgpSite, type FamilyView, type PeerView, type PolicyView, type RouteView,
 } from '../bgp/views.ts';
 import { formatTime } from '../lb/time.ts';
 import { ageOf } from '../sim/api/table/age.ts';
@@ -35,10 +35,12 @@ function withBgp(command: Command): Command {
     .option('--peer <name|address>', 'only this peer');
 }
 
-/** `fairlead bgp peers`, and `fairlead bgp routes available|advertised|received|explain`. */
+/** `fairlead bgp peers|policies` and `bgp routes available|advertised|received|explain`. */
 export function registerBgpViews(bgp: Command, session: Session): void {
   withBgp(bgp.command('peers')).description('sessions with routers')
     .action((flags: BgpFlags) => showPeers(session, flags));
+  withBgp(bgp.command('policies')).description('rules that a speaker filters routes by')
+    .action((flags: BgpFlags) => showPolicies(session, flags));
   const routes = bgp.command('routes').description('routes by what became of them');
   const table = (name: 'available' | 'advertised' | 'received', text: string): void => {
     withBgp(routes.command(name)).description(text)
@@ -184,6 +186,37 @@ function attributesText(route: RouteView): string {
     ...(localPref === undefined ? [] : [`LocalPref ${localPref}`]),
   ].join(', ');
 }
+
+async function showPolicies(session: Session, flags: BgpFlags): Promise<void> {
+  const answered = await ask(session, flags, { route: '/v1/bgp/policies', of: policyViews });
+  const { peer, ...others } = flags;
+  const items = chosen(answered.items, others).filter(({ peers }) =>
+    peer === undefined || peers.some((prefix) => prefix.startsWith(`${peer}/`)));
+  const warnings = answered.source === 'manifests'
+    ? ['a simulated speaker filters by no rules: it tells each peer its own routes']
+    : [];
+  await printListing(session.console, flags, {
+    kind: 'BGPPolicyList', source: answered.source, items, rows: items, warnings,
+    columns: policyColumns,
+    name: ({ node, instance, statement }) => `policy/${node}/${instance}/${statement}`,
+  });
+}
+
+const policyColumns: readonly Column<PolicyView>[] = [
+  { head: 'NODE', cell: ({ node }) => node },
+  { head: 'INSTANCE', cell: ({ instance }) => instance },
+  { head: 'POLICY-NAME', cell: ({ policy }) => policy },
+  { head: 'STATEMENT', cell: ({ statement }) => statement },
+  { head: 'TYPE', cell: ({ direction }) => direction },
+  { head: 'MATCH-PEERS', cell: ({ peers }) => peers.join(',') },
+  {
+    head: 'MATCH-FAMILIES',
+    cell: ({ families }) => families.map((each) => `${each.toLowerCase()}/unicast`).join(','),
+  },
+  { head: 'MATCH-CONTROL', cell: ({ control }) => control },
+  { head: 'RIB-ACTION', cell: ({ action }) => action },
+  { head: 'PATH-ACTIONS', cell: ({ actions }) => actions.join(', ') },
+];
 
 type Decision = RouteDecision & { readonly node: string };
 

@@ -5,6 +5,7 @@ import {
   AttributeSets, pathFor, pathKey, type PathState, type RibPeer, type Wish,
 } from './rib.ts';
 import { readAttributes, type StatementSpec } from './policies.ts';
+import type { InstalledStatement } from './policyviews.ts';
 import { readIp } from './pathform.ts';
 import type { Dialect } from './dialect.ts';
 import type { DaemonListing } from './listing.ts';
@@ -168,6 +169,12 @@ export class RibTable {
 
   dropped(index: number): void {
     this.#policies.delete(index);
+  }
+
+  /** Every installed statement by index, with the neighbour of its peer. */
+  installedStatements(): InstalledStatement[] {
+    return this.indices.toSorted((left, right) => left - right).flatMap((index) =>
+      this.specsOf(index).map((spec) => ({ neighbour: this.#peers.get(index)?.neighbour, spec })));
   }
 
   /** What is installed for a policy, in its order. */

@@ -2,11 +2,13 @@ import { MachineHost, type Effect } from '../../lb/machine.ts';
 import type { Clock, Micros } from '../../lb/ports.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 import type {
-  Route, SpeakerDone, SpeakerError, SpeakerEvent, SpeakerGlobal, SpeakerPeer, SpeakerPort, StopMode,
+  PolicyStatement, Route, SpeakerDone, SpeakerError, SpeakerEvent, SpeakerGlobal, SpeakerPeer,
+  SpeakerPort, StopMode,
 } from '../port.ts';
 import { connectionMachine, type ConnectionEvent, type ConnectionState } from './connection.ts';
 import type { DaemonPort } from './daemon.ts';
 import { Dialogue } from './dialogue.ts';
+import { policyStatements } from './policyviews.ts';
 import { checkGlobal, checkPeers, checkRoutes } from './validate.ts';
 import type { RpcPort } from './rpc.ts';
 
@@ -122,6 +124,10 @@ class GobgpSpeaker implements SpeakerPort {
   subscribe(listener: (event: SpeakerEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => { this.#listeners.delete(listener); };
+  }
+
+  policies(): readonly PolicyStatement[] {
+    return policyStatements(this.#dialogue.table.installedStatements());
   }
 
   get #state(): ConnectionState {

@@ -2,7 +2,8 @@ import type { HttpAnswer, HttpQuestion } from '../../bpf/httplistener.real.ts';
 import type { Agent } from '../../agent.ts';
 import type { OpenNode } from '../../bpf/node.real.ts';
 import {
-  advertisedRoutes, availableRoutes, explainViews, peerViews, type BgpSite,
+  advertisedRoutes, availableRoutes, explainViews, peerViews, policyViews,
+  type BgpSite,
 } from '../../bgp/views.ts';
 import { selfTestKey } from '../../bpf/selftest.ts';
 import { flowViews } from '../../bpf/views/flows.ts';
@@ -93,6 +94,7 @@ const reads: Readonly<Record<string, Read>> = {
       query.get('table') === 'available' ? availableRoutes : advertisedRoutes,
     ),
   }),
+  'GET /v1/bgp/policies': (site) => ({ items: bgpSites(site).flatMap(policyViews) }),
   'GET /v1/bgp/explain': (site, query) => ({
     items: bgpSites(site).flatMap((one) => explainViews(one, query.get('prefix') ?? '') ?? []),
   }),
