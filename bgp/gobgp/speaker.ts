@@ -60,6 +60,7 @@ class GobgpSpeaker implements SpeakerPort {
   #failures = 0;
   #exited = false;
   #wasLive = false;
+  #checked = new WeakSet<Route>();
   /** The end of the child is ours. */
   #replacing = false;
 
@@ -106,7 +107,7 @@ class GobgpSpeaker implements SpeakerPort {
   }
 
   setRoutes(peer: string, routes: readonly Route[], done: SpeakerDone): void {
-    const valid = checkRoutes(routes);
+    const valid = checkRoutes(routes, this.#checked);
     if (!valid.ok) return this.#later(() => done(valid));
     this.#waiters.push({ done, what: 'routes' });
     this.#dialogue.table.setRoutes(peer, routes);

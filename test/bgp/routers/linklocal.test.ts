@@ -24,7 +24,7 @@ test('bgp G21: a peer at a link-local address of a zone hears its routes', async
     const more = `protocol bgp ll {
       local as 65020; neighbor ${own}%eth0 as 65001; connect delay time 1; connect retry time 1;
       error wait time 1, 2; ipv6 { import all; export none; }; }`;
-    bird.start({ more });
+    await bird.start({ more });
     node = new SpeakerNode(segment);
     await node.setRoutes('ll', route(vip6));
     await node.start();

@@ -19,7 +19,7 @@ if (routersMissing() === undefined) {
   anyTest.before(async () => {
     segment = Segment.open();
     bird = new BirdRouter(segment);
-    bird.start();
+    await bird.start();
     frr = startFrr(segment);
     node = new SpeakerNode(segment);
     await node.start();

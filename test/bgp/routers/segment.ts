@@ -75,14 +75,9 @@ export class Segment {
     return new RouteMonitor(this.start(place, 'ip', '-ts', 'monitor', 'route'));
   }
 
-  /** The device of a place goes down at its switch: nobody is told. */
-  setCable(place: Place, up: boolean): void {
-    this.run('sw', 'ip', 'link', 'set', `p-${place}`, up ? 'up' : 'down');
-  }
-
   close(): void {
     for (const child of this.#children) child.kill('SIGKILL');
-    for (const file of ['bird.pid', 'bgpd.pid', 'zebra.pid']) this.kill(file);
+    for (const file of ['bgpd.pid', 'zebra.pid']) this.kill(file);
     for (const name of this.#made.toReversed()) execFileSync('ip', ['netns', 'del', name]);
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -204,32 +199,43 @@ export class FrrRouter {
 
 export interface BirdOptions {
   readonly password?: string;
-  /** Protocol instances beside the usual ones. */
+  /** Protocol instances beside the usual one. */
   readonly more?: string;
-  readonly holdSeconds?: number;
 }
 
 /** BIRD, asked through its control socket. */
 export class BirdRouter {
   #segment: Segment;
+  #child: ChildProcess | undefined;
 
   constructor(segment: Segment) {
     this.#segment = segment;
   }
 
-  start(options: BirdOptions = {}): void {
+  /** Resolves when it answers. */
+  async start(options: BirdOptions = {}): Promise<void> {
     const { folder } = this.#segment;
+    const control = join(folder, 'bird.ctl');
     this.configure(options);
-    this.#segment.run(
-      'bird', '/usr/sbin/bird', '-c', join(folder, 'bird.conf'), '-s', join(folder, 'bird.ctl'),
-      '-P', join(folder, 'bird.pid'),
+    rmSync(control, { force: true });
+    this.#child = this.#segment.start(
+      'bird', '/usr/sbin/bird', '-f', '-c', join(folder, 'bird.conf'), '-s', control,
     );
+    for (let tries = 0; !existsSync(control); tries += 1) {
+      if (tries > 500) throw new Error('BIRD does not start');
+      await new Promise((resolve) => void setTimeout(resolve, 10));
+    }
   }
 
   /** Ends it without a word and starts it with other values. */
-  restart(options: BirdOptions = {}): void {
-    this.#segment.kill('bird.pid');
-    this.start(options);
+  async restart(options: BirdOptions = {}): Promise<void> {
+    const child = this.#child;
+    if (child !== undefined && child.exitCode === null) {
+      const ended = new Promise((resolve) => void child.once('exit', resolve));
+      child.kill('SIGKILL');
+      await ended;
+    }
+    await this.start(options);
   }
 
   ask(...words: readonly string[]): string {
@@ -248,10 +254,10 @@ export class BirdRouter {
     return this.ask('show', 'protocols', protocol).includes('Established');
   }
 
-  configure({ password, more = '', holdSeconds = 9 }: BirdOptions): void {
+  configure({ password, more = '' }: BirdOptions): void {
     const secret = password === undefined ? '' : `password "${password}";`;
     const dial = 'connect delay time 1; connect retry time 1; error wait time 1, 2;';
-    const common = `hold time ${holdSeconds}; keepalive time ${Math.floor(holdSeconds / 3)};
+    const common = `hold time 9; keepalive time 3;
   graceful restart on; ${dial} ${secret}`;
     writeFileSync(join(this.#segment.folder, 'bird.conf'), `
 router id 10.99.0.4; protocol device {}
