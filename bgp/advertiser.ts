@@ -275,6 +275,8 @@ class NodeAdvertiser implements Advertiser {
       this.#lost.add(name);
     } else if (event.kind === 'live' && this.#lost.delete(name)) {
       this.#chronicle.speakerBack(name);
+      const labels = { instance: name };
+      this.#ports.journal.measure?.({ name: 'bgp_speaker_restarts_total', value: 1, labels });
     }
     this.#statusChanged();
   }

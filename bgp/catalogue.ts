@@ -56,6 +56,8 @@ export class Catalogue {
   #settings: BgpSettings;
   #cursors: {
     readonly services: Cursor<Service>; readonly slices: Cursor<EndpointSlice>;
+    /** Of kinds that have an object for each node, of which one matters here. */
+    readonly own: readonly Cursor<unknown>[];
     readonly others: readonly Cursor<unknown>[];
   };
   #slices = new SliceIndex();
@@ -70,9 +72,10 @@ export class Catalogue {
     this.#tables = tables;
     this.#nodeName = nodeName;
     this.#settings = settings;
-    const { services, slices, ...others } = tables;
+    const { services, slices, nodes, nodeConfigs, ciliumNodes, ...others } = tables;
     this.#cursors = {
       services: services.cursor(), slices: slices.cursor(),
+      own: [nodes.cursor(), nodeConfigs.cursor(), ciliumNodes.cursor()],
       others: Object.values(others).map((table: Table<unknown>) => table.cursor()),
     };
   }
@@ -92,7 +95,10 @@ export class Catalogue {
 
   /** Takes in what the watches brought. */
   take(): CatalogueChange {
-    const others = this.#cursors.others.map((cursor) => cursor.take().length > 0).includes(true);
+    const own = this.#cursors.own.map((cursor) =>
+      cursor.take().some(({ key }) => key === this.#nodeName));
+    const changed = this.#cursors.others.map((cursor) => cursor.take().length > 0);
+    const others = [...own, ...changed].includes(true);
     const dirty = new Set<ServiceKey>();
     const note = (key: ServiceKey): void => { dirty.add(key); };
     for (const change of this.#cursors.slices.take()) this.#slices.take(change, note);

@@ -31,6 +31,8 @@ export interface BgpController {
 const batchFor: Micros = 20_000;
 const retryAfter: Micros = 1_000_000;
 const requestTimeout: Micros = 10_000_000;
+/** The same NodeConfig is not written again sooner than this. */
+const repeatAfter: Micros = 30_000_000;
 /** How long the watch may take to bring what was written. */
 const echoMax: Micros = 5_000_000;
 
@@ -51,10 +53,13 @@ class NodeConfigController implements BgpController {
   #status: ControllerStatus;
   #timer: Timer | undefined;
   #retry: Timer | undefined;
+  #repeat: Timer | undefined;
   #running = false;
   #writing = new Set<string>();
   /** What was written and has not come back by the watch: the version that it replaced. */
   #awaited = new Map<string, { readonly version: string | undefined; readonly until: Micros }>();
+  /** What was written last, and when. */
+  #wrote = new Map<string, { readonly text: string; readonly at: Micros }>();
   #told = new Set<string>();
 
   constructor(ports: BgpControllerPorts, tables: BgpControllerTables, settings: BgpSettings) {
@@ -76,6 +81,7 @@ class NodeConfigController implements BgpController {
     this.#running = false;
     this.#timer?.cancel();
     this.#retry?.cancel();
+    this.#repeat?.cancel();
     this.#status.stop();
   }
 
@@ -122,6 +128,18 @@ class NodeConfigController implements BgpController {
     const { name } = wanted.node.meta;
     const stored = this.#tables.nodeConfigs.get(name);
     if (this.#busy(name, stored) || (stored !== undefined && isAsWanted(stored, wanted))) return;
+    // A definition of other days keeps less than was written: writing it again changes nothing.
+    const now = this.#ports.clock.now();
+    const text = JSON.stringify([wanted.owner.meta.uid, instancesJson(wanted.instances)]);
+    const last = this.#wrote.get(name);
+    if (stored !== undefined && last?.text === text && now - last.at < repeatAfter) {
+      this.#repeat ??= this.#ports.clock.after(last.at + repeatAfter - now, () => {
+        this.#repeat = undefined;
+        this.#look();
+      });
+      return;
+    }
+    this.#wrote.set(name, { text, at: now });
     const resource = resources.bgpNodeConfigs;
     const body = bodyOf(wanted, stored);
     const timeout = requestTimeout;
@@ -133,6 +151,7 @@ class NodeConfigController implements BgpController {
   #delete(stored: BgpNodeConfig): void {
     const { name, uid, resourceVersion } = stored.meta;
     if (stored.meta.deleting || this.#busy(name, stored)) return;
+    this.#wrote.delete(name);
     const ref = { resource: resources.bgpNodeConfigs, namespace: '', name };
     const preconditions = { uid, resourceVersion };
     this.#request(name, stored, (done) => this.#ports.kube.request(
@@ -163,6 +182,7 @@ class NodeConfigController implements BgpController {
         this.#look();
         return;
       }
+      this.#wrote.delete(name);
       this.#ports.journal.note({
         level: 'warn', component: 'bgp', code: 'bgp.nodeConfigRefused',
         object: `CiliumBGPNodeConfig ${name}`, text: result.error.message,

@@ -45,6 +45,7 @@ const bgpMetrics: readonly Metric[] = [
   ])),
   histogram('bgp_withdraw_seconds', seconds, ['', 'Withdrawal told to done']),
   metric('counter', 'bgp_session_flaps_total', ['instance peer', 'Sessions that went down']),
+  metric('counter', 'bgp_speaker_restarts_total', ['instance', 'Speakers that came back']),
   metric('counter', 'bgp_drift_repaired_total', ['', 'What a speaker had not as it was told']),
 ];
 

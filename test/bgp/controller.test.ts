@@ -86,6 +86,28 @@ test('each selected node has its configuration, and a new controller writes noth
   t.deepEqual(site.cluster.pending().filter((text) => text.includes('bgp')), []);
 });
 
+test('what somebody changes in a configuration is mended, but not in a loop', (t) => {
+  const site = new Site([config('a')]);
+  const { bgpNodeConfigs } = resources;
+  const asn = (): number => site.of(bgpNodeConfigs)[0].spec.bgpInstances[0].localASN;
+  const spoil = (localASN: number): void => {
+    site.does('patch', bgpNodeConfigs, custom('CiliumBGPNodeConfig', 'n1', {
+      bgpInstances: [{ name: 'main', localASN }],
+    }));
+  };
+  site.run(30);
+  spoil(1);
+  t.is(asn(), 65001);
+  const versions = new Set<string>();
+  for (let round = 0; round < 5; round += 1) {
+    spoil(2 + round);
+    versions.add(String(asn()));
+  }
+  t.false(versions.has('65001'), 'somebody who insists is not fought each second');
+  site.run(35);
+  t.is(asn(), 65001);
+});
+
 test('bgp 33: no node, one node, two owners, and the owner deleted', (t) => {
   const { bgpClusterConfigs, bgpNodeConfigs } = resources;
   const site = new Site([config('a', nowhere)]);
