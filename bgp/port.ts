@@ -115,7 +115,10 @@ export interface SessionReport {
   readonly hold?: number;
   readonly keepalive?: number;
   readonly capabilities?: PeerCapabilities;
-  /** Why the last session ended, `NOTIFICATION 6/3` or the transport's words. */
+  /**
+   * Why there is no session: `NOTIFICATION 6/3`, the transport's or the daemon's words. GoBGP 3
+   * tells `NOTIFICATION sent` or `received` and no code. Absent while one is up.
+   */
   readonly cause?: string;
 }
 

@@ -81,8 +81,22 @@ export function sessionReport(
     report.hold = hold;
     report.keepalive = keepalive;
     report.capabilities = capabilities(dialect, state?.remote_cap ?? []);
+  } else {
+    const cause = downCause(state);
+    if (cause !== undefined) report.cause = cause;
   }
   return report;
+}
+
+/**
+ * Why there is no session, in the daemon's words. GoBGP 3 only counts what was said; its counts
+ * begin anew with each AddPeer, and so after each lost session (bgp.md 5.5, G11).
+ */
+function downCause(state: PeerMessage['state']): string | undefined {
+  const { disconnect_message: text = '', messages } = state ?? {};
+  if (text !== '') return text;
+  if ((messages?.received?.notification ?? 0) > 0) return 'NOTIFICATION received';
+  return (messages?.sent?.notification ?? 0) > 0 ? 'NOTIFICATION sent' : undefined;
 }
 
 /** If the peer lowered the hold time, keepalives follow at a third of it (RFC 4271 10). */

@@ -51,9 +51,9 @@ class Site {
     const kube = createSimKube(
       this.#user, { server: this.cluster.api, path: this.cluster.path }, { user: 'user' },
     );
-    const name = body.metadata?.name ?? '';
-    const ref = { resource, namespace: '', name };
-    const request = verb === 'create' ? { verb, resource, namespace: '', body: bare(body) } as const
+    const { name = '', namespace = '' } = body.metadata ?? {};
+    const ref = { resource, namespace, name };
+    const request = verb === 'create' ? { verb, resource, namespace, body: bare(body) } as const
       : verb === 'delete' ? { verb, ref } as const
         : { verb, ref, body: { spec: body['spec'] } as never } as const;
     kube.request(request, (result) => { if (!result.ok) throw new Error(result.error.message); });
@@ -154,8 +154,11 @@ test('bgp 31: a peer configuration without its Secret says so', (t) => {
   t.regex(without.conditions(bgpPeerConfigs, 'tor').join(), /^MissingAuthSecret=True .*key/u);
   const events = without.of(resources.events).map(({ reason }) => reason);
   t.true(events.includes('BGPAuthSecretMissing'), events.join());
-  t.deepEqual(new Site([peerConfig, secret]).conditions(bgpPeerConfigs, 'tor'),
-    ['MissingAuthSecret=False']);
+  const site = new Site([peerConfig, secret]);
+  t.deepEqual(site.conditions(bgpPeerConfigs, 'tor'), ['MissingAuthSecret=False']);
+  site.does('delete', resources.secrets, secret);
+  site.run(60);
+  t.regex(site.conditions(bgpPeerConfigs, 'tor').join(), /^MissingAuthSecret=True .*key/u);
 });
 
 test('bgp 51, 52: a legacy policy is deprecated, or superseded by a ClusterConfig', (t) => {

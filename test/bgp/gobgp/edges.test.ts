@@ -212,3 +212,39 @@ test('bgp 45, G31: a peer that was deconfigured by hand is back within 30 s', (t
   t.true(stage.daemon.peers.has('192.0.2.11'));
   t.is(stage.events.filter((event) => event.kind === 'drift').length, 1);
 });
+
+test('bgp 32: why a session ended is told in the words of the daemon', (t, dialect) => {
+  const stage = running(dialect, peer(11));
+  const cause = (state: object): string | undefined => {
+    const known = stage.daemon.peers.get('192.0.2.11')!;
+    stage.daemon.peers.set('192.0.2.11', { ...known, state });
+    stage.daemon.session('192.0.2.11', 3);
+    stage.run(1);
+    const told = stage.events.findLast((event) => event.kind === 'session');
+    return told?.kind === 'session' ? told.session.cause : undefined;
+  };
+  t.is(cause({}), undefined);
+  t.is(cause({ messages: { sent: { notification: 1 } } }), 'NOTIFICATION sent');
+  t.is(cause({ messages: { received: { notification: 1 } } }), 'NOTIFICATION received');
+  t.is(cause({ disconnect_message: 'hold timer expired' }), 'hold timer expired');
+});
+
+test('a speaker of somebody else is waited for, runs on, or is stopped after a drain', (t, dialect) => {
+  const stage = new Stage({ dialect, supervised: false });
+  stage.daemon.running = false;
+  t.is(stage.start(), 'unreachable');
+  stage.daemon.running = true;
+  stage.run(5);
+  t.is(stage.kinds('live'), 1);
+  stage.setRoutes('p11', route(vip));
+  stage.setPeers(peer(11));
+  stage.call((done) => stage.port.stop('keep', done));
+  t.true(stage.daemon.running);
+  t.deepEqual(Object.keys(stage.daemon.table()), [vip]);
+  stage.open();
+  stage.setPeers(peer(11));
+  t.is(stage.start(), 'ok');
+  t.is(stage.call((done) => stage.port.stop('withdraw', done)), 'ok');
+  const last = stage.daemon.calls.map(({ name }) => name).slice(-2);
+  t.deepEqual(last, ['DeletePeer', 'StopBgp']);
+});

@@ -94,6 +94,7 @@ test('bgp 32: a router of another AS is refused with NOTIFICATION 2/2', async (t
   t.false(stage.router('a').established);
   t.not(stage.session('a')?.state, 'established');
   t.is(stage.router('a').table.size, 0);
+  await stage.bench.pass('its owner too', () => stage.session('a')?.cause === 'NOTIFICATION sent');
 });
 
 test('bgp 36, G4: a port that somebody has is told, and another one works', async (t, stage) => {
