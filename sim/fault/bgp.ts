@@ -1,9 +1,11 @@
 import { parseIp } from '../../lb/ip.ts';
+import type { Micros } from '../../lb/ports.ts';
 import { notification } from '../bgp/message.ts';
 import type { Peer } from '../bgp/peer.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Reader } from '../scenario/reader.ts';
 import { readBgpRouter } from './router.ts';
+import { readNodeTarget } from './target.ts';
 import type { FaultKind } from './fault.ts';
 
 /** Reads `router` and `peer: NODE | ADDRESS | all`: sessions as that router has them. */
@@ -49,6 +51,23 @@ export const bgpFaults: Readonly<Record<string, FaultKind>> = {
         return () => {
           for (const peer of silenced) peer.setSilent(false);
         };
+      };
+    },
+  },
+  /** The daemons of nodes take `delay` (1 s) longer over every UPDATE. */
+  'bgp.slow': {
+    prepare(parameters) {
+      const target = readNodeTarget(parameters);
+      const delay = parameters.duration('delay') ?? 1_000_000;
+      return (cluster) => {
+        const nodes = target(cluster);
+        const slow = (by: Micros): void => {
+          for (const node of nodes)
+            for (const { daemon } of cluster.machines.get(node).speakers?.slots() ?? [])
+              daemon?.slow(by);
+        };
+        slow(delay);
+        return () => slow(0);
       };
     },
   },
