@@ -37,12 +37,9 @@ export class Damping {
     return { routes: routes.length === wanted.length ? wanted : routes, due };
   }
 
-  /** Notes what was withdrawn between two sets. */
-  note(before: readonly Route[], after: readonly Route[], now: Micros): void {
-    if (before === after) return;
-    const present = new Set(after.map(({ prefix }) => prefix));
-    for (const { prefix } of before) {
-      if (present.has(prefix)) continue;
+  /** Notes what was withdrawn. */
+  note(gone: readonly Prefix[], now: Micros): void {
+    for (const prefix of gone) {
       const times = this.#withdraws.get(prefix);
       if (times === undefined) this.#withdraws.set(prefix, [now]);
       else times.push(now);

@@ -1,4 +1,5 @@
 import type { Clock, Journal, Micros, Random, Timer } from '../lb/ports.ts';
+import type { Prefix } from '../lb/ip.ts';
 import { Damping } from './damping.ts';
 import type { DesiredInstance } from './desired.ts';
 import type {
@@ -6,7 +7,7 @@ import type {
   SpeakerEvent,
   SpeakerGlobal, SpeakerPeer, SpeakerPort, StopMode,
 } from './port.ts';
-import { keep, settle } from './routeset.ts';
+import { keep, settle, withdrawn } from './routeset.ts';
 
 export interface InstanceParts {
   readonly name: string;
@@ -38,6 +39,7 @@ export type SpeakerFacts =
 const retryFirst: Micros = 500_000;
 const retryMax: Micros = 15_000_000;
 const noRoutes: readonly Route[] = [];
+const noPrefixes: readonly Prefix[] = [];
 
 /** The calls of one instance on its speaker: whole sets, told only where they differ. */
 export class InstanceSession {
@@ -165,13 +167,13 @@ export class InstanceSession {
     if (routes === before) return;
     const { clock, journal } = this.#parts;
     const at = clock.now();
-    const withdraws = before !== undefined && keep(before, routes) !== before;
-    if (before !== undefined) this.#dampingOf(name).note(before, routes, at);
+    const gone = before === undefined ? noPrefixes : withdrawn(before, routes);
+    this.#dampingOf(name).note(gone, at);
     this.#routes.set(name, routes);
     this.#call((done) => this.#parts.port.setRoutes(name, routes, done), () => {
       if (this.#routes.get(name) === routes) this.#routes.delete(name);
     }, () => {
-      if (!withdraws) return;
+      if (gone.length === 0) return;
       const value = (clock.now() - at) / 1_000_000;
       journal.measure?.({ name: 'bgp_withdraw_seconds', value, labels: {} });
     });

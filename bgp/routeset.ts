@@ -39,6 +39,18 @@ function follows(route: Route, other: Route | undefined): boolean {
   return mine === its ? route.prefix > other.prefix : mine;
 }
 
+/** Prefixes of `before` that `after` has not; both are in one order, so each is looked at once. */
+export function withdrawn(before: readonly Route[], after: readonly Route[]): readonly Prefix[] {
+  if (before === after) return [];
+  const gone: Prefix[] = [];
+  let at = 0;
+  for (const route of before) {
+    while (at < after.length && follows(route, after[at])) at += 1;
+    if (after[at]?.prefix !== route.prefix) gone.push(route.prefix);
+  }
+  return gone;
+}
+
 /** What of `before` is still wanted, as it was; `before` itself where all of it is. */
 export function keep(before: readonly Route[], wanted: readonly Route[]): readonly Route[] {
   if (before === wanted) return before;
