@@ -126,7 +126,7 @@ test('without an InternalIP the next hop is an address towards the peer', (t) =>
   t.is(instance?.peers[0]?.peer.nextHop6, ip('fd00:2::1'));
 });
 
-test('the connect retry is capped, and 0 is no cap', (t) => {
+test('bgp G10: the connect retry is capped, and 0 is no cap', (t) => {
   const retry = (connectRetryCapSeconds?: number) => derive(common, {
     settings: connectRetryCapSeconds === undefined ? {} : { connectRetryCapSeconds },
   })[0]?.peers[0]?.peer.timers.connectRetry;

@@ -20,14 +20,14 @@ export function speakerContract(contract: SpeakerContract): void {
 }
 
 function claimStart(claim: SpeakerClaim): void {
-  claim('starting twice is one start', async (t, stage) => {
+  claim('bgp G2: starting twice is one start', async (t, stage) => {
     t.is(await stage.start(), 'ok');
     t.is(await stage.start(), 'ok');
     t.is(stage.bench.starts, 1);
     t.is(stage.events.filter(({ kind }) => kind === 'live').length, 1);
   });
 
-  claim('other global values replace the router', async (t, stage) => {
+  claim('bgp 44: other global values replace the router', async (t, stage) => {
     await stage.setRoutes('a', route(vip));
     await stage.up('a');
     await stage.has('a', vip);
@@ -66,7 +66,7 @@ function claimRoutes(claim: SpeakerClaim): void {
     t.deepEqual(stage.since('a', mark), [{ kind: 'withdraw', prefix: vip }]);
   });
 
-  claim('equal sets are silent', async (t, stage) => {
+  claim('bgp G29: equal sets are silent', async (t, stage) => {
     await stage.setRoutes('a', route(vip, { communities: [65_000 * 65_536 + 1] }));
     await stage.up('a');
     await stage.has('a', vip);
@@ -79,7 +79,7 @@ function claimRoutes(claim: SpeakerClaim): void {
 }
 
 function claimWholeSets(claim: SpeakerClaim): void {
-  claim('a change for one peer takes nothing from others', async (t, stage) => {
+  claim('bgp 42, G29: a change for one peer takes nothing from others', async (t, stage) => {
     for (const name of ['a', 'b'] as const) await stage.setRoutes(name, route(vip));
     await stage.up('a', 'b');
     await stage.has('a', vip);
@@ -111,7 +111,7 @@ function claimWholeSets(claim: SpeakerClaim): void {
 function claimAttributes(claim: SpeakerClaim): void {
   const [red, blue] = [65_000 * 65_536 + 1, 65_000 * 65_536 + 2];
 
-  claim('a prefix may carry other attributes for each peer', async (t, stage) => {
+  claim('bgp 15, G26: a prefix may carry other attributes for each peer', async (t, stage) => {
     await stage.setRoutes('a', route(vip, { communities: [red], large: [[65_001, 1, 2]] }));
     await stage.setRoutes('b', route(vip, { communities: [blue], origin: 'igp' }));
     await stage.up('a', 'b');
@@ -131,7 +131,7 @@ function claimAttributes(claim: SpeakerClaim): void {
     }
   });
 
-  claim('a change of attributes is one UPDATE without a withdraw', async (t, stage) => {
+  claim('bgp 12, 13: a change of attributes is one UPDATE without a withdraw', async (t, stage) => {
     await stage.setRoutes('a', route(vip, { communities: [red], localPref: 50 }));
     await stage.setRoutes('inner', route(vip, { communities: [red], localPref: 50 }));
     await stage.up('a', 'inner');
@@ -155,7 +155,7 @@ function claimAttributes(claim: SpeakerClaim): void {
 }
 
 function claimNextHops(claim: SpeakerClaim): void {
-  claim('AS path, origin and next hop are those of a router', async (t, stage) => {
+  claim('bgp 1, 22, G25, G32: AS path, origin and next hop are a router’s', async (t, stage) => {
     const { global, local } = stage.bench;
     for (const name of ['a', 'inner', 'six'] as const) {
       await stage.setRoutes(name, route(vip, { origin: 'incomplete' }), route(vip6));
@@ -180,7 +180,7 @@ function claimNextHops(claim: SpeakerClaim): void {
 }
 
 function claimPeers(claim: SpeakerClaim): void {
-  claim('a removed peer hears withdraws, then the end', async (t, stage) => {
+  claim('bgp 30: a removed peer hears withdraws, then the end', async (t, stage) => {
     await stage.setRoutes('a', route(vip));
     await stage.setRoutes('b', route(vip));
     await stage.up('a', 'b');
@@ -257,7 +257,7 @@ function claimEnds(claim: SpeakerClaim): void {
     t.is(stage.bench.starts, 2);
   });
 
-  claim('leaving with `keep` says nothing to anybody', async (t, stage) => {
+  claim('bgp G6: leaving with `keep` says nothing to anybody', async (t, stage) => {
     await stage.setRoutes('a', route(vip));
     await stage.up('a');
     await stage.has('a', vip);
@@ -306,7 +306,7 @@ function claimRefusals(claim: SpeakerClaim): void {
 }
 
 function claimInvalidSets(claim: SpeakerClaim): void {
-  claim('an invalid peer or route is refused and changes nothing', async (t, stage) => {
+  claim('bgp 25, 28, G3, G19, G23: an invalid peer or route changes nothing', async (t, stage) => {
     await stage.setRoutes('a', route(vip));
     await stage.up('a');
     await stage.has('a', vip);

@@ -16,7 +16,7 @@ const writes = new Set([
 
 function test(title: string, body: (t: import('ava').ExecutionContext, of: Dialect) => void): void {
   for (const dialect of [v3, v4]) {
-    anyTest(`GoBGP ${dialect.major}: ${title}`, (t) => body(t, dialect));
+    anyTest(`${title} (GoBGP ${dialect.major})`, (t) => body(t, dialect));
   }
 }
 
@@ -36,7 +36,7 @@ function running(dialect: Dialect, options: { readonly supervised?: boolean } = 
   return stage;
 }
 
-test('paths come before peers, and one StartBgp before all (row 43)', (t, dialect) => {
+test('bgp 43: paths come before peers, and one StartBgp before all', (t, dialect) => {
   const stage = running(dialect);
   const order = written(stage);
   t.is(order.indexOf('StartBgp'), 0);
@@ -48,7 +48,7 @@ test('paths come before peers, and one StartBgp before all (row 43)', (t, dialec
   t.is(stage.kinds('live'), 1);
 });
 
-test('another agent over the same daemon writes nothing (rows 41, 44)', (t, dialect) => {
+test('bgp 41, 44: another agent over the same daemon writes nothing', (t, dialect) => {
   const stage = running(dialect);
   for (const last of [11, 12]) stage.daemon.session(`192.0.2.${last}`, established);
   stage.run(1);
@@ -82,7 +82,7 @@ test('what nobody wants any more leaves after adoption', (t, dialect) => {
   t.false([...stage.daemon.sets.keys()].some((name) => name.includes('fl1-p2')));
 });
 
-test('another router is replaced as its version allows (row 44)', (t, dialect) => {
+test('bgp 44, G5: another router is replaced as its version allows', (t, dialect) => {
   const stage = running(dialect);
   const mark = stage.daemon.calls.length;
   t.is(stage.start({ ...global, asn: 65_009 }), 'ok');
@@ -94,14 +94,14 @@ test('another router is replaced as its version allows (row 44)', (t, dialect) =
   t.is(stage.daemon.peers.size, 2);
 });
 
-test('another router of somebody else stays (row 44)', (t, dialect) => {
+test('bgp 44: another router of somebody else stays', (t, dialect) => {
   const stage = running(dialect, { supervised: false });
   const answer = stage.start({ ...global, asn: 65_009 });
   t.is(answer, dialect.major === 3 ? 'ok' : 'unsupported');
   t.is(stage.kinds('blocked'), dialect.major === 3 ? 0 : 1);
 });
 
-test('a running daemon without our policies is foreign and left alone (row 44)', (t, dialect) => {
+test('bgp 44: a running daemon without our policies is foreign and left alone', (t, dialect) => {
   const stage = new Stage({ dialect, supervised: false });
   stage.daemon.global = { asn: global.asn, router_id: global.routerId, listen_port: -1 };
   stage.daemon.peers.set('192.0.2.99', { conf: { neighbor_address: '192.0.2.99' } });
@@ -111,7 +111,7 @@ test('a running daemon without our policies is foreign and left alone (row 44)',
   t.is(stage.kinds('blocked'), 1);
 });
 
-test('a path, a peer, a policy gone by hand come back within 30 s (row 45)', (t, dialect) => {
+test('bgp 45: a path, a peer, a policy gone by hand come back within 30 s', (t, dialect) => {
   const stage = running(dialect);
   const before = stage.daemon.table();
   stage.daemon.paths.delete(vip);
@@ -125,7 +125,7 @@ test('a path, a peer, a policy gone by hand come back within 30 s (row 45)', (t,
   t.deepEqual(drifts.toSorted(), ['path', 'peer', 'policy']);
 });
 
-test('strange and lost events do no harm (row 45, G31)', (t, dialect) => {
+test('bgp 45, G31: strange and lost events do no harm', (t, dialect) => {
   const stage = running(dialect);
   stage.daemon.session('192.0.2.11', established, false);
   stage.daemon.event({ type: 2, peer: { state: { neighbor_address: '<nil>' } } });
@@ -142,7 +142,7 @@ test('strange and lost events do no harm (row 45, G31)', (t, dialect) => {
   t.is(state('p12'), 'established');
 });
 
-test('statements that were not understood block the instance (G30)', (t, dialect) => {
+test('bgp G30: statements that were not understood block the instance', (t, dialect) => {
   const stage = new Stage({ dialect });
   stage.daemon.forgetsConditions = true;
   stage.port.setRoutes('p11', [route(vip)], () => undefined);
@@ -152,7 +152,7 @@ test('statements that were not understood block the instance (G30)', (t, dialect
   t.is(stage.daemon.paths.size, 0);
 });
 
-test('a lost session is kicked at once, a short one later, a new one never (G11)', (t, dialect) => {
+test('bgp G11: a lost session is kicked at once, a short one later, a new never', (t, dialect) => {
   const stage = running(dialect);
   const address = '192.0.2.11';
   const adds = (): number => stage.daemon.calls.filter(({ name, value }) => (
@@ -181,7 +181,7 @@ test('a lost session is kicked at once, a short one later, a new one never (G11)
   t.is(adds(), 3);
 });
 
-test('the R-bit is set after a loss, not on a first start (G17)', (t, dialect) => {
+test('bgp G17, G18: the R-bit is set after a loss, not on a first start', (t, dialect) => {
   const stage = running(dialect);
   const bits = (): readonly boolean[] => stage.daemon.calls.flatMap(({ name, value }) => (
     name === 'AddPeer' && value.peer.conf.neighbor_address === '192.0.2.11'
@@ -220,7 +220,7 @@ test('a refused peer is reported, tried again, and blocks no other', (t, dialect
   ]);
 });
 
-test('a withdraw that failed is made again, by looking first (G1)', (t, dialect) => {
+test('bgp G1: a withdraw that failed is made again, by looking first', (t, dialect) => {
   const stage = running(dialect);
   let once = true;
   stage.daemon.fault = (name) => {
@@ -250,7 +250,7 @@ test('a daemon that dies is started at once, then later and later (5.1)', (t, di
   t.is(stage.process.spawned, 3);
 });
 
-test('drain takes all back, waits, ends sessions, then the process (7, row 46)', (t, dialect) => {
+test('bgp 46, G6: drain takes all back, waits, ends sessions, then the process', (t, dialect) => {
   const stage = running(dialect);
   stage.daemon.session('192.0.2.11', established);
   stage.run(1);
@@ -264,7 +264,7 @@ test('drain takes all back, waits, ends sessions, then the process (7, row 46)',
   t.true(stage.clock.now() - from >= 6_000_000);
 });
 
-test('a peer that left leaves nothing that its index would inherit (G27)', (t, dialect) => {
+test('bgp G27: a peer that left leaves nothing that its index would inherit', (t, dialect) => {
   const stage = running(dialect);
   t.is(stage.setPeers(peer(11, { restart: 60 })), 'ok');
   const type = dialect.definedType.neighbour;
@@ -274,7 +274,7 @@ test('a peer that left leaves nothing that its index would inherit (G27)', (t, d
   t.deepEqual(stage.daemon.sets.get(`${type} fl1-p2`), ['192.0.2.20/32']);
 });
 
-test('a later next hop of IPv6 takes another set, and no session (G28)', (t, dialect) => {
+test('bgp G28: a later next hop of IPv6 takes another set, and no session', (t, dialect) => {
   const stage = new Stage({ dialect });
   const at = (last: string) => peer(11, { nextHop6: ip(`2001:db8::${last}`) });
   stage.setRoutes('p11', route(vip6), route(vip2));

@@ -57,7 +57,7 @@ function installed(prefix: string, there = true): Promise<number> {
   ));
 }
 
-test('an address is a plain route of the node at both routers (row 1)', async (t) => {
+test('bgp 1: an address is a plain route of the node at both routers', async (t) => {
   await routes(route(vip));
   await installed(vip);
   const text = bird.route(vip);
@@ -73,7 +73,7 @@ test('an address is a plain route of the node at both routers (row 1)', async (t
   await installed(vip, false);
 });
 
-test('an attribute changes without a delete and without a new session (row 13)', async (t) => {
+test('bgp 13: an attribute changes without a delete and without a new session', async (t) => {
   await routes(route(vip, { communities: [red], large: [[65_001, 1, 2]], localPref: 50 }));
   await installed(vip);
   t.regex(bird.route(vip), /BGP\.community: \(65000,10\)\n/u);
@@ -90,7 +90,7 @@ test('an attribute changes without a delete and without a new session (row 13)',
   await routes();
 });
 
-test('each peer sees its own attributes, and one leaves without the other (15, 42)', async (t) => {
+test('bgp 15, 42: each peer sees its own attributes, one leaves without the other', async (t) => {
   await node.setRoutes('bird', route(vip, { communities: [red] }));
   await node.setRoutes('frr', route(vip, { communities: [blue] }));
   await installed(vip);
@@ -109,7 +109,7 @@ test('each peer sees its own attributes, and one leaves without the other (15, 4
   await routes();
 });
 
-test('an IPv6 address goes by an IPv4 session with the node as next hop (row 23)', async (t) => {
+test('bgp 23: an IPv6 address goes by an IPv4 session with the node as next hop', async (t) => {
   await routes(route(vip6), route(vip));
   await installed(vip6);
   t.regex(bird.route(vip6), /BGP\.next_hop: fd00:99::1/u);
@@ -119,7 +119,7 @@ test('an IPv6 address goes by an IPv4 session with the node as next hop (row 23)
   await installed(vip6, false);
 });
 
-test('the lower hold time holds, keepalives at a third (row 27)', async (t) => {
+test('bgp 27: the lower hold time holds, keepalives at a third', async (t) => {
   await node.setPeers(
     node.peer('bird', segment.address('bird'), {
       timers: { connectRetry: 5, hold: 15, keepalive: 5 }, restart,
@@ -133,7 +133,7 @@ test('the lower hold time holds, keepalives at a third (row 27)', async (t) => {
 });
 
 for (const who of ['the speaker dies', 'the agent is replaced'] as const) {
-  test(`no route leaves a kernel when ${who} (rows 39, 41)`, async (t) => {
+  test(`bgp 39, 41: no route leaves a kernel when ${who}`, async (t) => {
     const many = Array.from({ length: 100 }, (_, index) => (
       route(`198.51.100.${index + 10}/32` as typeof vip)
     ));

@@ -36,7 +36,7 @@ function installed(prefix: string): boolean {
   return segment.run('bird', 'ip', 'route', 'show', prefix) !== '';
 }
 
-test('another AS number than the router has never comes up (row 32)', async (t) => {
+test('bgp 32: another AS number than the router has never comes up', async (t) => {
   await bird.restart();
   await node.setPeers(peer({ asn: 65_099 }));
   await until('BIRD is told why', () => (
@@ -49,7 +49,7 @@ test('another AS number than the router has never comes up (row 32)', async (t) 
   await node.setPeers();
 });
 
-test('an IPv4 route goes by an IPv6 session (row 22)', async (t) => {
+test('bgp 22: an IPv4 route goes by an IPv6 session', async (t) => {
   await bird.restart({ more: `protocol bgp n6 {
   local fd00:99::4 as 65020; neighbor fd00:99::1 as 65001;
   connect delay time 1; connect retry time 1; error wait time 1, 2;
@@ -63,7 +63,7 @@ test('an IPv4 route goes by an IPv6 session (row 22)', async (t) => {
   await node.setPeers();
 });
 
-test('a reset session is back at once, and no route leaves (row 40)', async (t) => {
+test('bgp 40: a reset session is back at once, and no route leaves', async (t) => {
   await bird.restart();
   await node.setRoutes('bird', route(vip), route(vip2));
   await node.setPeers(peer({ restart: 30 }));
@@ -88,7 +88,7 @@ test('a reset session is back at once, and no route leaves (row 40)', async (t) 
 
 // GoBGP 3.10 leaves the key of a deleted peer on its listener: whoever then dials without one is
 // not heard, so that only the node dials. What needs a router that dials stands before this.
-test('a password fits, does not fit, and is rotated (row 31)', async (t) => {
+test('bgp 31, G19: a password fits, does not fit, and is rotated', async (t) => {
   await bird.restart({ password: 'correct' });
   await node.setRoutes('bird', route(vip));
   await node.setPeers(peer({ password: { text: 'wrong', version: '1/1' } }));
@@ -105,7 +105,7 @@ test('a password fits, does not fit, and is rotated (row 31)', async (t) => {
   await node.setPeers();
 });
 
-test('a drained speaker leaves no route behind, nor a session (row 38)', async (t) => {
+test('bgp 38: a drained speaker leaves no route behind, nor a session', async (t) => {
   await bird.restart();
   await node.setRoutes('bird', route(vip), route(vip2));
   await node.setPeers(peer({ restart: 30 }), node.peer('away', '10.99.0.77', {
