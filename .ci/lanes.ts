@@ -1,7 +1,8 @@
 // What may run beside what. Files that wait - for a fence to pass, a router to agree, a kubelet to
-// start - use little of the machine and all of its time, so they run one after another beside the
-// rest. They are also those that share a kernel's hooks and links, and that judge times: a busy
-// machine would fail them, so the rest stands behind them.
+// start - use little of the machine and all of their time, so they run beside the rest, labs in one
+// lane and what else has real agents or routers in another. They are also those that share a
+// kernel's hooks and links, and that judge times: a busy machine would fail them, so the rest
+// stands behind them.
 import { globSync } from 'node:fs';
 
 /** Test files that run in one process of ava. */
@@ -14,16 +15,20 @@ export interface Lane {
 }
 
 const waiting = [
-  'test/lab', 'test/netns', 'test/bgp/routers', 'test/daemon/wire', 'test/http/kubectl',
-  'test/contract/gobgpspeaker',
+  ['test/lab'],
+  ['test/netns', 'test/bgp/routers', 'test/daemon/wire', 'test/http/kubectl',
+    'test/contract/gobgpspeaker'],
 ];
 
-/** Lanes over test files below a folder, those that wait first. */
+/** Lanes over the test files below a folder, those that wait first; none is empty. */
 export function lanes(root: string): readonly Lane[] {
   const files = globSync('test/**/*.test.ts', { cwd: root }).toSorted();
-  const waits = (file: string): boolean => waiting.some((name) => file.startsWith(name));
+  const among = (names: readonly string[]): readonly string[] => files.filter(
+    (file) => names.some((name) => file.startsWith(name)),
+  );
+  const waits = new Set(among(waiting.flat()));
   return [
-    { files: files.filter(waits), concurrency: 1, nice: 0 },
-    { files: files.filter((file) => !waits(file)), nice: 5 },
-  ];
+    ...waiting.map((names) => ({ files: among(names), concurrency: 1, nice: 0 })),
+    { files: files.filter((file) => !waits.has(file)), nice: 5 },
+  ].filter((lane) => lane.files.length > 0);
 }

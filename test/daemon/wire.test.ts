@@ -182,21 +182,20 @@ serial('a probe of the segment finds the one who answers, and a second one', asy
   const mac = (host: Node | 'client'): string => (
     /link\/ether (\S+)/u.exec(site.try(host, 'ip link show eth0') ?? '')?.[1] ?? host
   );
-  for (const from of nodes) {
-    const probe = async (): Promise<readonly [unknown, string | undefined]> => {
-      // Once a second and address.
-      await pass(1_000);
-      const list = site.start(from, [
-        'l2', 'list', vip, '--probe', '--socket', site.socketOf(from), '--no-headers',
-      ]);
-      return [await list.exited, list.stdout.trim().split(/ {3,}/u).at(-1)];
-    };
-    t.deepEqual(await probe(), [0, mac(by)], `from ${from}`);
-    site.try('client', `ip address add ${vip}/32 dev eth0`);
-    const both = [mac(by), mac('client')].toSorted().join();
-    t.deepEqual(await probe(), [1, both], `from ${from}`);
-    site.try('client', `ip address del ${vip}/32 dev eth0`);
-  }
+  const probe = async (from: Node): Promise<readonly [unknown, string | undefined]> => {
+    const list = site.start(from, [
+      'l2', 'list', vip, '--probe', '--socket', site.socketOf(from), '--no-headers',
+    ]);
+    return [await list.exited, list.stdout.trim().split(/ {3,}/u).at(-1)];
+  };
+  const both = (): Promise<unknown> => Promise.all(nodes.map((node) => probe(node)));
+  t.deepEqual(await both(), [[0, mac(by)], [0, mac(by)]]);
+  site.try('client', `ip address add ${vip}/32 dev eth0`);
+  // Once a second and address.
+  await pass(1_000);
+  const two = [mac(by), mac('client')].toSorted().join();
+  t.deepEqual(await both(), [[1, two], [1, two]]);
+  site.try('client', `ip address del ${vip}/32 dev eth0`);
   t.is(socket('a', '-X POST -d {"address":"web"} http://agent/v1/l2/probe').code, 422);
 });
 
