@@ -76,9 +76,6 @@ export function sessionReport(
   if (state !== undefined && state.peer_asn !== 0) report.remoteAsn = state.peer_asn;
   if (remoteId !== undefined) report.remoteId = remoteId;
   if (localAddress !== undefined) report.localAddress = localAddress;
-  // GoBGP 3 does not say it.
-  const cause = state?.disconnect_message ?? '';
-  if (now !== 'established' && cause !== '') report.cause = cause;
   if (now === 'established') {
     const { hold, keepalive } = negotiated(timers);
     report.hold = hold;
