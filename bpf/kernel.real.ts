@@ -29,6 +29,11 @@ export function realKernel(addon: Addon, maps: ReadonlyMap<string, KernelMap>): 
       ?? Array.from({ length: keys.count }, () => undefined),
     dump: (map) => maps.get(map)?.dump() ?? [],
     scan: (map, from, rowsMax) => maps.get(map)?.scan(from, rowsMax) ?? emptyPage,
+    // The kernel has no call that counts: the rows are read and forgotten.
+    tally: (map, from, rowsMax) => {
+      const { rows: { count }, next } = maps.get(map)?.scan(from, rowsMax) ?? emptyPage;
+      return { count, next };
+    },
     hostLock: (name, held) => takeLock(addon, { name, held, locks }),
     close: () => {
       for (const lock of locks) addon.close(lock);

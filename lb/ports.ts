@@ -96,6 +96,13 @@ export interface MapPage {
   readonly next: Uint8Array | undefined;
 }
 
+/** How many rows a part of a map has. */
+export interface MapTally {
+  readonly count: number;
+  /** As in `MapPage`. */
+  readonly next: Uint8Array | undefined;
+}
+
 /**
  * The kernel of one node as bytes between named maps. Calls are synchronous, as bpf(2) is.
  * The dump order is unspecified. Deleting an absent key succeeds. Buffers are copied both ways.
@@ -124,6 +131,8 @@ export interface KernelPort {
    * write meanwhile: such a walk may miss a row or meet it twice.
    */
   scan(map: string, from: Uint8Array | undefined, rowsMax: number): MapPage;
+  /** As `scan` for those who only count: no row is handed over. */
+  tally(map: string, from: Uint8Array | undefined, rowsMax: number): MapTally;
   /**
    * Asks for a lock that the kernel frees when the process dies (an abstract Unix socket).
    * `held` is called once, later, when this process has it; a second holder waits.

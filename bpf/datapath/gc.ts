@@ -71,16 +71,27 @@ export class FlowGarbage {
 
   #step(): void {
     const map = walked[this.#walking] ?? 'fl_snat';
-    const { rows, next } = this.#kernel.scan(map, this.#from, pageRows);
-    this.#met += rows.count;
+    const next = map === 'fl_snat' ? this.#walkOld(map) : this.#count(map);
     this.#from = next;
-    if (map === 'fl_snat') this.#removeOld(rows);
     if (next === undefined) {
       this.rows.set(map, this.#met);
       this.#met = 0;
       this.#walking = (this.#walking + 1) % walked.length;
     }
     this.#arm(next === undefined && this.#walking === 0 ? passEvery : 0);
+  }
+
+  #walkOld(map: 'fl_snat'): Uint8Array | undefined {
+    const { rows, next } = this.#kernel.scan(map, this.#from, pageRows);
+    this.#met += rows.count;
+    this.#removeOld(rows);
+    return next;
+  }
+
+  #count(map: FlowMap): Uint8Array | undefined {
+    const { count, next } = this.#kernel.tally(map, this.#from, pageRows);
+    this.#met += count;
+    return next;
   }
 
   #removeOld(rows: MapBatch): void {

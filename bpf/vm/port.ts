@@ -18,8 +18,11 @@ export function mapPort(machine: Machine): MapPort {
       ?? Array.from({ length: keys.count }, () => undefined),
     dump: (map) => machine.find(map)?.dump() ?? [],
     scan: (map, from, rowsMax) => machine.find(map)?.scan(from, rowsMax) ?? emptyPage(),
+    tally: (map, from, rowsMax) => machine.find(map)?.tally(from, rowsMax) ?? nothing,
   };
 }
+
+const nothing = { count: 0, next: undefined } as const;
 
 function emptyPage(): MapPage {
   return { rows: { count: 0, keys: new Uint8Array(), values: new Uint8Array() }, next: undefined };

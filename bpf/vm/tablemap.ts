@@ -1,5 +1,5 @@
 import type {
-  BatchResult, KernelError, MapBatch, MapEntry, MapFlag, MapKeys, MapPage,
+  BatchResult, KernelError, MapBatch, MapEntry, MapFlag, MapKeys, MapPage, MapTally,
 } from '../../lb/ports.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 import { errno, kernelError } from './errno.ts';
@@ -120,15 +120,33 @@ export class MachineMap {
    * last is met exactly once, whatever is written in between.
    */
   scan(from: Uint8Array | undefined, rowsMax: number): MapPage {
-    const { position, span } = cursorOf(from) ?? { position: 0, span: spanOf(this.map.positions) };
     const found: number[] = [];
-    let at = position;
-    for (; at < span && found.length < rowsMax; at += 1) {
-      const position = this.#shuffled(at, span);
-      if (this.#isThere(position)) found.push(position);
-    }
-    const next = at < span ? cursorBytes({ position: at, span }) : undefined;
+    const next = this.#walk(from, (position) => found.push(position) < rowsMax);
     return { rows: this.#rows(found), next };
+  }
+
+  /** The same without the rows. */
+  tally(from: Uint8Array | undefined, rowsMax: number): MapTally {
+    let count = 0;
+    const next = this.#walk(from, () => {
+      count += 1;
+      return count < rowsMax;
+    });
+    return { count, next };
+  }
+
+  /** Meets positions that are taken, until `wanted` says enough; where to go on. */
+  #walk(
+    from: Uint8Array | undefined, wanted: (position: number) => boolean,
+  ): Uint8Array | undefined {
+    const { position, span } = cursorOf(from) ?? { position: 0, span: spanOf(this.map.positions) };
+    let more = true;
+    let at = position;
+    for (; at < span && more; at += 1) {
+      const taken = this.#shuffled(at, span);
+      if (this.#isThere(taken)) more = wanted(taken);
+    }
+    return at < span ? cursorBytes({ position: at, span }) : undefined;
   }
 
   /** Copies of the keys and values at these positions, one behind the other. */

@@ -5,7 +5,7 @@ import { Machine, type PassInput } from '../../bpf/vm/machine.ts';
 import type { HostCalls } from '../../bpf/vm/runtime.ts';
 import { datapathDefaults } from '../../lb/datapathoptions.ts';
 import type {
-  BatchResult, KernelError, KernelPort, MapBatch, MapEntry, MapFlag, MapKeys, MapPage,
+  BatchResult, KernelError, KernelPort, MapBatch, MapEntry, MapFlag, MapKeys, MapPage, MapTally,
 } from '../../lb/ports.ts';
 import { assert, type Result } from '../../lb/result.ts';
 import type { Prng } from '../prng.ts';
@@ -217,6 +217,10 @@ export class SimKernel implements KernelPort {
     return this.#hooked.scan(map, from, rowsMax);
   }
 
+  tally(map: string, from: Uint8Array | undefined, rowsMax: number): MapTally {
+    return this.#hooked.tally(map, from, rowsMax);
+  }
+
   /** All entries, in an order shuffled by the seed: nothing may rely on one. */
   dump(map: string): readonly MapEntry[] {
     return this.#hooked.rows(map);
@@ -270,6 +274,7 @@ export class SimKernel implements KernelPort {
       lookupMany: (map, keys) => alive(() => loaded.lookupMany(map, keys)),
       dump: (map) => alive(() => loaded.rows(map)),
       scan: (map, from, rowsMax) => alive(() => loaded.scan(map, from, rowsMax)),
+      tally: (map, from, rowsMax) => alive(() => loaded.tally(map, from, rowsMax)),
       hostLock: (name, held) => alive(() => this.hostLock(name, held, process)),
     };
   }

@@ -2,7 +2,7 @@ import type { CompiledObject } from '../../bpf/vm/compile.ts';
 import type { Machine } from '../../bpf/vm/machine.ts';
 import type { LayoutMaps, RowShapes } from '../../bpf/migration.ts';
 import type {
-  BatchResult, KernelError, MapBatch, MapEntry, MapFlag, MapKeys, MapPage,
+  BatchResult, KernelError, MapBatch, MapEntry, MapFlag, MapKeys, MapPage, MapTally,
 } from '../../lb/ports.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 import { takeKeys } from './batches.ts';
@@ -101,6 +101,10 @@ export class Loaded implements LayoutMaps {
       return ok(undefined);
     });
     return values;
+  }
+
+  tally(map: string, from: Uint8Array | undefined, rowsMax: number): MapTally {
+    return this.maps.get(map)?.tally(from, rowsMax) ?? { count: 0, next: undefined };
   }
 
   scan(map: string, from: Uint8Array | undefined, rowsMax: number): MapPage {

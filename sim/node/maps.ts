@@ -2,7 +2,7 @@ import { ArrayMap } from '../../bpf/vm/maps/array.ts';
 import { PrefixMap } from '../../bpf/vm/maps/prefixes.ts';
 import type { MachineMap } from '../../bpf/vm/tablemap.ts';
 import type {
-  BatchResult, KernelError, MapBatch, MapEntry, MapFlag, MapPage,
+  BatchResult, KernelError, MapBatch, MapEntry, MapFlag, MapPage, MapTally,
 } from '../../lb/ports.ts';
 import { err, type Result } from '../../lb/result.ts';
 import { writeRows } from './batches.ts';
@@ -88,6 +88,10 @@ export class SimMap {
 
   dump(): readonly MapEntry[] {
     return this.#map.dump();
+  }
+
+  tally(from: Uint8Array | undefined, rowsMax: number): MapTally {
+    return this.#map.tally(from, rowsMax);
   }
 
   scan(from: Uint8Array | undefined, rowsMax: number): MapPage {

@@ -49,6 +49,10 @@ class NullKernel implements KernelPort {
     return [];
   }
 
+  tally(): { readonly count: number; readonly next: undefined } {
+    return { count: 0, next: undefined };
+  }
+
   scan(): { readonly rows: MapBatch; readonly next: undefined } {
     const rows = { count: 0, keys: new Uint8Array(0), values: new Uint8Array(0) };
     return { rows, next: undefined };

@@ -245,6 +245,21 @@ function walks(claim: Claim): void {
     t.true(seen.every(({ key, value }) => value[0] === key[0]));
   });
 
+  claim('a count in pages counts every row once', (t, { kernel, hash }) => {
+    kernel.updateMany(hash, batch(Array.from({ length: 300 }, (_, number) => number)), 'any');
+    let [rows, pages] = [0, 0];
+    let from: Uint8Array | undefined;
+    do {
+      const { count, next } = kernel.tally(hash, from, 64);
+      rows += count;
+      pages += 1;
+      from = next;
+    } while (from !== undefined && pages < 100);
+    t.is(rows, 300);
+    t.true(pages > 3 && pages < 20, `${pages} pages`);
+    t.deepEqual(kernel.tally('no such map', undefined, 64), { count: 0, next: undefined });
+  });
+
   claim('a walk of an empty map has one empty page', (t, { kernel, hash }) => {
     t.like(kernel.scan(hash, undefined, 64), { rows: { count: 0 }, next: undefined });
   });

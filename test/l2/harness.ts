@@ -15,7 +15,7 @@ import { ip, type Ip } from '../../lb/ip.ts';
 import type { EndpointSlice, L2Policy, Node, Service } from '../../lb/model.ts';
 import type {
   BatchResult, Clock, KernelPort, LinkFacts, LinkPort, MapBatch, MapEntry, MapFlag, MapKeys,
-  MapPage, ObjectEvent,
+  MapPage, MapTally, ObjectEvent,
 } from '../../lb/ports.ts';
 import { err, ok, type Result } from '../../lb/result.ts';
 import { Table } from '../../lb/table.ts';
@@ -121,6 +121,10 @@ export class TestKernel implements KernelPort {
 
   lookupMany(): readonly (Uint8Array | undefined)[] {
     return [];
+  }
+
+  tally(name: string): MapTally {
+    return { count: this.dump(name).length, next: undefined };
   }
 
   scan(name: string): MapPage {

@@ -157,6 +157,7 @@ export class BenchNode {
       lookupMany: (map, keys) => timed(() => kernel.lookupMany(map, keys)),
       dump: (map) => timed(() => kernel.dump(map)),
       scan: (map, from, rowsMax) => timed(() => kernel.scan(map, from, rowsMax)),
+      tally: (map, from, rowsMax) => timed(() => kernel.tally(map, from, rowsMax)),
     };
   }
 }
