@@ -42,12 +42,12 @@ export function listDaemon(client: GobgpClient, done: RpcDone<DaemonListing>): v
   together(found.steps(), (result) => done(result.ok ? ok(found.listing()) : err(result.error)));
 }
 
-/** The peers alone, with what they advertise. */
+/** The peers alone. */
 export function listPeers(
   client: GobgpClient, address: string, done: RpcDone<readonly PeerMessage[]>,
 ): void {
   client.list({
-    name: 'ListPeer', fields: listPeerRequest, value: { address, enable_advertised: true },
+    name: 'ListPeer', fields: listPeerRequest, value: { address },
   }, peerMessage, (reply) => done(reply.ok ? ok(peersOf(reply.value)) : reply));
 }
 

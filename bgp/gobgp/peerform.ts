@@ -133,13 +133,18 @@ function capabilities(dialect: Dialect, all: readonly Uint8Array[]): PeerCapabil
   return offered;
 }
 
-/** Routes of each family of an established session. */
-export function routeCounts(name: PeerName, message: PeerMessage): readonly RouteCounts[] {
+/**
+ * Routes of each family of an established session. Those advertised are counted by whoever told
+ * them: GoBGP 3.10 says one more than its own adj-rib-out holds.
+ */
+export function routeCounts(
+  name: PeerName, message: PeerMessage, advertised: (family: Family) => number,
+): readonly RouteCounts[] {
   return message.afi_safis.flatMap(({ state, config }) => {
     const family = familyOfMessage(state?.family ?? config?.family);
     if (family === undefined) return [];
     return [{
-      peer: name, family, received: state?.received ?? 0, advertised: state?.advertised ?? 0,
+      peer: name, family, received: state?.received ?? 0, advertised: advertised(family),
     }];
   });
 }

@@ -184,9 +184,12 @@ export class PeerSet implements PeerEffects {
 
   counts(messages: readonly PeerMessage[]): readonly RouteCounts[] {
     return messages.flatMap((message) => {
-      const name = this.#drivers.get(peerAddress(message))?.peer?.name;
-      return name === undefined || sessionState(message) !== 'established'
-        ? [] : routeCounts(name, message);
+      const driver = this.#drivers.get(peerAddress(message));
+      const name = driver?.peer?.name;
+      if (name === undefined || sessionState(message) !== 'established') return [];
+      return routeCounts(name, message, (family) => (
+        this.#owner.table.announced(driver?.index ?? 0, family)
+      ));
     });
   }
 

@@ -1,4 +1,4 @@
-import type { Ip, Prefix } from '../../lb/ip.ts';
+import { familyOf, type Family, type Ip, type Prefix } from '../../lb/ip.ts';
 import type { PeerName, Route } from '../port.ts';
 import { indexOfPolicy, targetOfName, type Target } from './names.ts';
 import {
@@ -82,6 +82,16 @@ export class RibTable {
 
   get pathCount(): number {
     return this.#paths.size;
+  }
+
+  /** Paths of a family that name the peer. */
+  announced(index: number, family: Family): number {
+    let count = 0;
+    for (const [prefix, { state }] of this.#paths) {
+      if (familyOf(prefix) !== family) continue;
+      if (state.targets.some((target) => target.index === index)) count += 1;
+    }
+    return count;
   }
 
   /** Indices that a policy of the daemon bears. */

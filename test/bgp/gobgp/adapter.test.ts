@@ -48,6 +48,17 @@ test('bgp 43: paths come before peers, and one StartBgp before all', (t, dialect
   t.is(stage.kinds('live'), 1);
 });
 
+test('routes of a session are counted by family as they were told', (t, dialect) => {
+  const stage = running(dialect);
+  for (const last of [11, 12]) stage.daemon.session(`192.0.2.${last}`, established);
+  stage.run(5);
+  const told = stage.events.filter((event) => event.kind === 'counts').at(-1);
+  const advertised = told?.counts.map((one) => `${one.peer} ${one.family} ${one.advertised}`);
+  t.deepEqual(advertised?.toSorted(), [
+    'p11 IPv4 1', 'p11 IPv6 1', 'p12 IPv4 1', 'p12 IPv6 0',
+  ]);
+});
+
 test('bgp 41, 44: another agent over the same daemon writes nothing', (t, dialect) => {
   const stage = running(dialect);
   for (const last of [11, 12]) stage.daemon.session(`192.0.2.${last}`, established);
