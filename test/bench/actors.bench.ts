@@ -4,6 +4,7 @@ import { ApiServer } from '../../sim/api/server.ts';
 import { createActors } from '../../sim/kube/actors.ts';
 import type { NodeRuntime } from '../../sim/kube/kubelet.ts';
 import { World } from '../../sim/world.ts';
+import { secondsOf } from './stopwatch.ts';
 
 const second = 1_000_000;
 const nodeCount = 100;
@@ -61,26 +62,22 @@ function cluster(services: number): { world: World; api: ApiServer; boot: () => 
   };
 }
 
-/** Wall seconds until 100 nodes run the 10,000 pods of 5,000 Services, all slices written. */
+/** Seconds until 100 nodes run the 10,000 pods of 5,000 Services, all slices written. */
 function boot(): number {
   const { api, boot: start } = cluster(5000);
-  const from = performance.now();
-  start();
-  const wallSeconds = (performance.now() - from) / 1000;
+  const seconds = secondsOf(start);
   const pods = api.list(resources.pods).length;
   if (pods !== 10_000) throw new Error(`${pods} pods instead of 10000`);
-  return wallSeconds;
+  return seconds;
 }
 
-/** Simulated seconds per wall second of 100 nodes that only keep their Leases. */
+/** Simulated seconds per second of 100 nodes that only keep their Leases. */
 function idle(): number {
   const { world, boot: start } = cluster(0);
   start();
   world.run(world.now + 60 * second);
   const span = 3600;
-  const from = performance.now();
-  world.run(world.now + span * second);
-  return span / ((performance.now() - from) / 1000);
+  return span / secondsOf(() => world.run(world.now + span * second));
 }
 
 export const benches = [

@@ -1,7 +1,8 @@
 import { buildLan, second, startLine } from '../net/lan.ts';
+import { secondsOf } from './stopwatch.ts';
 
 /**
- * Simulated seconds per wall second of two clients with 50 TCP probes/s each, one behind the
+ * Simulated seconds per second of two clients with 50 TCP probes/s each, one behind the
  * router.
  */
 function probes(): number {
@@ -10,26 +11,23 @@ function probes(): number {
   const far = startLine(lan, { client: 'phone' });
   lan.world.run(60 * second);
   const span = 600;
-  const from = performance.now();
-  lan.world.run((60 + span) * second);
-  const wallSeconds = (performance.now() - from) / 1000;
+  const seconds = secondsOf(() => lan.world.run((60 + span) * second));
   const failed = near.failures.length + far.failures.length;
   if (failed > 0 || near.counts.ok < 30_000) {
     throw new Error(`${failed} of ${near.counts.ok} probes failed`);
   }
-  return span / wallSeconds;
+  return span / seconds;
 }
 
-/** Events per wall second of the same traffic. */
+/** Events per second of the same traffic. */
 function events(): number {
   const lan = buildLan();
   startLine(lan);
   startLine(lan, { client: 'phone' });
   lan.world.run(60 * second);
   const before = lan.world.trace.count;
-  const from = performance.now();
-  lan.world.run(360 * second);
-  return (lan.world.trace.count - before) / ((performance.now() - from) / 1000);
+  const seconds = secondsOf(() => lan.world.run(360 * second));
+  return (lan.world.trace.count - before) / seconds;
 }
 
 export const benches = [

@@ -6,6 +6,7 @@ import { Cluster } from '../../sim/cluster/cluster.ts';
 import { defaultCluster } from '../../sim/scenario/parse.ts';
 import { runScenario } from '../../sim/scenario/run.ts';
 import { exitClass } from '../../sim/scenario/verdict.ts';
+import { secondsOf } from './stopwatch.ts';
 import { watchServices } from '../../sim/report/placement.ts';
 
 /** A Deployment of two replicas and its Service. */
@@ -117,11 +118,9 @@ function settle(cluster: Cluster): void {
   if (open.length > 0) throw new Error(`not quiescent: ${open.slice(0, 3).join('; ')}`);
 }
 
-/** Simulated over wall seconds of `span` simulated seconds. */
+/** Simulated over real seconds of `span` simulated seconds. */
 function speed(cluster: Cluster, span: number): number {
-  const started = performance.now();
-  cluster.world.run(cluster.world.now + span * 1_000_000);
-  return (span * 1000) / (performance.now() - started);
+  return span / secondsOf(() => cluster.world.run(cluster.world.now + span * 1_000_000));
 }
 
 /** The same once the compiler has seen all of it: long runs are what the figure is for. */
@@ -148,9 +147,7 @@ let installed: Cluster | undefined;
 function largeBoot(): number {
   // The one before goes first: two of them want more memory than Node takes by itself.
   installed = undefined;
-  const started = performance.now();
-  installed = install({ nodes: 100, services: 5000 });
-  return (performance.now() - started) / 1000;
+  return secondsOf(() => { installed = install({ nodes: 100, services: 5000 }); });
 }
 
 /** Of the cluster that the boot before left, for a boot takes long. */
@@ -170,13 +167,14 @@ const powerLoss = await readScenario(
 /** Whole runs with every oracle, from boot to verdict, in one process. */
 function seedsPerMinute(): number {
   const seeds = 20;
-  const started = performance.now();
-  for (let seed = 0; seed < seeds; seed += 1) {
-    const { verdict } = runScenario({ ...powerLoss, seed: BigInt(seed) });
-    const end = exitClass(verdict);
-    if (end !== 'ok') throw new Error(`seed ${seed} ended as ${end}`);
-  }
-  return (seeds * 60_000) / (performance.now() - started);
+  const seconds = secondsOf(() => {
+    for (let seed = 0; seed < seeds; seed += 1) {
+      const { verdict } = runScenario({ ...powerLoss, seed: BigInt(seed) });
+      const end = exitClass(verdict);
+      if (end !== 'ok') throw new Error(`seed ${seed} ended as ${end}`);
+    }
+  });
+  return (seeds * 60) / seconds;
 }
 
 export const benches = [

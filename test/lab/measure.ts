@@ -1,10 +1,12 @@
 // Plays every fail-over scenario many times in a lab and in the simulator, and prints both side by
 // side: `node test/lab/measure.ts [--runs 20] [--seeds 100] [--timing fast] [--timing default]
-// [--only power-off]`. Root; minutes.
+// [--only power-off]`. Root; minutes. With `--bgp` it cuts the power of a node that announces over
+// BGP instead, with the hold times of bgp.md 1.
 import { parseArgs } from 'node:util';
 import { strikeOnce, storyOf, type Failover } from '../../kind/lab/failover.ts';
 import { bringUp } from '../../kind/lab/up.ts';
 import { doubled } from '../../kind/lab/watcher.ts';
+import { measureBgp } from './bgpmeasure.ts';
 import {
   deliveries, labOf, predicted, readStory, storyNames, timings, type Latency, type Timing,
 } from './story.ts';
@@ -14,6 +16,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '20' },
     seeds: { type: 'string', default: '100' },
     timing: { type: 'string', multiple: true, default: ['fast', 'default'] },
+    bgp: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [...storyNames()] },
   },
 });
@@ -82,5 +85,9 @@ function latencyOf(sorted: readonly number[]): Latency {
   return { min: Math.round(fastest * 500), mean: Math.round((slowest - fastest) * 100) };
 }
 
-print(columns.map(([head]) => head));
-for (const timing of values.timing) await measure(timing === 'default' ? 'default' : 'fast');
+if (values.bgp) {
+  await measureBgp(Number(values.runs));
+} else {
+  print(columns.map(([head]) => head));
+  for (const timing of values.timing) await measure(timing === 'default' ? 'default' : 'fast');
+}
